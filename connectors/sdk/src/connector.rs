@@ -1,0 +1,205 @@
+//! A connector as the program lists it, and a connection as the engine uses it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cosell_model::catalogue::ConnectorDescription;
+use futures::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::context::CallContext;
+use crate::error::CallError;
+use crate::operation::{ErasedOperation, Operation, parse};
+use crate::trigger::{ErasedTrigger, How, Incoming, Poll, PollTrigger, Refusal, TriggerEvent, WebhookTrigger};
+
+/// A connection type: what a connector needs to reach its remote system.
+pub trait Connect: Send + Sync + Sized + 'static {
+    /// Its settings in the configuration.
+    type Settings: DeserializeOwned + JsonSchema;
+
+    /// Checks the settings and makes a connection; calls nobody yet.
+    ///
+    /// # Errors
+    /// What is wrong with the settings, as [`crate::Meaning::Rejected`].
+    fn connect(settings: Self::Settings) -> Result<Self, CallError>;
+}
+
+type Open = Box<dyn Fn(Value) -> Result<Connection, CallError> + Send + Sync>;
+
+/// A connector: its description, and the way to open connections.
+pub struct Connector {
+    description: ConnectorDescription,
+    open: Open,
+}
+
+impl Connector {
+    /// Begins a connector's table of contents.
+    #[expect(clippy::new_ret_no_self, reason = "the builder lists the operations, `build` gives the connector")]
+    pub fn new<C: Connect>(name: &str, title: &str, description: &str) -> Contents<C> {
+        Contents {
+            description: ConnectorDescription {
+                name: name.to_owned(),
+                title: title.to_owned(),
+                description: description.to_owned(),
+                settings: schemars::schema_for!(C::Settings).to_value(),
+                operations: Vec::new(),
+                triggers: Vec::new(),
+            },
+            table: Table { operations: BTreeMap::new(), triggers: BTreeMap::new() },
+        }
+    }
+
+    /// What it offers.
+    pub fn description(&self) -> &ConnectorDescription {
+        &self.description
+    }
+
+    /// Opens a connection with settings from the configuration, in which secrets are already resolved.
+    ///
+    /// # Errors
+    /// What is wrong with the settings.
+    pub fn open(&self, settings: Value) -> Result<Connection, CallError> {
+        (self.open)(settings)
+    }
+}
+
+struct Table<C> {
+    operations: BTreeMap<&'static str, ErasedOperation<C>>,
+    triggers: BTreeMap<&'static str, ErasedTrigger<C>>,
+}
+
+/// A connector's table of contents in the making.
+pub struct Contents<C> {
+    description: ConnectorDescription,
+    table: Table<C>,
+}
+
+impl<C: Connect> Contents<C> {
+    /// Adds an operation.
+    #[must_use]
+    pub fn operation<O: Operation<Connection = C>>(mut self) -> Self {
+        let operation = ErasedOperation::of::<O>();
+        self.description.operations.push(operation.description.clone());
+        self.table.operations.insert(O::NAME, operation);
+        self
+    }
+
+    /// Adds a trigger whose remote system calls.
+    #[must_use]
+    pub fn webhook<T: WebhookTrigger<Connection = C>>(mut self) -> Self {
+        let trigger = ErasedTrigger::webhook::<T>();
+        self.description.triggers.push(trigger.description.clone());
+        self.table.triggers.insert(T::NAME, trigger);
+        self
+    }
+
+    /// Adds a trigger that asks.
+    #[must_use]
+    pub fn poll<T: PollTrigger<Connection = C>>(mut self) -> Self {
+        let trigger = ErasedTrigger::poll::<T>();
+        self.description.triggers.push(trigger.description.clone());
+        self.table.triggers.insert(T::NAME, trigger);
+        self
+    }
+
+    /// The connector.
+    pub fn build(self) -> Connector {
+        let table = Arc::new(self.table);
+        Connector {
+            description: self.description,
+            open: Box::new(move |settings| {
+                let settings: C::Settings = parse(settings, "settings")?;
+                let connection = Arc::new(C::connect(settings)?);
+                Ok(Connection { opened: Arc::new(Opened { connection, table: Arc::clone(&table) }) })
+            }),
+        }
+    }
+}
+
+/// An open connection: cheap to clone, shared by all runs.
+#[derive(Clone)]
+pub struct Connection {
+    opened: Arc<dyn Erased>,
+}
+
+impl Connection {
+    /// Calls an operation.
+    ///
+    /// # Errors
+    /// Whatever goes wrong, with what it means for the engine.
+    pub async fn call(&self, operation: &str, input: Value, context: CallContext) -> Result<Value, CallError> {
+        self.opened.call(operation, input, context).await
+    }
+
+    /// Hands a web hook request to a trigger.
+    ///
+    /// # Errors
+    /// The refusal that the caller gets.
+    pub async fn receive(&self, trigger: &str, request: Incoming) -> Result<Vec<TriggerEvent>, Refusal> {
+        self.opened.receive(trigger, request).await
+    }
+
+    /// Whether a flow whose trigger has these settings wants this event.
+    ///
+    /// # Errors
+    /// Settings or an event that the trigger cannot read.
+    pub fn wants(&self, trigger: &str, with: &Value, payload: &Value) -> Result<bool, CallError> {
+        self.opened.wants(trigger, with, payload)
+    }
+
+    /// Asks a trigger what happened since `cursor`.
+    ///
+    /// # Errors
+    /// Whatever goes wrong, with what it means for the engine.
+    pub async fn poll(&self, trigger: &str, with: Value, cursor: Option<Value>) -> Result<Poll, CallError> {
+        self.opened.poll(trigger, with, cursor).await
+    }
+}
+
+struct Opened<C> {
+    connection: Arc<C>,
+    table: Arc<Table<C>>,
+}
+
+trait Erased: Send + Sync {
+    fn call(&self, operation: &str, input: Value, context: CallContext) -> BoxFuture<'_, Result<Value, CallError>>;
+    fn receive(&self, trigger: &str, request: Incoming) -> BoxFuture<'_, Result<Vec<TriggerEvent>, Refusal>>;
+    fn wants(&self, trigger: &str, with: &Value, payload: &Value) -> Result<bool, CallError>;
+    fn poll(&self, trigger: &str, with: Value, cursor: Option<Value>) -> BoxFuture<'_, Result<Poll, CallError>>;
+}
+
+fn unknown(kind: &str, name: &str) -> CallError {
+    CallError::rejected(format!("unknown_{kind}"), format!("this connector has no {kind} `{name}`"))
+}
+
+impl<C: Send + Sync + 'static> Erased for Opened<C> {
+    fn call(&self, operation: &str, input: Value, context: CallContext) -> BoxFuture<'_, Result<Value, CallError>> {
+        match self.table.operations.get(operation) {
+            Some(operation) => (operation.call)(Arc::clone(&self.connection), input, context),
+            None => Box::pin(std::future::ready(Err(unknown("operation", operation)))),
+        }
+    }
+
+    fn receive(&self, trigger: &str, request: Incoming) -> BoxFuture<'_, Result<Vec<TriggerEvent>, Refusal>> {
+        match self.table.triggers.get(trigger).map(|t| &t.how) {
+            Some(How::Webhook { receive, .. }) => receive(Arc::clone(&self.connection), request),
+            _ => Box::pin(std::future::ready(Err(Refusal::Malformed(format!("no web hook trigger `{trigger}`"))))),
+        }
+    }
+
+    fn wants(&self, trigger: &str, with: &Value, payload: &Value) -> Result<bool, CallError> {
+        match self.table.triggers.get(trigger).map(|t| &t.how) {
+            Some(How::Webhook { wants, .. }) => wants(with, payload),
+            _ => Err(unknown("trigger", trigger)),
+        }
+    }
+
+    fn poll(&self, trigger: &str, with: Value, cursor: Option<Value>) -> BoxFuture<'_, Result<Poll, CallError>> {
+        match self.table.triggers.get(trigger).map(|t| &t.how) {
+            Some(How::Poll { ask }) => ask(Arc::clone(&self.connection), with, cursor),
+            _ => Box::pin(std::future::ready(Err(unknown("trigger", trigger)))),
+        }
+    }
+}

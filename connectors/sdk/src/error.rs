@@ -1,0 +1,77 @@
+//! What a connector says when a call does not work: above all what the engine may do next.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// What an unsuccessful call means for the engine. The connector only says it; whether, when and how often to try again
+/// is the engine's decision, which it writes down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Nothing happened over there and the same call may work later: throttling, a busy or unreachable service.
+    Retry {
+        /// How long the remote system asks to wait.
+        after: Option<Duration>,
+    },
+    /// A write may or may not have taken effect: the connection broke after the request was sent. The next attempt is
+    /// told so and must find out first.
+    OutcomeUnknown,
+    /// The credentials are refused, and a person must sign in or be given rights.
+    SignIn,
+    /// The record has changed since it was read.
+    Conflict,
+    /// The request is wrong and would be refused again.
+    Rejected,
+}
+
+/// A call that did not work.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallError {
+    /// What the engine may do next.
+    pub meaning: Meaning,
+    /// The most specific code known: the remote system's, or one of ours in snake_case.
+    pub code: String,
+    /// What is wrong and what to do next, for people. Never holds a secret.
+    pub message: String,
+    /// What the remote system said, where it helps; null otherwise. Never holds a secret. Boxed to keep the error small,
+    /// since every result carries room for one.
+    pub details: Box<Value>,
+}
+
+impl CallError {
+    /// An error of any meaning, without details.
+    pub fn new(meaning: Meaning, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { meaning, code: code.into(), message: message.into(), details: Box::default() }
+    }
+
+    /// A request that would be refused again.
+    pub fn rejected(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(Meaning::Rejected, code, message)
+    }
+
+    /// The same trouble, met after an earlier part of the call has already written: repeating the call blindly could
+    /// write twice, so what meant "try again" now means "find out first".
+    #[must_use]
+    pub fn after_write(mut self) -> Self {
+        if let Meaning::Retry { .. } = self.meaning {
+            self.meaning = Meaning::OutcomeUnknown;
+        }
+        self
+    }
+
+    /// With what the remote system said.
+    #[must_use]
+    pub fn details(mut self, details: Value) -> Self {
+        *self.details = details;
+        self
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.message, self.code)
+    }
+}
+
+impl std::error::Error for CallError {}

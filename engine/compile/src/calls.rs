@@ -1,0 +1,87 @@
+//! Which flow calls which: what follows for their effects and for the order to turn them on.
+
+use std::collections::BTreeMap;
+
+use cosell_model::flow::{Block, Flow, Step, StepKind};
+use cosell_model::{Catalogue, Diagnostic, Effect, FlowId, Span};
+use petgraph::algo::{tarjan_scc, toposort};
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use crate::lower::step_effect;
+use crate::read::fields::Findings;
+
+/// Calls among flows.
+pub(crate) struct Calls {
+    /// Every flow after all that it calls: the order to turn them on.
+    pub(crate) order: Vec<FlowId>,
+    /// What each flow does to the world, through everything it calls.
+    pub(crate) effects: BTreeMap<FlowId, Effect>,
+}
+
+/// Follows the calls among `flows`; flows that call each other in a circle are reported.
+pub(crate) fn follow(flows: &BTreeMap<FlowId, Flow>, catalogue: &Catalogue, findings: &mut Findings) -> Calls {
+    let mut graph = DiGraph::<&FlowId, Span>::new();
+    let nodes: BTreeMap<&FlowId, NodeIndex> = flows.keys().map(|id| (id, graph.add_node(id))).collect();
+    for (id, flow) in flows {
+        walk(&flow.steps, &mut |step| {
+            if let StepKind::Call { flow: called, .. } = &step.kind
+                && let Some(called_node) = nodes.get(&called.value)
+            {
+                graph.add_edge(*called_node, nodes[id], called.span);
+            }
+        });
+    }
+    circles(&graph, findings);
+    let order: Vec<FlowId> = match toposort(&graph, None) {
+        Ok(order) => order.into_iter().map(|node| graph[node].clone()).collect(),
+        Err(_) => flows.keys().cloned().collect(),
+    };
+    let mut effects: BTreeMap<FlowId, Effect> = BTreeMap::new();
+    for id in &order {
+        let writes = flows[id].steps.steps.iter().any(|step| step_effect(step, catalogue, &effects) == Effect::Write);
+        effects.insert(id.clone(), if writes { Effect::Write } else { Effect::Read });
+    }
+    Calls { order, effects }
+}
+
+fn circles(graph: &DiGraph<&FlowId, Span>, findings: &mut Findings) {
+    for component in tarjan_scc(graph) {
+        let inside: Vec<_> = graph
+            .edge_indices()
+            .filter(|edge| {
+                let ends = graph.edge_endpoints(*edge);
+                ends.is_some_and(|(from, to)| component.contains(&from) && component.contains(&to))
+            })
+            .map(|edge| graph[edge])
+            .collect();
+        let Some((first, rest)) = inside.split_first() else { continue };
+        let mut names: Vec<&str> = component.iter().map(|node| graph[*node].as_str()).collect();
+        names.sort_unstable();
+        let message = format!("flows call each other in a circle: {}", names.join(", "));
+        let mut finding = Diagnostic::error("call-circle", message, *first, "a call in the circle")
+            .help("a flow cannot come back to itself; use a loop, or split off what both need into a third flow");
+        for span in rest {
+            finding = finding.also(*span, "and another");
+        }
+        findings.push(finding);
+    }
+}
+
+/// Visits every step of a block, from the outside in.
+pub(crate) fn walk<'f>(block: &'f Block, visit: &mut impl FnMut(&'f Step)) {
+    for step in &block.steps {
+        visit(step);
+        match &step.kind {
+            StepKind::Scope(body) | StepKind::ForEach { body, .. } | StepKind::Until { body, .. } => walk(body, visit),
+            StepKind::If { then, otherwise, .. } => {
+                walk(then, visit);
+                walk(otherwise, visit);
+            }
+            StepKind::Switch { cases, default, .. } => {
+                cases.iter().for_each(|case| walk(&case.block, visit));
+                walk(default, visit);
+            }
+            _ => {}
+        }
+    }
+}

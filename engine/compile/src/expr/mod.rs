@@ -1,0 +1,17 @@
+//! Values with expressions in them: the only place that knows the template engine and JSONPath.
+//!
+//! Read in this order: [`text`] finds `${{ … }}` in text; [`parse`] reads one expression and finds what it mentions;
+//! [`path`] is such a mention, ready to be looked up; [`template`] is a whole value, compiled; [`environment`] is what
+//! expressions can use, and [`filters`] and [`jsonpath`] are ours among it.
+//!
+//! An expression is compiled once. What it mentions (`steps.referral.details.notes`) is cut out of it and looked up by
+//! [`path::Path`], straight in the run's data; the engine gets just the values found, under short names. So a value that
+//! is a mention and nothing else never meets the engine, and everything mentioned is known before anything runs.
+
+pub mod environment;
+pub mod filters;
+pub mod jsonpath;
+pub mod parse;
+pub mod path;
+pub mod template;
+pub mod text;

@@ -1,0 +1,116 @@
+//! Finding `${{ … }}` in text.
+
+use std::ops::Range;
+
+/// A piece of a text value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Piece {
+    /// Plain text, with `$${{` already turned into `${{`.
+    Plain(String),
+    /// An expression: where it stands in the text, without the braces and the space beside them.
+    Expression(Range<usize>),
+}
+
+/// What is wrong with the braces.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum BraceError {
+    /// `${{` at this offset is not closed.
+    Unclosed(usize),
+    /// Nothing stands between the braces at this range.
+    Empty(Range<usize>),
+}
+
+const OPEN: &str = "${{";
+
+/// Splits `text` into pieces.
+///
+/// # Errors
+/// The first pair of braces that is not one.
+pub(crate) fn split(text: &str) -> Result<Vec<Piece>, BraceError> {
+    let mut pieces = Vec::new();
+    let mut plain = String::new();
+    let mut at = 0;
+    while let Some(found) = text[at..].find(OPEN) {
+        let open = at + found;
+        if text[..open].ends_with('$') {
+            // `$${{` stands for the three characters themselves.
+            plain.push_str(&text[at..open - 1]);
+            plain.push_str(OPEN);
+            at = open + OPEN.len();
+            continue;
+        }
+        plain.push_str(&text[at..open]);
+        let start = open + OPEN.len();
+        let end = close(text, start).ok_or(BraceError::Unclosed(open))?;
+        let inner = &text[start..end];
+        let lead = inner.len() - inner.trim_start().len();
+        let trimmed = inner.trim();
+        if trimmed.is_empty() {
+            return Err(BraceError::Empty(open..end + 2));
+        }
+        if !plain.is_empty() {
+            pieces.push(Piece::Plain(std::mem::take(&mut plain)));
+        }
+        pieces.push(Piece::Expression(start + lead..start + lead + trimmed.len()));
+        at = end + 2;
+    }
+    plain.push_str(&text[at..]);
+    if !plain.is_empty() || pieces.is_empty() {
+        pieces.push(Piece::Plain(plain));
+    }
+    Ok(pieces)
+}
+
+/// The offset of the `}}` that ends an expression beginning at `start`: not one inside a string or a map.
+fn close(text: &str, start: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth, mut quote) = (start, 0usize, None);
+    while at < bytes.len() {
+        let byte = bytes[at];
+        match quote {
+            Some(_) if byte == b'\\' => at += 1,
+            Some(q) if byte == q => quote = None,
+            Some(_) => {}
+            None => match byte {
+                b'\'' | b'"' => quote = Some(byte),
+                b'{' => depth += 1,
+                b'}' if depth > 0 => depth -= 1,
+                b'}' if bytes.get(at + 1) == Some(&b'}') => return Some(at),
+                _ => {}
+            },
+        }
+        at += 1;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn shown(text: &str) -> Vec<String> {
+        let show = |piece| match piece {
+            Piece::Plain(plain) => format!("'{plain}'"),
+            Piece::Expression(range) => text[range].to_owned(),
+        };
+        split(text).unwrap().into_iter().map(show).collect()
+    }
+
+    #[test]
+    fn pieces_are_found_where_they_stand() {
+        assert_eq!(shown("${{ a }}"), ["a"]);
+        assert_eq!(shown("x ${{a}} y ${{ b }}"), ["'x '", "a", "' y '", "b"]);
+        assert_eq!(shown("${{ {'a': {'b': 1}} }}"), ["{'a': {'b': 1}}"]);
+        assert_eq!(shown("${{ '}}' ~ \"\\\"}}\" }}"), ["'}}' ~ \"\\\"}}\""]);
+        assert_eq!(shown("$${{ a }}"), ["'${{ a }}'"]);
+        assert_eq!(shown("costs $5 and {{ b }}"), ["'costs $5 and {{ b }}'"]);
+        assert_eq!(shown(""), ["''"]);
+    }
+
+    #[test]
+    fn braces_that_do_not_pair_are_errors() {
+        assert_eq!(split("x ${{ a").unwrap_err(), BraceError::Unclosed(2));
+        assert_eq!(split("${{  }}").unwrap_err(), BraceError::Empty(0..7));
+    }
+}

@@ -1,0 +1,136 @@
+//! A flow file.
+
+use cosell_model::flow::{Flow, Input, Trigger, TriggerSource, ValueType};
+use cosell_model::node::Entry;
+use cosell_model::{Diagnostic, FlowId, Node, OperationName, Spanned, ids};
+
+use super::fields::{Fields, Findings, list, wrong_form};
+use super::step::block;
+use super::words::{self, KEBAB};
+use crate::suggest::nearest;
+
+/// Reads a flow file; what could not be read is left out and reported.
+pub(crate) fn flow(node: &Node, findings: &mut Findings) -> Option<Flow> {
+    let mut fields = Fields::of(node, "a flow", findings)?;
+    let id = fields.require("flow", findings)?;
+    let id = Spanned::new(words::text(id, "the flow's name", findings)?, id.span);
+    let named = words::name(&id, "a flow", ids::is_kebab, KEBAB, findings);
+    let title = fields.take("title").and_then(|node| words::text(node, "`title`", findings));
+    let description = fields.take("description").and_then(|node| words::text(node, "`description`", findings));
+    let trigger = fields.require("trigger", findings).and_then(|node| trigger(node, findings));
+    let key = fields.take("key").cloned();
+    let steps = fields.require("steps", findings).map(|node| block(node, "`steps`", findings));
+    let output = fields.take("output").cloned();
+    fields.finish(findings);
+    if !named {
+        return None;
+    }
+    let title = title.unwrap_or_else(|| id.value.clone());
+    let id = Spanned::new(FlowId::new(id.value), id.span);
+    Some(Flow { id, title, description, trigger: trigger?, key, steps: steps?, output })
+}
+
+const BUILT_IN: [(&str, TriggerSource); 4] = [
+    ("manual", TriggerSource::Manual),
+    ("schedule", TriggerSource::Schedule),
+    ("http", TriggerSource::Http),
+    ("call", TriggerSource::Call),
+];
+
+fn trigger(node: &Node, findings: &mut Findings) -> Option<Trigger> {
+    // `trigger: manual` is short for `trigger: { use: manual }`.
+    if node.text().is_some() {
+        let source = source(node, findings)?;
+        return Some(Trigger { source, span: node.span, connection: None, with: None, when: None, inputs: Vec::new() });
+    }
+    let mut fields = Fields::of(node, "a trigger", findings)?;
+    let used = fields.require("use", findings)?;
+    let source = source(used, findings);
+    let connection = fields.take("connection").and_then(|n| Some(Spanned::new(words::text(n, "`connection`", findings)?, n.span)));
+    let with = fields.take("with").cloned();
+    let when = fields.take("when").cloned();
+    let takes_inputs = matches!(source, Some(TriggerSource::Manual | TriggerSource::Call) | None);
+    let inputs = match fields.entry("inputs") {
+        Some(entry) if !takes_inputs => {
+            findings.push(
+                Diagnostic::error("inputs-not-taken", "only `manual` and `call` triggers have inputs", entry.key.span, "not taken here")
+                    .help("what this trigger brings is in `trigger`"),
+            );
+            Vec::new()
+        }
+        Some(entry) => inputs(&entry.value, findings),
+        None => Vec::new(),
+    };
+    fields.finish(findings);
+    Some(Trigger { source: source?, span: used.span, connection, with, when, inputs })
+}
+
+fn source(node: &Node, findings: &mut Findings) -> Option<TriggerSource> {
+    let text = words::text(node, "a trigger's `use`", findings)?;
+    if let Some((_, source)) = BUILT_IN.into_iter().find(|(word, _)| *word == text) {
+        return Some(source);
+    }
+    let name = OperationName::parse(&text);
+    if name.is_none() {
+        let known = BUILT_IN.map(|(word, _)| word);
+        let help = nearest(&text, known).map_or_else(
+            || format!("a trigger is {} or a connector's, such as `dataverse.row_changed`", list(&known)),
+            |near| format!("did you mean `{near}`?"),
+        );
+        findings.push(Diagnostic::error("unknown-trigger", format!("there is no trigger `{text}`"), node.span, "unknown trigger").help(help));
+    }
+    name.map(TriggerSource::Connector)
+}
+
+fn inputs(node: &Node, findings: &mut Findings) -> Vec<Input> {
+    let Some(entries) = node.entries() else {
+        findings.push(wrong_form(node, "`inputs`", "a map of names"));
+        return Vec::new();
+    };
+    entries.iter().filter_map(|entry| input(entry, findings)).collect()
+}
+
+fn input(entry: &Entry, findings: &mut Findings) -> Option<Input> {
+    let name = entry.key.clone();
+    let named = words::identifier(&name, "an input", findings);
+    // `id: text` is short for `id: { type: text }`.
+    if entry.value.text().is_some() {
+        let kind = value_type(&entry.value, findings)?;
+        return named.then_some(Input { name, kind, one_of: None, default: None, description: None });
+    }
+    let mut fields = Fields::of(&entry.value, "an input", findings)?;
+    let kind = fields.require("type", findings).and_then(|node| value_type(node, findings));
+    let default = fields.take("default");
+    let one_of = fields.take("one_of");
+    let description = fields.take("description").and_then(|node| words::text(node, "`description`", findings));
+    fields.finish(findings);
+    let kind = kind?;
+    let fits = |node: &Node, findings: &mut Findings| {
+        let value = node.to_value();
+        if !kind.admits(&value) {
+            findings.push(wrong_form(node, &format!("input `{}`", name.value), kind.as_str()));
+        }
+        value
+    };
+    let default = default.map(|node| fits(node, findings));
+    let one_of = one_of.and_then(|node| {
+        let items = node.items();
+        if items.is_none() {
+            findings.push(wrong_form(node, "`one_of`", "a list"));
+        }
+        Some(items?.iter().map(|item| fits(item, findings)).collect())
+    });
+    named.then_some(Input { name, kind, one_of, default, description })
+}
+
+/// A type by its word.
+pub(crate) fn value_type(node: &Node, findings: &mut Findings) -> Option<ValueType> {
+    let text = words::text(node, "`type`", findings)?;
+    let found = ValueType::WORDS.into_iter().find(|(word, _)| *word == text).map(|(_, kind)| kind);
+    if found.is_none() {
+        let known = ValueType::WORDS.map(|(word, _)| word);
+        let help = nearest(&text, known).map_or_else(|| format!("a type is {}", list(&known)), |near| format!("did you mean `{near}`?"));
+        findings.push(Diagnostic::error("unknown-type", format!("there is no type `{text}`"), node.span, "unknown type").help(help));
+    }
+    found
+}

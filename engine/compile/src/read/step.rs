@@ -1,0 +1,266 @@
+//! A step, of whichever kind.
+
+use std::time::Duration;
+
+use cosell_model::flow::{After, Block, Case, Side, Step, StepKind, Wait};
+use cosell_model::node::{Entry, NodeKind};
+use cosell_model::outcome::Accepts;
+use cosell_model::{Diagnostic, FlowId, Node, OperationName, Outcome, Spanned, StepId};
+
+use super::fields::{Fields, Findings, list, wrong_form};
+use super::words;
+
+/// The key that makes a step what it is.
+const KINDS: [&str; 13] = [
+    "use", "call", "scope", "if", "switch", "for_each", "until", "let", "map", "compare", "wait", "respond", "stop",
+];
+
+/// Reads the steps of a block.
+pub(crate) fn block(node: &Node, what: &str, findings: &mut Findings) -> Block {
+    match &node.kind {
+        NodeKind::Null => Block::default(),
+        NodeKind::Map(entries) => Block { steps: entries.iter().filter_map(|entry| step(entry, findings)).collect() },
+        NodeKind::List(_) => {
+            findings.push(
+                wrong_form(node, what, "a map of steps by name")
+                    .help("name each step instead of listing it: `find_account:` rather than `- `; names are how steps mention each other"),
+            );
+            Block::default()
+        }
+        _ => {
+            findings.push(wrong_form(node, what, "a map of steps by name"));
+            Block::default()
+        }
+    }
+}
+
+fn step(entry: &Entry, findings: &mut Findings) -> Option<Step> {
+    let named = words::identifier(&entry.key, "a step", findings);
+    let mut fields = Fields::of(&entry.value, "a step", findings)?;
+    let title = fields.take("title").and_then(|node| words::text(node, "`title`", findings));
+    let description = fields.take("description").and_then(|node| words::text(node, "`description`", findings));
+    let when = fields.take("when").cloned();
+    let after = fields.take("after").map(|node| after(node, findings));
+    let retry = fields.take("retry").and_then(|node| words::retry(node, findings));
+    let timeout = fields.take("timeout").and_then(|node| words::duration(node, "`timeout`", findings));
+    let sensitive = fields.take("sensitive").map(|node| words::sensitive(node, findings)).unwrap_or_default();
+    let kind = kind(entry, &mut fields, findings);
+    let output = if holds_block(kind.as_ref()) { fields.take("output").cloned() } else { None };
+    if kind.is_some() {
+        fields.finish(findings);
+    }
+    let id = Spanned::new(StepId::new(entry.key.value.as_str()), entry.key.span);
+    let kind = kind.filter(|_| named)?;
+    Some(Step { id, title, description, when, after, retry, timeout, sensitive, kind, output })
+}
+
+fn holds_block(kind: Option<&StepKind>) -> bool {
+    matches!(
+        kind,
+        Some(StepKind::Scope(_) | StepKind::If { .. } | StepKind::Switch { .. } | StepKind::ForEach { .. } | StepKind::Until { .. })
+    )
+}
+
+/// `after: a`, `after: [a, b]`, or `after: { a: [failed, timed_out] }`.
+fn after(node: &Node, findings: &mut Findings) -> Vec<After> {
+    let plain = |node: &Node, findings: &mut Findings| {
+        let text = words::text(node, "a step's name", findings)?;
+        Some(After { step: Spanned::new(StepId::new(text), node.span), accepts: Accepts::SUCCEEDED })
+    };
+    match &node.kind {
+        NodeKind::List(items) => items.iter().filter_map(|item| plain(item, findings)).collect(),
+        NodeKind::Map(entries) => entries
+            .iter()
+            .filter_map(|entry| {
+                let accepts = words::accepts(&entry.value, findings)?;
+                Some(After { step: Spanned::new(StepId::new(entry.key.value.as_str()), entry.key.span), accepts })
+            })
+            .collect(),
+        NodeKind::Text(_) => plain(node, findings).into_iter().collect(),
+        _ => {
+            findings.push(wrong_form(node, "`after`", "a step's name, a list of names, or a map of names with outcomes"));
+            Vec::new()
+        }
+    }
+}
+
+fn kind(entry: &Entry, fields: &mut Fields<'_>, findings: &mut Findings) -> Option<StepKind> {
+    let given: Vec<&'static str> = KINDS.into_iter().filter(|kind| fields.has(kind)).collect();
+    let id = &entry.key;
+    match given.as_slice() {
+        [one] => read_kind(one, fields, findings),
+        [] => {
+            let near = entry.value.entries().unwrap_or_default().iter().find_map(|e| {
+                crate::suggest::nearest(&e.key.value, KINDS).map(|near| (e.key.span, near))
+            });
+            let message = format!("step `{}` does not say what it does", id.value);
+            findings.push(match near {
+                Some((span, near)) => Diagnostic::error("step-without-kind", message, span, "not a kind of step").help(format!("did you mean `{near}`?")),
+                None => Diagnostic::error("step-without-kind", message, id.span, "this step").help(format!("a step has one of {}", list(&KINDS))),
+            });
+            None
+        }
+        several => {
+            let second = fields.entry(several[1]).map_or(id.span, |e| e.key.span);
+            let message = format!("step `{}` does {} things: {}", id.value, several.len(), list(several));
+            findings.push(
+                Diagnostic::error("step-with-two-kinds", message, second, "a second kind")
+                    .help("a step does one thing; make two steps of it, and let `after` order them if need be"),
+            );
+            None
+        }
+    }
+}
+
+fn read_kind(kind: &'static str, fields: &mut Fields<'_>, findings: &mut Findings) -> Option<StepKind> {
+    let main = fields.take(kind)?;
+    Some(match kind {
+        "use" => {
+            let text = words::text(main, "`use`", findings)?;
+            let Some(operation) = OperationName::parse(&text) else {
+                let message = format!("`{text}` is not the name of an operation");
+                findings.push(
+                    Diagnostic::error("unknown-operation", message, main.span, "not an operation")
+                        .help("write connector and operation with a dot between: `dataverse.get_row`"),
+                );
+                return None;
+            };
+            let connection = fields.take("connection").and_then(|n| Some(Spanned::new(words::text(n, "`connection`", findings)?, n.span)));
+            StepKind::Use { operation: Spanned::new(operation, main.span), connection, with: fields.take("with").cloned() }
+        }
+        "call" => {
+            let flow = words::text(main, "`call`", findings)?;
+            StepKind::Call { flow: Spanned::new(FlowId::new(flow), main.span), with: fields.take("with").cloned() }
+        }
+        "scope" => StepKind::Scope(block(main, "`scope`", findings)),
+        "if" => StepKind::If {
+            condition: main.clone(),
+            then: fields.take("then").map(|node| block(node, "`then`", findings)).unwrap_or_default(),
+            otherwise: fields.take("else").map(|node| block(node, "`else`", findings)).unwrap_or_default(),
+        },
+        "switch" => StepKind::Switch {
+            on: main.clone(),
+            cases: fields.require("cases", findings).map(|node| cases(node, findings)).unwrap_or_default(),
+            default: fields.take("default").map(|node| block(node, "`default`", findings)).unwrap_or_default(),
+        },
+        "for_each" => StepKind::ForEach {
+            items: main.clone(),
+            parallel: fields.take("parallel").and_then(|node| words::whole(node, "`parallel`", 1, 50, findings)).unwrap_or(1),
+            body: fields.require("do", findings).map(|node| block(node, "`do`", findings)).unwrap_or_default(),
+        },
+        "until" => {
+            let (count, time) = fields.take("limit").map_or((None, None), |node| limit(node, findings));
+            StepKind::Until {
+                condition: main.clone(),
+                count: count.unwrap_or(60),
+                time: time.unwrap_or(Duration::from_secs(3600)),
+                fail_at_limit: fields.take("fail_at_limit").and_then(|n| words::truth(n, "`fail_at_limit`", findings)).unwrap_or(false),
+                body: fields.require("do", findings).map(|node| block(node, "`do`", findings)).unwrap_or_default(),
+            }
+        }
+        "let" => {
+            if main.entries().is_none() {
+                findings.push(wrong_form(main, "`let`", "a map of names with values"));
+                return None;
+            }
+            StepKind::Let(main.clone())
+        }
+        "map" => StepKind::Map {
+            mapping: Spanned::new(words::text(main, "`map`", findings)?, main.span),
+            from: fields.require("from", findings).and_then(|node| side(node, "`from`", findings))?,
+        },
+        "compare" => {
+            let mapping = Spanned::new(words::text(main, "`compare`", findings)?, main.span);
+            let from = fields.require("from", findings).and_then(|node| side(node, "`from`", findings));
+            let to = fields.require("to", findings).and_then(|node| side(node, "`to`", findings));
+            StepKind::Compare { mapping, from: from?, to: to? }
+        }
+        "wait" => StepKind::Wait(wait(main, findings)?),
+        "respond" => {
+            let mut inner = Fields::of(main, "`respond`", findings)?;
+            let (status, headers, body) =
+                (inner.take("status").cloned(), inner.take("headers").cloned(), inner.take("body").cloned());
+            inner.finish(findings);
+            StepKind::Respond { status, headers, body }
+        }
+        _ => stop(main, findings)?,
+    })
+}
+
+fn cases(node: &Node, findings: &mut Findings) -> Vec<Case> {
+    let Some(entries) = node.entries() else {
+        findings.push(wrong_form(node, "`cases`", "a map from values to steps"));
+        return Vec::new();
+    };
+    entries
+        .iter()
+        .map(|entry| Case {
+            value: Spanned::new(entry.key_value.clone(), entry.key.span),
+            block: block(&entry.value, "a case", findings),
+        })
+        .collect()
+}
+
+fn limit(node: &Node, findings: &mut Findings) -> (Option<u32>, Option<Duration>) {
+    let Some(mut fields) = Fields::of(node, "`limit`", findings) else { return (None, None) };
+    let count = fields.take("count").and_then(|node| words::whole(node, "`count`", 1, 5000, findings));
+    let time = fields.take("time").and_then(|node| words::duration(node, "`time`", findings));
+    fields.finish(findings);
+    (count, time)
+}
+
+/// `{ referral: ${{ … }} }`: the one side, and its record.
+fn side(node: &Node, what: &'static str, findings: &mut Findings) -> Option<Side> {
+    match node.entries() {
+        Some([only]) => Some(Side { name: only.key.clone(), record: only.value.clone() }),
+        _ => {
+            findings.push(
+                wrong_form(node, what, "a map with one entry")
+                    .help("name the side and give its record: `{ referral: \"${{ steps.referral }}\" }`"),
+            );
+            None
+        }
+    }
+}
+
+fn wait(node: &Node, findings: &mut Findings) -> Option<Wait> {
+    if node.entries().is_none() {
+        return Some(Wait::For(node.clone()));
+    }
+    let mut fields = Fields::of(node, "`wait`", findings)?;
+    let (time, instant) = (fields.take("for").cloned(), fields.take("until").cloned());
+    fields.finish(findings);
+    match (time, instant) {
+        (Some(time), None) => Some(Wait::For(time)),
+        (None, Some(instant)) => Some(Wait::Until(instant)),
+        _ => {
+            findings.push(wrong_form(node, "`wait`", "a duration, or a map with either `for` or `until`"));
+            None
+        }
+    }
+}
+
+/// `stop: failed`, or a map with outcome, code and message.
+fn stop(node: &Node, findings: &mut Findings) -> Option<StepKind> {
+    let mut outcome_of = |node: &Node| {
+        let outcome = match node.text() {
+            Some("succeeded") => Some(Outcome::Succeeded),
+            Some("failed") => Some(Outcome::Failed),
+            Some("cancelled") => Some(Outcome::Cancelled),
+            _ => None,
+        };
+        if outcome.is_none() {
+            findings.push(wrong_form(node, "how a run is stopped", "`succeeded`, `failed` or `cancelled`"));
+        }
+        outcome
+    };
+    if node.entries().is_none() {
+        return Some(StepKind::Stop { outcome: outcome_of(node)?, code: None, message: None });
+    }
+    let given = node.get("outcome").map(&mut outcome_of);
+    let mut fields = Fields::of(node, "`stop`", findings)?;
+    fields.require("outcome", findings);
+    let (code, message) = (fields.take("code").cloned(), fields.take("message").cloned());
+    fields.finish(findings);
+    Some(StepKind::Stop { outcome: given??, code, message })
+}

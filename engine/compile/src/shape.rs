@@ -1,0 +1,101 @@
+//! What is known of a value before anything runs, and what follows for its members.
+
+use cosell_model::{Diagnostic, Schema, Span};
+use serde_json::Value;
+
+use crate::expr::path::Segment;
+use crate::read::fields::{Findings, list};
+use crate::suggest::{did_you_mean, nearest};
+
+/// What is known of a value.
+#[derive(Clone, Debug)]
+pub(crate) enum Shape<'c> {
+    /// Nothing.
+    Unknown,
+    /// It is described by a schema.
+    Schema(&'c Schema),
+    /// It has these members and no others.
+    Members(&'c [&'c str]),
+    /// The same, owned.
+    Named(Vec<String>),
+    /// It is always null.
+    Nothing(&'static str),
+}
+
+impl Shape<'_> {
+    /// Reports a member that cannot exist. `what` names the value; `members` is what is asked of it, with places.
+    pub(crate) fn check(&self, what: &str, members: &[(&Segment, Span)], findings: &mut Findings) {
+        let Some((segment, span)) = members.first() else { return };
+        let known = |names: &[&str], findings: &mut Findings| {
+            if let Segment::Key(key) = segment
+                && !names.contains(&&**key)
+            {
+                let help = did_you_mean(key, names.iter().copied()).unwrap_or_else(|| format!("it has {}", list(names)));
+                findings.push(unknown(what, key, *span).help(help));
+            }
+        };
+        match self {
+            Shape::Unknown => {}
+            Shape::Members(names) => known(names, findings),
+            Shape::Named(names) => known(&names.iter().map(String::as_str).collect::<Vec<_>>(), findings),
+            Shape::Nothing(why) => findings.push(
+                Diagnostic::error("no-output", format!("{what} has no output"), *span, "always null").help((*why).to_owned()),
+            ),
+            Shape::Schema(schema) => in_schema(schema, schema, what, members, findings),
+        }
+    }
+}
+
+fn unknown(what: &str, key: &str, span: Span) -> Diagnostic {
+    Diagnostic::error("unknown-field", format!("{what} has no `{key}`"), span, "unknown field")
+}
+
+/// Follows `members` through a schema as far as it says something certain.
+fn in_schema(root: &Schema, schema: &Schema, what: &str, members: &[(&Segment, Span)], findings: &mut Findings) {
+    let Some(((segment, span), rest)) = members.split_first() else { return };
+    let Some(schema) = concrete(root, schema) else { return };
+    match segment {
+        Segment::Index(_) => {
+            if let Some(items) = schema.get("items") {
+                in_schema(root, items, what, rest, findings);
+            }
+        }
+        Segment::Key(key) => {
+            let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
+            let deeper = format!("{}.{key}`", what.trim_end_matches('`'));
+            if let Some(property) = properties.get(&**key) {
+                return in_schema(root, property, &deeper, rest, findings);
+            }
+            // A remote system may return more than its schema lists, but a name this near to a listed one is a slip.
+            let open = schema.get("additionalProperties").is_some_and(|more| *more != Value::Bool(false));
+            let names = || properties.keys().map(String::as_str);
+            match nearest(key, names()) {
+                Some(near) => findings.push(unknown(what, key, *span).help(format!("did you mean `{near}`?"))),
+                None if open => {}
+                None => {
+                    let names: Vec<&str> = names().collect();
+                    findings.push(unknown(what, key, *span).help(format!("it has {}", list(&names))));
+                }
+            }
+        }
+    }
+}
+
+/// The schema behind references and "or null".
+fn concrete<'s>(root: &'s Schema, schema: &'s Schema) -> Option<&'s Schema> {
+    let mut schema = schema;
+    for _ in 0..16 {
+        if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+            schema = root.pointer(reference.strip_prefix('#')?)?;
+            continue;
+        }
+        let choices = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array);
+        let Some(choices) = choices else { return Some(schema) };
+        let mut concrete = choices.iter().filter(|choice| choice.get("type").and_then(Value::as_str) != Some("null"));
+        match (concrete.next(), concrete.next()) {
+            (Some(only), None) => schema = only,
+            _ => return None,
+        }
+    }
+    None
+}

@@ -1,0 +1,116 @@
+//! What connectors offer, as plain data: all that the compiler knows of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ids::OperationName;
+
+/// A JSON Schema (draft 2020-12).
+pub type Schema = Value;
+
+/// What an operation does to the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Nothing: it may be repeated, and may run beside others.
+    Read,
+    /// It changes something: it keeps its place in the file's order and is never repeated blindly.
+    Write,
+}
+
+/// One thing a connector can do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OperationDescription {
+    /// Name within the connector, a verb and a noun: `get_referral`.
+    pub name: String,
+    /// A title for people.
+    pub title: String,
+    /// What it does, in a sentence or two.
+    pub description: String,
+    /// Whether it writes.
+    pub effect: Effect,
+    /// What `with` takes.
+    pub input: Schema,
+    /// What `steps.<id>` then holds.
+    pub output: Schema,
+}
+
+/// How a trigger learns that something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// The remote system calls.
+    Webhook,
+    /// The connector asks from time to time.
+    Poll,
+}
+
+/// One way a connector starts runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TriggerDescription {
+    /// Name within the connector: `received`.
+    pub name: String,
+    /// A title for people.
+    pub title: String,
+    /// When it starts a run, in a sentence or two.
+    pub description: String,
+    /// How it learns that something happened.
+    pub delivery: Delivery,
+    /// What the trigger's `with` takes.
+    pub input: Schema,
+    /// What `trigger` then holds.
+    pub output: Schema,
+}
+
+/// What one connector offers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConnectorDescription {
+    /// The connector's name: `partner_center`.
+    pub name: String,
+    /// A title for people.
+    pub title: String,
+    /// What system it speaks to.
+    pub description: String,
+    /// What a connection's settings take, in the configuration.
+    pub settings: Schema,
+    /// Its operations.
+    pub operations: Vec<OperationDescription>,
+    /// Its triggers.
+    pub triggers: Vec<TriggerDescription>,
+}
+
+/// What all connectors of a program offer.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    connectors: BTreeMap<String, Arc<ConnectorDescription>>,
+}
+
+impl Catalogue {
+    /// Collects descriptions; of two with one name, the later stays.
+    pub fn new(connectors: impl IntoIterator<Item = ConnectorDescription>) -> Self {
+        Self { connectors: connectors.into_iter().map(|c| (c.name.clone(), Arc::new(c))).collect() }
+    }
+
+    /// All connectors, by name.
+    pub fn connectors(&self) -> impl Iterator<Item = &ConnectorDescription> {
+        self.connectors.values().map(AsRef::as_ref)
+    }
+
+    /// The connector of this name.
+    pub fn connector(&self, name: &str) -> Option<&ConnectorDescription> {
+        self.connectors.get(name).map(AsRef::as_ref)
+    }
+
+    /// The operation of this name.
+    pub fn operation(&self, name: &OperationName) -> Option<&OperationDescription> {
+        self.connector(&name.connector)?.operations.iter().find(|o| *o.name == *name.operation)
+    }
+
+    /// The trigger of this name.
+    pub fn trigger(&self, name: &OperationName) -> Option<&TriggerDescription> {
+        self.connector(&name.connector)?.triggers.iter().find(|t| *t.name == *name.operation)
+    }
+}

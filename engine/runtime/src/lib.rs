@@ -1,0 +1,1 @@
+//! The engine: advance, and the drivers that carry its commands out.
