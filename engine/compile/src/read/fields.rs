@@ -27,11 +27,6 @@ impl<'n> Fields<'n> {
         Some(Self { what, span: node.span, entries, known: Vec::new() })
     }
 
-    /// Where the map stands.
-    pub(crate) fn span(&self) -> Span {
-        self.span
-    }
-
     /// The field of this name, where it is given.
     pub(crate) fn take(&mut self, key: &'static str) -> Option<&'n Node> {
         self.entry(key).map(|entry| &entry.value)

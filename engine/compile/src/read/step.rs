@@ -146,7 +146,7 @@ fn read_kind(kind: &'static str, fields: &mut Fields<'_>, findings: &mut Finding
         "for_each" => StepKind::ForEach {
             items: main.clone(),
             parallel: fields.take("parallel").and_then(|node| words::whole(node, "`parallel`", 1, 50, findings)).unwrap_or(1),
-            body: fields.require("do", findings).map(|node| block(node, "`do`", findings)).unwrap_or_default(),
+            body: body(fields, findings),
         },
         "until" => {
             let (count, time) = fields.take("limit").map_or((None, None), |node| limit(node, findings));
@@ -155,7 +155,7 @@ fn read_kind(kind: &'static str, fields: &mut Fields<'_>, findings: &mut Finding
                 count: count.unwrap_or(60),
                 time: time.unwrap_or(Duration::from_secs(3600)),
                 fail_at_limit: fields.take("fail_at_limit").and_then(|n| words::truth(n, "`fail_at_limit`", findings)).unwrap_or(false),
-                body: fields.require("do", findings).map(|node| block(node, "`do`", findings)).unwrap_or_default(),
+                body: body(fields, findings),
             }
         }
         "let" => {
@@ -185,6 +185,18 @@ fn read_kind(kind: &'static str, fields: &mut Fields<'_>, findings: &mut Finding
         }
         _ => stop(main, findings)?,
     })
+}
+
+/// The body of a loop, which must do something.
+fn body(fields: &mut Fields<'_>, findings: &mut Findings) -> Block {
+    let Some(node) = fields.require("do", findings) else { return Block::default() };
+    if matches!(&node.kind, NodeKind::Null) || node.entries().is_some_and(<[Entry]>::is_empty) {
+        findings.push(
+            Diagnostic::error("empty-loop", "this loop does nothing", node.span, "no steps")
+                .help("name at least one step; to compute a list from a list use the filters `map` and `select`"),
+        );
+    }
+    block(node, "`do`", findings)
 }
 
 fn cases(node: &Node, findings: &mut Findings) -> Vec<Case> {

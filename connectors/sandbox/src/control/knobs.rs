@@ -1,0 +1,96 @@
+//! What a test may turn: the clock, fault rules, Entra ID, events.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::State,
+    routing::{get, post, put},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{bad_request, read};
+use crate::{
+    core::faults::{ACTIONS, Action, Rule},
+    entra, events,
+    partner_center::Problem,
+    world::World,
+};
+
+pub(super) fn router(world: Arc<World>) -> Router {
+    Router::new()
+        .route("/clock", post(advance_clock))
+        .route("/faults", get(faults).put(set_faults).delete(clear_faults))
+        .route("/entra", put(set_entra))
+        .route("/events", put(set_events))
+        .with_state(world)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_seconds: i64,
+}
+
+/// Moves the clock; what falls due on the way expires at once.
+async fn advance_clock(State(world): State<Arc<World>>, body: Bytes) -> Result<Json<Value>, Problem> {
+    // The year 3000: beyond any test, and well within what a timestamp can hold.
+    const FARTHEST: i64 = 32_503_680_000;
+    let Advance { advance_seconds } = read(&body)?;
+    let room = FARTHEST - world.clock.now().as_second();
+    if !(0..=room).contains(&advance_seconds) {
+        return Err(bad_request(format!(
+            "advance_seconds must be from 0 to {room}: the clock ends with the year 2999."
+        )));
+    }
+    world.clock.advance(advance_seconds);
+    world.partner_center.expire();
+    Ok(Json(json!({ "now": world.clock.now() })))
+}
+
+async fn faults(State(world): State<Arc<World>>) -> Json<Value> {
+    Json(world.faults.report())
+}
+
+/// Replaces all rules.
+async fn set_faults(State(world): State<Arc<World>>, body: Bytes) -> Result<Json<Value>, Problem> {
+    let rules: Vec<Rule> = read::<Vec<Value>>(&body)?.into_iter().map(rule).collect::<Result<_, _>>()?;
+    world.faults.set(rules);
+    Ok(Json(world.faults.report()))
+}
+
+fn rule(value: Value) -> Result<Rule, Problem> {
+    const SYSTEMS: [&str; 4] = ["entra", "partner_center", "partner_center_events", "dataverse"];
+    // By itself first: an action of no known form gives a poor message from inside a rule.
+    if serde_json::from_value::<Action>(value["action"].clone()).is_err() {
+        return Err(bad_request(format!("A fault's action must be {ACTIONS}, not {}.", value["action"])));
+    }
+    let rule: Rule =
+        serde_json::from_value(value).map_err(|error| bad_request(format!("A fault rule cannot be used: {error}.")))?;
+    if let Some(system) = rule.system.as_deref().filter(|system| !SYSTEMS.contains(system)) {
+        return Err(bad_request(format!("A fault's system must be one of {}, not '{system}'.", SYSTEMS.join(", "))));
+    }
+    if matches!(&rule.action, Action::Answer(answer) if !(200..=599).contains(&answer.status)) {
+        return Err(bad_request("A fault's status must be from 200 to 599.".to_owned()));
+    }
+    Ok(rule)
+}
+
+async fn clear_faults(State(world): State<Arc<World>>) -> Json<Value> {
+    world.faults.set(Vec::new());
+    Json(world.faults.report())
+}
+
+/// Sets the knobs named in the body; the others keep their defaults.
+async fn set_entra(State(world): State<Arc<World>>, body: Bytes) -> Result<Json<entra::Knobs>, Problem> {
+    world.entra.set_knobs(read(&body)?);
+    Ok(Json(world.entra.knobs()))
+}
+
+/// Sets the knobs named in the body; the others keep their defaults.
+async fn set_events(State(world): State<Arc<World>>, body: Bytes) -> Result<Json<events::Knobs>, Problem> {
+    world.events.set_knobs(read(&body)?);
+    Ok(Json(world.events.knobs()))
+}

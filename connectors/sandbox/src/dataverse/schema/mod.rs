@@ -1,0 +1,289 @@
+//! The tables as data. Read this file for what a table and a column are, `build` for the short forms that write them,
+//! then one file per family: `sales`, `customers`, `system`, `partner_center`.
+//!
+//! Names, lengths, ranges and choices come from the public table reference of Dataverse and Dynamics 365 Sales; the
+//! columns that the Partner Center solution adds carry the names seen in exports of it.
+
+mod build;
+mod customers;
+mod partner_center;
+mod sales;
+mod system;
+
+use std::sync::LazyLock;
+
+/// Choice values with their labels.
+pub(super) type Options = &'static [(i64, &'static str)];
+
+/// A table of the organisation.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// Logical name, such as `opportunity`.
+    pub(super) logical: String,
+    /// Schema name, such as `Opportunity`.
+    pub(super) schema: &'static str,
+    /// Name of the entity set in addresses, such as `opportunities`.
+    pub(super) set: &'static str,
+    /// Column that holds the row's id.
+    pub(super) primary_id: String,
+    /// Column that names a row to people.
+    pub(super) primary_name: &'static str,
+    /// `ObjectTypeCode` of the metadata.
+    pub(super) type_code: i64,
+    /// States with their statuses; the first status of each is its default. Empty for a table without states.
+    pub(super) states: &'static [State],
+    /// True where a row outside its first state refuses edits.
+    pub(super) locks_when_closed: bool,
+    /// Alternate keys.
+    pub(super) keys: Vec<Key>,
+    /// All columns, in the order rows show them.
+    pub(super) columns: Vec<Column>,
+}
+
+/// A state and the statuses that belong to it.
+#[derive(Debug)]
+pub(super) struct State {
+    /// Value of `statecode`.
+    pub(super) value: i64,
+    /// Label of the state.
+    pub(super) label: &'static str,
+    /// Values and labels of `statuscode`.
+    pub(super) statuses: Options,
+}
+
+/// An alternate key.
+#[derive(Debug)]
+pub(super) struct Key {
+    /// Logical name of the key.
+    pub(super) name: &'static str,
+    /// Columns that together name one row.
+    pub(super) columns: &'static [&'static str],
+}
+
+/// A column of a table.
+#[derive(Debug)]
+pub(super) struct Column {
+    /// Logical name: the schema name in lower case.
+    pub(super) logical: String,
+    /// Schema name, such as `EstimatedValue` or `msft_Opportunity`.
+    pub(super) schema: String,
+    /// What it holds.
+    pub(super) kind: Kind,
+    /// Whether a value must be present.
+    pub(super) required: Required,
+    /// May be given when a row is created.
+    pub(super) create: bool,
+    /// May be given when a row is changed.
+    pub(super) update: bool,
+}
+
+/// How much a column insists on a value (`RequiredLevel`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Required {
+    /// Not at all.
+    No,
+    /// Forms suggest it.
+    Recommended,
+    /// Forms insist, the API does not.
+    OnForms,
+    /// The API refuses a row without it.
+    Always,
+    /// The platform fills it.
+    System,
+}
+
+/// The type of a column.
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// The row's own id.
+    PrimaryKey,
+    /// One line of text, at most `max` characters; `format` is the `FormatName` of the metadata.
+    Text { max: usize, format: &'static str },
+    /// Several lines of text, at most `max` characters.
+    Memo { max: usize },
+    /// A whole number in a range, inclusive.
+    Integer { min: i64, max: i64 },
+    /// The row version.
+    Version,
+    /// An amount in the row's currency.
+    Money { min: f64, max: f64, precision: u32 },
+    /// A fixed-point number.
+    Decimal { min: f64, max: f64, precision: u32 },
+    /// A floating-point number.
+    Double { min: f64, max: f64, precision: u32 },
+    /// Yes or no.
+    Boolean { default: bool },
+    /// One of several values.
+    Choice(Options),
+    /// `statecode`.
+    State,
+    /// `statuscode`.
+    Status,
+    /// A day without a time.
+    Date,
+    /// An instant.
+    DateTime,
+    /// An id that names no row of the organisation.
+    Guid,
+    /// A row of another table.
+    Lookup(Vec<Target>),
+}
+
+/// One table that a lookup may point at.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// Logical name of the table.
+    pub(super) table: &'static str,
+    /// Single-valued navigation property of the table that holds the lookup.
+    pub(super) navigation: String,
+    /// Collection-valued navigation property of the target, where the sandbox serves it.
+    pub(super) collection: Option<&'static str>,
+}
+
+impl Table {
+    /// The column with logical name `name`.
+    pub(super) fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.logical == name)
+    }
+
+    /// The column that addresses and bodies call `name`: its logical name, `_x_value` for a lookup.
+    pub(super) fn property(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.property() == name)
+    }
+
+    /// The lookup column and target behind the single-valued navigation property `name`.
+    pub(super) fn navigation(&self, name: &str) -> Option<(&Column, &Target)> {
+        self.columns.iter().find_map(|column| {
+            let target = column.targets().iter().find(|target| target.navigation == name)?;
+            Some((column, target))
+        })
+    }
+
+    /// The table and lookup column behind the collection-valued navigation property `name`.
+    pub(super) fn collection(&self, name: &str) -> Option<(&'static Table, &'static Column)> {
+        tables().iter().find_map(|table| {
+            let column = table.columns.iter().find(|column| {
+                column.targets().iter().any(|target| target.table == self.logical && target.collection == Some(name))
+            })?;
+            Some((table, column))
+        })
+    }
+
+    /// The state with value `value`.
+    pub(super) fn state(&self, value: i64) -> Option<&State> {
+        self.states.iter().find(|state| state.value == value)
+    }
+
+    /// True where the columns hold money, so that rows carry an exchange rate.
+    pub(super) fn has_money(&self) -> bool {
+        self.columns.iter().any(|column| matches!(column.kind, Kind::Money { .. }))
+    }
+
+    /// True for a table that a solution added: its names have a publisher's prefix.
+    pub(super) fn custom(&self) -> bool {
+        self.logical.contains('_')
+    }
+}
+
+impl Column {
+    /// The name of the column in rows, `$select` and `$filter`.
+    pub(super) fn property(&self) -> String {
+        match self.kind {
+            Kind::Lookup(_) => format!("_{}_value", self.logical),
+            _ => self.logical.clone(),
+        }
+    }
+
+    /// Tables a lookup may point at; empty for other columns.
+    pub(super) fn targets(&self) -> &[Target] {
+        match &self.kind {
+            Kind::Lookup(targets) => targets,
+            _ => &[],
+        }
+    }
+
+    /// Name of the Edm type, as the messages of the Web API show it.
+    pub(super) fn edm(&self) -> &'static str {
+        match self.kind {
+            Kind::PrimaryKey | Kind::Guid | Kind::Lookup(_) => "Edm.Guid",
+            Kind::Text { .. } | Kind::Memo { .. } => "Edm.String",
+            Kind::Integer { .. } | Kind::Choice(_) | Kind::State | Kind::Status => "Edm.Int32",
+            Kind::Version => "Edm.Int64",
+            Kind::Money { .. } | Kind::Decimal { .. } => "Edm.Decimal",
+            Kind::Double { .. } => "Edm.Double",
+            Kind::Boolean { .. } => "Edm.Boolean",
+            Kind::Date => "Edm.Date",
+            Kind::DateTime => "Edm.DateTimeOffset",
+        }
+    }
+
+    /// True for a column of a standard table that a solution added.
+    pub(super) fn custom(&self) -> bool {
+        self.schema.contains('_') && !self.schema.starts_with("Address1_") && !self.schema.ends_with("_Base")
+    }
+}
+
+/// All tables.
+pub(super) fn tables() -> &'static [Table] {
+    static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
+        let mut tables = sales::tables();
+        tables.extend(customers::tables());
+        tables.extend(system::tables());
+        tables.extend(partner_center::tables());
+        tables
+    });
+    &TABLES
+}
+
+/// The table with logical name `name`.
+pub(super) fn table(name: &str) -> Option<&'static Table> {
+    tables().iter().find(|table| table.logical == name)
+}
+
+/// The table whose entity set is `set`; names of sets are case-sensitive.
+pub(super) fn table_of_set(set: &str) -> Option<&'static Table> {
+    tables().iter().find(|table| table.set == set)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_every_primary_name_exists() {
+        let mut sets = HashSet::new();
+        for table in tables() {
+            assert!(sets.insert(table.set), "{} is there twice", table.set);
+            assert!(table.column(table.primary_name).is_some(), "{} has no {}", table.logical, table.primary_name);
+            let mut names = HashSet::new();
+            for column in &table.columns {
+                assert!(names.insert(&column.logical), "{}.{} is there twice", table.logical, column.logical);
+            }
+            for key in &table.keys {
+                assert!(key.columns.iter().all(|name| table.column(name).is_some()), "{}: {key:?}", table.logical);
+            }
+        }
+    }
+
+    #[test]
+    fn standard_lookups_bind_in_lower_case_and_custom_ones_by_schema_name() {
+        let opportunity = table("opportunity").unwrap();
+        assert!(opportunity.navigation("customerid_account").is_some());
+        assert!(opportunity.navigation("customerid").is_none());
+        assert!(opportunity.navigation("parentaccountid").is_some());
+        let solution = table("msft_partnercentersolution").unwrap();
+        assert!(solution.navigation("msft_Opportunity").is_some());
+        assert!(solution.navigation("msft_opportunity").is_none());
+        assert_eq!(solution.column("msft_opportunity").unwrap().property(), "_msft_opportunity_value");
+    }
+
+    #[test]
+    fn collections_lead_back_to_the_lookup() {
+        let (table, column) = table("account").unwrap().collection("contact_customer_accounts").unwrap();
+        assert_eq!((table.logical.as_str(), column.logical.as_str()), ("contact", "parentcustomerid"));
+    }
+}

@@ -1,0 +1,10 @@
+//! The sandbox through real HTTP: `client` signs in and calls, `receiver` takes events, the rest are tests.
+#![allow(clippy::unwrap_used)]
+
+mod client;
+mod events;
+mod faults;
+mod people;
+mod receiver;
+mod referrals;
+mod signing_in;

@@ -1,0 +1,173 @@
+//! The function: what happened in, what to do out.
+
+use std::collections::VecDeque;
+
+use cosell_compile::plan::{Action, BlockIx, Plan, RegionIx};
+use cosell_model::{Failure, Outcome};
+use cosell_sdk::{CallError, Meaning};
+
+use super::event::{Address, Command, Consequences, Event, Happening, IllegalEvent, Timer};
+use super::retry;
+use super::settle::Conclusion;
+use super::state::{RunState, Status};
+use super::view::View;
+
+/// Takes in one event: brings `state` forward and adds to `out` what follows from it.
+///
+/// An event about something that has already ended, or about an earlier attempt, changes nothing: events may come twice
+/// and late.
+///
+/// # Errors
+/// An event that cannot have happened to this run; `state` is then unchanged.
+pub fn advance(plan: &Plan, state: &mut RunState, event: Event, out: &mut Consequences) -> Result<(), IllegalEvent> {
+    let begun = !state.frames.is_empty();
+    if begun == matches!(event.kind, Happening::Begun) {
+        return Err(IllegalEvent::NotBegun);
+    }
+    if let Some(address) = event.kind.step() {
+        let known = plan.steps.get(address.step.0 as usize).map(|step| step.region);
+        let frame = state.frames.get(address.frame as usize).map(|frame| frame.region);
+        if known.is_none() || known != frame {
+            return Err(IllegalEvent::UnknownStep(address));
+        }
+    }
+    state.now = event.at;
+    if state.ended.is_some() {
+        return Ok(());
+    }
+    let mut turn = Turn { plan, state, out, ready: VecDeque::new() };
+    turn.take(event.kind);
+    while let Some(step) = turn.ready.pop_front() {
+        turn.start(step);
+    }
+    Ok(())
+}
+
+impl Happening {
+    fn step(&self) -> Option<Address> {
+        match self {
+            Happening::Succeeded { step, .. }
+            | Happening::Failed { step, .. }
+            | Happening::FlowEnded { step, .. }
+            | Happening::TimerFired { step, .. } => Some(*step),
+            Happening::Begun | Happening::Cancelled => None,
+        }
+    }
+}
+
+/// One event being taken in.
+pub(crate) struct Turn<'t> {
+    pub(crate) plan: &'t Plan,
+    pub(crate) state: &'t mut RunState,
+    pub(crate) out: &'t mut Consequences,
+    /// Steps that wait for nothing any more, in the order in which they came to that.
+    pub(crate) ready: VecDeque<Address>,
+}
+
+impl Turn<'_> {
+    fn take(&mut self, kind: Happening) {
+        match kind {
+            Happening::Begun => {
+                self.state.started_at = self.state.now;
+                let root = (RegionIx(0), BlockIx(0));
+                self.begin_round(root.0, root.1, None, (0, cosell_model::Value::Null));
+            }
+            Happening::Succeeded { step, attempt, output } => {
+                if self.awaits(step, attempt) {
+                    self.end(step, Conclusion::success(output));
+                }
+            }
+            Happening::Failed { step, attempt, error } => {
+                if self.awaits(step, attempt) {
+                    self.attempt_failed(step, attempt, error);
+                }
+            }
+            Happening::FlowEnded { step, outcome, output, failure } => {
+                if self.awaits(step, 1) {
+                    self.end(step, called(outcome, output, failure));
+                }
+            }
+            Happening::TimerFired { step, timer } => self.timer_fired(step, timer),
+            Happening::Cancelled => {
+                let failure = Failure::new("cancelled", "the run was cancelled");
+                self.stop(Outcome::Cancelled, Some(failure));
+            }
+        }
+    }
+
+    /// Whether this attempt of the step is the one in progress.
+    fn awaits(&self, step: Address, attempt: u32) -> bool {
+        let slot = self.state.live_slot(self.plan, step);
+        slot.is_some_and(|slot| slot.status == Status::Running && slot.attempt == attempt)
+    }
+
+    fn attempt_failed(&mut self, at: Address, attempt: u32, error: CallError) {
+        let step = self.plan.step(at.step);
+        let policy = step.retry.as_ref().unwrap_or(&self.state.default_retry).clone();
+        let asked = match error.meaning {
+            Meaning::Retry { after } => Some(after),
+            Meaning::OutcomeUnknown => Some(None),
+            Meaning::SignIn | Meaning::Conflict | Meaning::Rejected => None,
+        };
+        let slot = self.state.slot_mut(self.plan, at);
+        slot.may_have_run |= error.meaning == Meaning::OutcomeUnknown;
+        match asked {
+            Some(asked) if attempt <= policy.count => {
+                slot.status = Status::Retrying;
+                let path = self.state.path(self.plan, at);
+                let after = retry::wait(&policy, attempt, retry::seed(&[&self.state.id, &path]), asked);
+                self.out.commands.push(Command::SetTimer { step: at, timer: Timer::Retry(attempt + 1), after });
+            }
+            _ => {
+                let failure = Failure { code: error.code, message: error.message, step: None, details: *error.details };
+                self.end(at, Conclusion::failure(Outcome::Failed, failure));
+            }
+        }
+    }
+
+    fn timer_fired(&mut self, at: Address, timer: Timer) {
+        let Some(slot) = self.state.live_slot(self.plan, at) else { return };
+        match timer {
+            Timer::Retry(attempt) if slot.status == Status::Retrying && slot.attempt + 1 == attempt => {
+                let (input, may_have_run) = (slot.input.clone().unwrap_or_default(), slot.may_have_run);
+                let slot = self.state.slot_mut(self.plan, at);
+                slot.status = Status::Running;
+                slot.attempt = attempt;
+                self.out.commands.push(Command::Call { step: at, attempt, input, may_have_run });
+            }
+            Timer::Wait if slot.status == Status::Running => self.end(at, Conclusion::success(cosell_model::Value::Null)),
+            Timer::Timeout if slot.in_progress() => {
+                let limit = self.plan.step(at.step).timeout.unwrap_or_default();
+                let failure = Failure::new("timed_out", format!("it did not end within {limit:?}"));
+                self.cancel_inside(at);
+                if self.is_remote(at) {
+                    self.out.commands.push(Command::Abandon { step: at });
+                }
+                self.end(at, Conclusion::failure(Outcome::TimedOut, failure));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether something outside the run is in progress for the step.
+    pub(crate) fn is_remote(&self, at: Address) -> bool {
+        let action = &self.plan.step(at.step).action;
+        matches!(action, Action::Operation { .. } | Action::Call { .. } | Action::WaitFor(_) | Action::WaitUntil(_))
+    }
+
+    pub(crate) fn view(&self, frame: u32) -> View<'_> {
+        View { state: self.state, flow: self.plan.flow.as_str(), frame }
+    }
+}
+
+/// What the end of a called flow means for the step that called it.
+fn called(outcome: Outcome, output: cosell_model::Value, failure: Option<Failure>) -> Conclusion {
+    match outcome {
+        Outcome::Succeeded => Conclusion::success(output),
+        other => {
+            let failure = failure.unwrap_or_else(|| Failure::new("flow_failed", format!("the called flow ended as {other}")));
+            let outcome = if other == Outcome::TimedOut { Outcome::TimedOut } else { Outcome::Failed };
+            Conclusion::failure(outcome, failure)
+        }
+    }
+}

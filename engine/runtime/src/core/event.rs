@@ -1,0 +1,174 @@
+//! What comes into [`advance`](super::advance::advance), and what goes out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cosell_compile::plan::StepIx;
+use cosell_model::outcome::SkipReason;
+use cosell_model::{Failure, Outcome, Value};
+use cosell_sdk::CallError;
+use jiff::Timestamp;
+
+/// A step in one round of a loop, or outside all loops (frame 0).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Address {
+    /// The round, by the number of its frame in the run's state.
+    pub frame: u32,
+    /// The step.
+    pub step: StepIx,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub kind: Happening,
+}
+
+/// What can happen to a run.
+#[derive(Clone, Debug)]
+pub enum Happening {
+    /// It begins.
+    Begun,
+    /// An attempt of an operation worked.
+    Succeeded {
+        /// The step.
+        step: Address,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// What it yields.
+        output: Value,
+    },
+    /// An attempt of an operation did not work.
+    Failed {
+        /// The step.
+        step: Address,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// Why, and what that means.
+        error: CallError,
+    },
+    /// A called flow ended.
+    FlowEnded {
+        /// The calling step.
+        step: Address,
+        /// How.
+        outcome: Outcome,
+        /// What it yields.
+        output: Value,
+        /// Why it failed, where it did.
+        failure: Option<Failure>,
+    },
+    /// A timer that was set has run down.
+    TimerFired {
+        /// The step it was set for.
+        step: Address,
+        /// Which timer.
+        timer: Timer,
+    },
+    /// Someone cancels the run.
+    Cancelled,
+}
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Timer {
+    /// The next attempt: its number.
+    Retry(u32),
+    /// The step's time limit.
+    Timeout,
+    /// The end of a `wait`.
+    Wait,
+}
+
+/// Something to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Call the step's operation.
+    Call {
+        /// The step.
+        step: Address,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// Its input.
+        input: Arc<Value>,
+        /// Whether an earlier attempt may have taken effect.
+        may_have_run: bool,
+    },
+    /// Run the flow that the step calls.
+    CallFlow {
+        /// The step.
+        step: Address,
+        /// Its inputs.
+        input: Value,
+    },
+    /// Tell when time has passed.
+    SetTimer {
+        /// The step.
+        step: Address,
+        /// Which timer.
+        timer: Timer,
+        /// How long.
+        after: Duration,
+    },
+    /// What is in progress for this step no longer matters.
+    Abandon {
+        /// The step.
+        step: Address,
+    },
+    /// Answer whoever started the run.
+    Respond {
+        /// HTTP status.
+        status: u16,
+        /// HTTP headers; an object of texts.
+        headers: Value,
+        /// The answer.
+        body: Value,
+    },
+    /// The run has ended.
+    Finish {
+        /// How.
+        outcome: Outcome,
+        /// What a calling flow gets.
+        output: Value,
+        /// Why it failed, where it did.
+        failure: Option<Failure>,
+    },
+}
+
+/// A step that has ended, for records and for people.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// The step.
+    pub step: Address,
+    /// How.
+    pub outcome: Outcome,
+    /// What it yields, where it succeeded.
+    pub output: Option<Arc<Value>>,
+    /// Why it failed or timed out.
+    pub failure: Option<Arc<Failure>>,
+    /// Why it was skipped.
+    pub skipped: Option<SkipReason>,
+}
+
+/// What follows from one event: to do, and to write down.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Consequences {
+    /// What to do, in order.
+    pub commands: Vec<Command>,
+    /// The steps that ended, in order.
+    pub ended: Vec<Ended>,
+}
+
+/// An event that cannot have happened to this run.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum IllegalEvent {
+    /// It names a step or a round that the run does not have.
+    #[error("the run has no step {0:?}")]
+    UnknownStep(Address),
+    /// The run has not begun, or begins twice.
+    #[error("a run begins once, and before everything else")]
+    NotBegun,
+}

@@ -1,0 +1,81 @@
+//! What happened in a run, for people and for machines.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cosell_model::outcome::SkipReason;
+use cosell_model::{Failure, FlowId, Outcome, Value};
+use cosell_sdk::RequestRecord;
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// A step that has ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StepRecord {
+    /// Its place in the run: `rows[2]/update`.
+    pub path: String,
+    /// Its title.
+    pub title: String,
+    /// The word in YAML that says what it does: `use`, `scope`…
+    pub kind: &'static str,
+    /// The operation it called, or the flow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it was skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<SkipReason>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Arc<Failure>>,
+    /// What it yields; null where it is sensitive.
+    pub output: Arc<Value>,
+    /// How often it was tried; 0 where it never began.
+    pub attempts: u32,
+    /// The requests made for it, over all attempts.
+    pub requests: Vec<RequestRecord>,
+}
+
+/// A run that has ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunRecord {
+    /// Its id.
+    pub id: String,
+    /// Its flow.
+    pub flow: FlowId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it yields.
+    pub output: Value,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// What it answered, where it did: status, headers, body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<(u16, Value, Value)>,
+    /// When it began.
+    pub began: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Someone who wants to know while it happens.
+pub trait Observer: Send + Sync {
+    /// A run begins; `depth` counts the flows that called it.
+    fn run_began(&self, _run: &str, _flow: &FlowId, _depth: usize) {}
+
+    /// A step has ended.
+    fn step_ended(&self, _run: &str, _depth: usize, _step: &StepRecord) {}
+
+    /// An attempt did not work, and the next one follows after a wait.
+    fn retrying(&self, _run: &str, _depth: usize, _step: &str, _next: u32, _after: Duration, _why: &str) {}
+
+    /// A run has ended.
+    fn run_ended(&self, _depth: usize, _run: &RunRecord) {}
+}
+
+/// Nobody wants to know.
+pub struct Nobody;
+
+impl Observer for Nobody {}
