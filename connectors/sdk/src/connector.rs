@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cosell_model::catalogue::ConnectorDescription;
+use cosell_model::catalogue::{ConnectorDescription, Delivery};
 use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -133,6 +133,11 @@ impl Connection {
         self.opened.call(operation, input, context).await
     }
 
+    /// How a trigger learns that something happened; none where there is no such trigger.
+    pub fn delivery(&self, trigger: &str) -> Option<Delivery> {
+        self.opened.delivery(trigger)
+    }
+
     /// Hands a web hook request to a trigger.
     ///
     /// # Errors
@@ -165,6 +170,7 @@ struct Opened<C> {
 
 trait Erased: Send + Sync {
     fn call(&self, operation: &str, input: Value, context: CallContext) -> BoxFuture<'_, Result<Value, CallError>>;
+    fn delivery(&self, trigger: &str) -> Option<Delivery>;
     fn receive(&self, trigger: &str, request: Incoming) -> BoxFuture<'_, Result<Vec<TriggerEvent>, Refusal>>;
     fn wants(&self, trigger: &str, with: &Value, payload: &Value) -> Result<bool, CallError>;
     fn poll(&self, trigger: &str, with: Value, cursor: Option<Value>) -> BoxFuture<'_, Result<Poll, CallError>>;
@@ -180,6 +186,10 @@ impl<C: Send + Sync + 'static> Erased for Opened<C> {
             Some(operation) => (operation.call)(Arc::clone(&self.connection), input, context),
             None => Box::pin(std::future::ready(Err(unknown("operation", operation)))),
         }
+    }
+
+    fn delivery(&self, trigger: &str) -> Option<Delivery> {
+        self.table.triggers.get(trigger).map(|trigger| trigger.description.delivery)
     }
 
     fn receive(&self, trigger: &str, request: Incoming) -> BoxFuture<'_, Result<Vec<TriggerEvent>, Refusal>> {

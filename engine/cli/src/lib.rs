@@ -1,1 +1,93 @@
-//! The command line of cosell, one file a command.
+//! The command line: one file a command.
+//!
+//! [`project`] loads what a command works on; [`render`] shows findings and runs; the rest are the commands.
+//! Data goes to standard output, everything else to standard error. Exit codes: 0 done; 1 it was tried and failed, or
+//! findings are errors; 2 it could not be tried (arguments, configuration, files).
+
+mod check;
+mod demo;
+mod project;
+mod render;
+mod run;
+mod sandbox;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use cosell_sdk::Connector;
+
+/// Keeps Partner Center referrals and CRM opportunities in step.
+#[derive(Debug, Parser)]
+#[command(name = "cosell", version, about, arg_required_else_help = true)]
+struct Arguments {
+    /// The configuration to use.
+    #[arg(long, global = true, value_name = "FILE", default_value = "cosell.yaml")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show a deal crossing both ways, against stand-ins on this machine.
+    Demo(demo::Options),
+    /// Compile all flows and report what is wrong with them; calls nobody.
+    Check(check::Options),
+    /// Run one flow to its end against the configured connections.
+    Run(run::Options),
+    /// Serve stand-ins of Entra ID, Partner Center, its events and Dataverse on this machine.
+    Sandbox(sandbox::Options),
+}
+
+/// How a command ends.
+enum Ending {
+    /// Done.
+    Done,
+    /// It was tried, and failed.
+    Failed,
+}
+
+/// Why a command could not be tried, ready to be shown.
+#[derive(Debug)]
+struct Trouble(String);
+
+impl Trouble {
+    fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+}
+
+/// Runs the program with these connectors and the process's arguments.
+pub fn main(connectors: Vec<Connector>) -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("COSELL_LOG").unwrap_or_else(|_| "off".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            anstream::eprintln!("error: no worker threads can be started: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let ended = runtime.block_on(async {
+        match arguments.command {
+            Command::Demo(options) => demo::demo(&options, &connectors).await,
+            Command::Check(options) => check::check(&arguments.config, &options, &connectors),
+            Command::Run(options) => run::run(&arguments.config, &options, &connectors).await,
+            Command::Sandbox(options) => sandbox::sandbox(&options).await,
+        }
+    });
+    match ended {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::Failed) => ExitCode::FAILURE,
+        Err(Trouble(message)) => {
+            anstream::eprintln!("{}error{}: {}", render::BAD.render(), render::BAD.render_reset(), message.trim_end());
+            ExitCode::from(2)
+        }
+    }
+}

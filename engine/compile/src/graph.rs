@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use cosell_model::{Accepts, Diagnostic, Effect};
+use cosell_model::flow::{Step, StepKind};
+use cosell_model::node::NodeKind;
+use cosell_model::{Accepts, Diagnostic, Effect, Node, Span};
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
@@ -71,8 +73,33 @@ fn mention_edge(
                     .help("to use an earlier round's result in a loop, let a step of its own hold it"),
             );
         }
-        // A holder's own output and condition are computed when what it holds has ended; the rest was reported.
+        Relation::Around if !computed_last(layout.place(from).step, mention.span) => {
+            findings.push(
+                Diagnostic::error("mentions-held", "a step cannot mention what it holds before that has run", mention.span, "always null")
+                    .also(layout.span(mention.step), "the step it holds")
+                    .help("only its `output`, and the condition of an `until`, are computed when what it holds has ended"),
+            );
+        }
+        // A mention of another branch was reported where it was looked up.
         Relation::Around | Relation::OtherBranch(_) => {}
+    }
+}
+
+/// Whether `span` lies in a value of `holder` that is computed when what it holds has ended.
+fn computed_last(holder: &Step, span: Span) -> bool {
+    let condition = match &holder.kind {
+        StepKind::Until { condition, .. } => Some(condition),
+        _ => None,
+    };
+    holder.output.iter().chain(condition).any(|node| stands_in(node, span))
+}
+
+/// Whether `span` lies in `node`; by its leaves, because the parts of a merged value may stand in two files.
+fn stands_in(node: &Node, span: Span) -> bool {
+    match &node.kind {
+        NodeKind::Map(entries) => entries.iter().any(|entry| stands_in(&entry.value, span)),
+        NodeKind::List(items) => items.iter().any(|item| stands_in(item, span)),
+        _ => node.span.file == span.file && node.span.start <= span.start && span.end <= node.span.end,
     }
 }
 

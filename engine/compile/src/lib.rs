@@ -10,6 +10,7 @@
 
 mod calls;
 mod check;
+pub mod configuration;
 pub mod expr;
 mod graph;
 mod layout;

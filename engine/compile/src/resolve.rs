@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cosell_model::flow::Flow;
-use cosell_model::node::NodeKind;
+use cosell_model::node::{Entry, NodeKind};
 use cosell_model::{Diagnostic, Node, Schema, Span};
 use serde_json::Value;
 
@@ -71,7 +71,10 @@ pub(crate) fn template(
         NodeKind::Map(entries) => {
             let entries: Vec<_> = entries
                 .iter()
-                .map(|e| (e.key.value.clone(), template(&e.value, at, names, mentioned, findings)))
+                .map(|entry| {
+                    let key = key(entry, names, findings);
+                    (key, template(&entry.value, at, names, mentioned, findings))
+                })
                 .collect();
             if entries.iter().all(|(_, value)| matches!(value, Template::Constant(_))) {
                 let constant = |value| match value {
@@ -84,6 +87,15 @@ pub(crate) fn template(
         }
         _ => Template::Constant(node.to_value()),
     }
+}
+
+/// A key, in which variables may be mentioned: names of columns differ from one CRM to the next.
+fn key(entry: &Entry, names: &Names<'_>, findings: &mut Findings) -> String {
+    if !entry.key.value.contains("${{") {
+        return entry.key.value.clone();
+    }
+    let node = Node { kind: NodeKind::Text(entry.key.value.clone()), span: entry.key.span };
+    constant_text(&node, "a computed key", names.variables, findings).unwrap_or_default()
 }
 
 fn text_template(
@@ -389,8 +401,8 @@ fn step_reference(
 }
 
 /// Text in which only variables may be mentioned.
-pub(crate) fn constant_text(node: &Node, variables: &BTreeMap<String, Value>, findings: &mut Findings) -> Option<String> {
-    let text = crate::read::words::text(node, "a path", findings)?;
+pub(crate) fn constant_text(node: &Node, what: &str, variables: &BTreeMap<String, Value>, findings: &mut Findings) -> Option<String> {
+    let text = crate::read::words::text(node, what, findings)?;
     let pieces = match split(&text) {
         Ok(pieces) => pieces,
         Err(error) => {

@@ -76,6 +76,7 @@ static FILTERS: &[(&str, Add)] = filters! {
     "merge" => ours::merge,
     "min" => theirs::min,
     "money" => ours::money,
+    "omit" => ours::omit,
     "parse_json" => ours::parse_json,
     "reject" => theirs::reject,
     "rejectattr" => theirs::rejectattr,

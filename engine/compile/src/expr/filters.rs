@@ -205,6 +205,18 @@ pub(crate) fn merge(value: Value, over: Value) -> Result<Value, Error> {
     Ok(to_engine(&Json::Object(merged)))
 }
 
+/// `x | omit('a', 'b')`: the map without these members.
+pub(crate) fn omit(value: Value, names: Rest<String>) -> Result<Value, Error> {
+    match to_json(&value)? {
+        Json::Null => Ok(Value::from(())),
+        Json::Object(mut map) => {
+            map.retain(|key, _| !names.contains(key));
+            Ok(to_engine(&Json::Object(map)))
+        }
+        _ => Err(invalid(format!("`omit` takes a map, and this is {}", value.kind()))),
+    }
+}
+
 /// `x | json`: `x` as compact JSON text.
 pub(crate) fn json(value: Value) -> Result<String, Error> {
     Ok(to_json(&value)?.to_string())

@@ -130,7 +130,7 @@ fn form(node: &Node, findings: &mut Findings) -> Option<Form> {
 }
 
 fn path(node: &Node, variables: &BTreeMap<String, Value>, findings: &mut Findings) -> Option<Vec<Segment>> {
-    let text = constant_text(node, variables, findings)?;
+    let text = constant_text(node, "a path", variables, findings)?;
     let right = !text.is_empty() && text.split('.').all(|name| !name.is_empty() && !name.contains(char::is_whitespace));
     if !right {
         findings.push(wrong_form(node, "a path", "names joined by dots, such as `details.notes`"));

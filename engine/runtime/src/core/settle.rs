@@ -102,7 +102,8 @@ impl Turn<'_> {
         self.end(at, Conclusion::skipped(reason));
     }
 
-    fn skip_held(&mut self, at: Address) {
+    /// Marks the steps that a step holds, of which none has begun.
+    pub(crate) fn skip_held(&mut self, at: Address) {
         let action = &self.plan.step(at.step).action;
         if !matches!(action, Action::ForEach { .. } | Action::Until { .. }) {
             for block in action.blocks() {

@@ -40,7 +40,7 @@ impl Turn<'_> {
         }
         match step.when.as_ref().map(|when| when.is_true(&self.view(at.frame))) {
             Some(Ok(false)) => return self.skip(at, SkipReason::Condition, false),
-            Some(Err(error)) => return self.end(at, Conclusion::failure(Outcome::Failed, not_computed(&error))),
+            Some(Err(error)) => return self.fail(at, not_computed(&error)),
             Some(Ok(true)) | None => {}
         }
         let slot = self.state.slot_mut(self.plan, at);
@@ -50,8 +50,14 @@ impl Turn<'_> {
             self.out.commands.push(Command::SetTimer { step: at, timer: Timer::Timeout, after });
         }
         if let Err(failure) = self.act(at) {
-            self.end(at, Conclusion::failure(Outcome::Failed, failure));
+            self.fail(at, failure);
         }
+    }
+
+    /// Fails a step in which nothing has begun: what it holds never will.
+    fn fail(&mut self, at: Address, failure: Failure) {
+        self.skip_held(at);
+        self.end(at, Conclusion::failure(Outcome::Failed, failure));
     }
 
     /// Whether a failure is behind the refusal: then writes that only keep their order stop as well.

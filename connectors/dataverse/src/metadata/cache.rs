@@ -1,0 +1,71 @@
+//! Metadata is kept for a while, and read once however many calls want it at the same time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use cosell_sdk::http::Client;
+use cosell_sdk::{CallContext, CallError};
+
+use super::{Head, Table, load};
+
+/// How long metadata is kept. A column made in the meantime is known after this at the latest.
+const KEPT_FOR: Duration = Duration::from_secs(15 * 60);
+
+type Slot<T> = Arc<tokio::sync::Mutex<Option<(Instant, Arc<T>)>>>;
+
+/// The tables of one environment.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    /// By whatever name was used.
+    heads: Kept<Head>,
+    /// By logical name.
+    tables: Kept<Table>,
+}
+
+impl Tables {
+    pub(crate) async fn head(
+        &self,
+        client: &Client,
+        name: &str,
+        context: &CallContext,
+    ) -> Result<Arc<Head>, CallError> {
+        self.heads.get(name, load::head(client, name, context)).await
+    }
+
+    pub(crate) async fn table(
+        &self,
+        client: &Client,
+        name: &str,
+        context: &CallContext,
+    ) -> Result<Arc<Table>, CallError> {
+        let head = self.head(client, name, context).await?;
+        self.tables.get(&head.logical_name, load::table(client, &head, context)).await
+    }
+}
+
+#[derive(Debug)]
+struct Kept<T>(Mutex<HashMap<String, Slot<T>>>);
+
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T> Kept<T> {
+    /// What is kept under `name`, or what `load` gives; others who want the same wait for it.
+    async fn get(&self, name: &str, load: impl Future<Output = Result<T, CallError>>) -> Result<Arc<T>, CallError> {
+        let slot =
+            Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default());
+        let mut slot = slot.lock().await;
+        if let Some((at, kept)) = &*slot
+            && at.elapsed() < KEPT_FOR
+        {
+            return Ok(Arc::clone(kept));
+        }
+        let loaded = Arc::new(load.await?);
+        *slot = Some((Instant::now(), Arc::clone(&loaded)));
+        Ok(loaded)
+    }
+}

@@ -1,0 +1,136 @@
+use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::connection::Dataverse;
+use crate::row::Row;
+use crate::values::assign::{Write, assignments, body};
+
+/// DuplicateRecord, "A record with matching key values already exists."
+const DUPLICATE: &str = "0x80040237";
+
+/// What to create.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateRowInput {
+    /// The table, by logical name or entity set name.
+    pub table: String,
+    /// Values by the columns' logical names. A lookup is `{ table, id }`, `{ account: id }` for a row of the table
+    /// account, or a plain identifier where it can refer to one table only; a choice is its number or its label.
+    pub values: Map<String, Value>,
+}
+
+/// Creates a row. Its identifier is the call's idempotency key, so the same call can make only one row.
+#[derive(Debug)]
+pub struct CreateRow;
+
+impl Operation for CreateRow {
+    type Connection = Dataverse;
+    type Input = CreateRowInput;
+    type Output = Row;
+
+    const NAME: &'static str = "create_row";
+    const TITLE: &'static str = "Create a row";
+    const DESCRIPTION: &'static str = "Creates a row and gives it back as Dataverse stored it.";
+    const EFFECT: Effect = Effect::Write;
+
+    async fn call(dataverse: &Dataverse, input: Self::Input, context: &CallContext) -> Result<Row, CallError> {
+        let table = dataverse.table(&input.table, context).await?;
+        let (head, id) = (&table.head, context.idempotency_key);
+        let assignments = assignments(dataverse, &table, &input.values, Write::Create, context).await?;
+        if context.may_have_run
+            && let Some(made) = dataverse.read_row(&head.set_name, id, None, context).await?
+        {
+            return Ok(Row::from_wire(&made));
+        }
+        let mut body = body(&assignments);
+        body.insert(head.primary_id.clone(), Value::String(id.to_string()));
+        let request = dataverse.client.post(&[&head.set_name]).json(Value::Object(body));
+        match dataverse.write_row(request, head, id, context).await {
+            Ok(row) => Ok(Row::from_wire(&row)),
+            // Either an attempt of ours came through late, or another key of the row is taken.
+            Err(error) if error.code == DUPLICATE => {
+                let made =
+                    dataverse.read_row(&head.set_name, id, None, context).await.map_err(CallError::after_write)?;
+                made.map(|row| Row::from_wire(&row)).ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use crate::testing::{ID, KEY, SET, call, open, path, script_metadata, stored, writes};
+    use cosell_sdk::Meaning;
+    use cosell_sdk::stub::{Reply, Stub};
+    use serde_json::{Value, json};
+
+    fn input() -> Value {
+        json!({ "table": "opportunities", "values": { "name": "Deal", "customerid": { "account": ID } } })
+    }
+
+    fn duplicate() -> Reply {
+        Reply::json(
+            412,
+            json!({ "error": { "code": "0x80040237", "message": "A record with matching key values already exists." } }),
+        )
+    }
+
+    #[tokio::test]
+    async fn the_key_is_the_id() {
+        let stub = Stub::start().await;
+        script_metadata(&stub);
+        stub.on("POST", SET, [Reply::json(201, stored())]);
+        let row = call(&open(&stub), "create_row", input(), false).await.unwrap();
+        assert_eq!(row["name"], "Deal");
+        let seen = &writes(&stub)[0];
+        assert_eq!(
+            seen.json(),
+            json!({ "name": "Deal", "customerid_account@odata.bind": format!("/accounts({ID})"), "opportunityid": KEY })
+        );
+        assert_eq!(seen.header("prefer"), Some("return=representation,odata.include-annotations=\"*\""));
+    }
+
+    #[tokio::test]
+    async fn after_a_lost_answer_the_row_is_looked_for() {
+        let stub = Stub::start().await;
+        script_metadata(&stub);
+        stub.on("POST", SET, [Reply::hang_up(), Reply::json(201, stored())]);
+        stub.on("GET", &path(KEY), [Reply::empty(404), Reply::json(200, stored())]);
+        let connection = open(&stub);
+        let error = call(&connection, "create_row", input(), false).await.unwrap_err();
+        assert_eq!(error.meaning, Meaning::OutcomeUnknown);
+        // It had not come through: it is made now. Then it is there.
+        for _ in 0..2 {
+            assert_eq!(call(&connection, "create_row", input(), true).await.unwrap()["name"], "Deal");
+        }
+        assert_eq!(writes(&stub).len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_duplicate_of_our_own_is_the_row_and_any_other_a_conflict() {
+        let stub = Stub::start().await;
+        script_metadata(&stub);
+        stub.on("POST", SET, [duplicate()]);
+        stub.on("GET", &path(KEY), [Reply::json(200, stored()), Reply::empty(404)]);
+        let connection = open(&stub);
+        assert_eq!(call(&connection, "create_row", input(), false).await.unwrap()["name"], "Deal");
+        let error = call(&connection, "create_row", input(), false).await.unwrap_err();
+        assert_eq!((error.meaning, error.code.as_str()), (Meaning::Conflict, "0x80040237"));
+    }
+
+    #[tokio::test]
+    async fn without_a_body_in_the_answer_the_row_is_read() {
+        let stub = Stub::start().await;
+        script_metadata(&stub);
+        stub.on("POST", SET, [Reply::empty(204)]);
+        stub.on("GET", &path(KEY), [Reply::json(200, stored()), Reply::empty(503)]);
+        let connection = open(&stub);
+        assert_eq!(call(&connection, "create_row", input(), false).await.unwrap()["name"], "Deal");
+        let error = call(&connection, "create_row", input(), false).await.unwrap_err();
+        assert_eq!(error.meaning, Meaning::OutcomeUnknown);
+    }
+}

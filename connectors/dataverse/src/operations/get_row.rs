@@ -1,0 +1,81 @@
+use cosell_sdk::values::guid;
+use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation};
+use serde::Deserialize;
+
+use crate::connection::Dataverse;
+use crate::row::Row;
+use crate::values::names;
+
+/// Which row to read.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GetRowInput {
+    /// The table, by logical name or entity set name.
+    pub table: String,
+    /// The row's identifier, a GUID.
+    pub id: String,
+    /// The columns to read, by logical name; all when not given.
+    #[serde(default)]
+    pub select: Option<Vec<String>>,
+}
+
+/// Reads a row by its identifier.
+#[derive(Debug)]
+pub struct GetRow;
+
+impl Operation for GetRow {
+    type Connection = Dataverse;
+    type Input = GetRowInput;
+    type Output = Row;
+
+    const NAME: &'static str = "get_row";
+    const TITLE: &'static str = "Get a row";
+    const DESCRIPTION: &'static str = "Reads a row by its identifier. One that does not exist is refused.";
+    const EFFECT: Effect = Effect::Read;
+
+    async fn call(dataverse: &Dataverse, input: Self::Input, context: &CallContext) -> Result<Row, CallError> {
+        let id = guid("id", &input.id)?;
+        let table = dataverse.table(&input.table, context).await?;
+        let select = names::select(&table, input.select.as_deref())?;
+        let row = dataverse.read_existing_row(&table.head, id, select.as_deref(), context).await?;
+        Ok(Row::from_wire(&row))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use crate::testing::{ID, call, open, path, script_metadata, stored};
+    use cosell_sdk::Meaning;
+    use cosell_sdk::stub::{Reply, Stub};
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn a_row_with_its_lookups() {
+        let stub = Stub::start().await;
+        script_metadata(&stub);
+        stub.on("GET", &path(ID), [Reply::json(200, stored())]);
+        let input = json!({ "table": "opportunities", "id": ID, "select": ["name", "customerid"] });
+        let row = call(&open(&stub), "get_row", input, false).await.unwrap();
+        assert_eq!(row["customerid"]["table"], "account");
+        let seen = stub.requests().pop().unwrap();
+        assert_eq!(seen.target, format!("{}?$select=name%2C_customerid_value", path(ID)));
+        assert_eq!(seen.header("prefer"), Some("odata.include-annotations=\"*\""));
+        assert_eq!(seen.header("odata-version"), Some("4.0"));
+        assert_eq!(seen.header("authorization"), Some("Bearer token-1"));
+        assert!(stub.token_requests()[0].body.contains("127.0.0.1"), "the audience is the environment's origin");
+    }
+
+    #[tokio::test]
+    async fn a_missing_row_and_a_wrong_id_are_refused() {
+        let stub = Stub::start().await;
+        script_metadata(&stub);
+        let connection = open(&stub);
+        let error = call(&connection, "get_row", json!({ "table": "opportunity", "id": ID }), false).await.unwrap_err();
+        assert_eq!((error.meaning, error.code.as_str()), (Meaning::Rejected, "0x80040217"));
+        let error =
+            call(&connection, "get_row", json!({ "table": "opportunity", "id": "1" }), false).await.unwrap_err();
+        assert_eq!(error.code, "not_a_guid");
+    }
+}

@@ -1,0 +1,39 @@
+//! Partner Center referrals: the connector `partner_center`.
+//!
+//! A referral is a deal that a Microsoft partner and Microsoft (or another partner) know of. This connector reads,
+//! creates and changes referrals by the Referrals API.
+//!
+//! Read in this order: [`connection`] (settings, and how requests are made), [`referral`] (what a referral is),
+//! [`rules`] and [`status`] (what the API would refuse), [`changes`] (what may be changed, and how), `recent` (finding
+//! what an interrupted attempt made), [`operations`].
+
+pub mod changes;
+pub mod connection;
+pub mod operations;
+mod recent;
+pub mod referral;
+pub mod rules;
+pub mod status;
+#[cfg(test)]
+mod testing;
+
+use cosell_sdk::Connector;
+
+pub use connection::{PartnerCenter, Settings};
+pub use referral::Referral;
+
+/// The connector, with all it offers.
+pub fn connector() -> Connector {
+    Connector::new::<PartnerCenter>(
+        "partner_center",
+        "Partner Center referrals",
+        "Microsoft Partner Center's co-sell referrals, by the Referrals API.",
+    )
+    .operation::<operations::GetReferral>()
+    .operation::<operations::ListReferrals>()
+    .operation::<operations::RelatedReferrals>()
+    .operation::<operations::CreateReferral>()
+    .operation::<operations::CreateSharedReferral>()
+    .operation::<operations::UpdateReferral>()
+    .build()
+}

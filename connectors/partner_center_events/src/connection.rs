@@ -1,0 +1,75 @@
+//! A connection to Partner Center's webhooks.
+
+use std::sync::Arc;
+
+use cosell_sdk::http::{Address, Client};
+use cosell_sdk::sign_in::{EntraSettings, SignIn};
+use cosell_sdk::{CallError, Connect, JsonSchema};
+use serde::Deserialize;
+
+use crate::verify::Verifier;
+
+/// Settings of a connection to Partner Center's webhooks.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Base address of the API for registrations. It is another host than the Referrals API's.
+    #[serde(default = "default_address")]
+    pub address: String,
+    /// Whom the token is for.
+    #[serde(default = "default_audience")]
+    pub audience: String,
+    /// How to sign in, for the registration. Receiving events needs no sign-in.
+    pub sign_in: EntraSettings,
+    /// Hosts from which signing certificates are fetched, with a port only where it is not the usual one.
+    #[serde(default = "default_certificate_hosts")]
+    pub certificate_hosts: Vec<String>,
+    /// Fetch signing certificates by plain http too. Only for the sandbox; never set it in earnest.
+    #[serde(default)]
+    pub allow_http_certificates: bool,
+    /// Certificates (PEM, one or more) to which signing certificates must chain: Microsoft's roots, and the authorities
+    /// between them and the signing certificate, which the certificate host does not send along. Without them no event
+    /// is accepted. Write `{file: PATH}` to keep them in a file.
+    #[serde(default)]
+    #[schemars(schema_with = "cosell_sdk::settings::text_or_reference")]
+    pub trust_roots: Option<String>,
+    /// Organisation that must stand in the signing certificate's subject and issuer.
+    #[serde(default = "default_organisation")]
+    pub organisation: String,
+}
+
+fn default_address() -> String {
+    "https://api.partnercenter.microsoft.com".to_owned()
+}
+
+fn default_audience() -> String {
+    "https://api.partnercenter.microsoft.com".to_owned()
+}
+
+fn default_certificate_hosts() -> Vec<String> {
+    vec!["3psostorageacct.blob.core.windows.net".to_owned()]
+}
+
+fn default_organisation() -> String {
+    "Microsoft Corporation".to_owned()
+}
+
+/// A connection to Partner Center's webhooks.
+#[derive(Debug)]
+pub struct PartnerCenterEvents {
+    pub(crate) client: Client,
+    pub(crate) verifier: Verifier,
+}
+
+impl Connect for PartnerCenterEvents {
+    type Settings = Settings;
+
+    fn connect(settings: Settings) -> Result<Self, CallError> {
+        let address = Address::new("address", &settings.address)?;
+        let sign_in = Arc::new(SignIn::new(&settings.sign_in, &settings.audience)?);
+        Ok(Self {
+            client: Client::new("Partner Center (webhooks)", address, sign_in)?,
+            verifier: Verifier::new(&settings)?,
+        })
+    }
+}

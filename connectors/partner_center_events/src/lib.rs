@@ -1,0 +1,32 @@
+//! Partner Center's events: the connector `partner_center_events`.
+//!
+//! Partner Center calls a registered address when a referral is created or changed. This connector verifies and reads
+//! these calls, and looks after the registration.
+//!
+//! Read in this order: [`connection`] (settings), [`received`] (the trigger), `verify` (whether a call is really from
+//! Microsoft), `registration` and [`operations`].
+
+pub mod connection;
+pub mod operations;
+pub mod received;
+mod registration;
+#[cfg(test)]
+mod testing;
+mod verify;
+
+use cosell_sdk::Connector;
+
+pub use connection::{PartnerCenterEvents, Settings};
+
+/// The connector, with all it offers.
+pub fn connector() -> Connector {
+    Connector::new::<PartnerCenterEvents>(
+        "partner_center_events",
+        "Partner Center events",
+        "Events of Microsoft Partner Center, by its webhooks.",
+    )
+    .webhook::<received::Received>()
+    .operation::<operations::ViewRegistration>()
+    .operation::<operations::Register>()
+    .build()
+}

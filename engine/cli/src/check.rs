@@ -1,0 +1,58 @@
+//! `cosell check`: compile everything, report what is wrong.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use cosell_model::Severity;
+use cosell_sdk::Connector;
+use serde_json::Value;
+
+use crate::project::Project;
+use crate::render::diagnostic;
+use crate::{Ending, Trouble};
+
+/// What to check.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Files to check beside the project's own.
+    files: Vec<PathBuf>,
+    /// How to show findings.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+/// How findings are shown.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// One JSON array.
+    Json,
+}
+
+/// Checks the project; errors among the findings make it fail.
+pub(crate) fn check(config: &Path, options: &Options, connectors: &[Connector]) -> Result<Ending, Trouble> {
+    let project = Project::load(config, &options.files, connectors)?;
+    let compilation = &project.compilation;
+    let findings = &compilation.diagnostics;
+    match options.format {
+        Format::Json => {
+            let shown: Vec<Value> = findings.iter().map(|f| diagnostic::as_json(f, &compilation.sources)).collect();
+            anstream::println!("{:#}", Value::Array(shown));
+        }
+        Format::Text => {
+            if !findings.is_empty() {
+                anstream::println!("{}\n", diagnostic::all(findings, &compilation.sources));
+            }
+            let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+            let files = compilation.sources.iter().count();
+            anstream::println!(
+                "{} flows and {} mappings in {files} files: {errors} errors, {} warnings",
+                compilation.order.len(),
+                compilation.mappings.len(),
+                findings.len() - errors
+            );
+        }
+    }
+    Ok(if compilation.has_errors() { Ending::Failed } else { Ending::Done })
+}

@@ -1,0 +1,26 @@
+//! How things are shown: [`diagnostic`] findings, [`run`] runs while they happen. Colour is a second carrier only, and
+//! is left out where output is not a terminal.
+
+pub(crate) mod diagnostic;
+pub(crate) mod run;
+
+use anstyle::{AnsiColor, Style};
+
+/// What went well.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// What went wrong.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// What matters less.
+pub(crate) const DIM: Style = Style::new().dimmed();
+/// What matters most.
+pub(crate) const STRONG: Style = Style::new().bold();
+
+/// `text` in `style`.
+pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
+    format!("{}{text}{}", style.render(), style.render_reset())
+}
+
+/// A name in backticks.
+pub(crate) fn marked(name: &str) -> String {
+    format!("`{name}`")
+}

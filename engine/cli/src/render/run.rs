@@ -1,0 +1,112 @@
+//! A run, while it happens: one line a step, as it ends.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use cosell_model::{FlowId, Outcome};
+use cosell_runtime::record::{Observer, RunRecord, StepRecord};
+use serde_json::json;
+
+use super::{BAD, DIM, GOOD, STRONG, styled};
+
+/// Prints runs for people.
+pub(crate) struct People;
+
+/// One word and one sign per outcome, so that colour is never the only carrier.
+fn sign(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Succeeded => styled(GOOD, "✓"),
+        Outcome::Failed => styled(BAD, "✗"),
+        Outcome::TimedOut => styled(BAD, "⧖"),
+        Outcome::Skipped => styled(DIM, "·"),
+        Outcome::Cancelled => styled(DIM, "⊘"),
+    }
+}
+
+fn indent(depth: usize) -> String {
+    "  ".repeat(depth)
+}
+
+fn time(took: Duration) -> String {
+    if took < Duration::from_secs(1) { format!("{} ms", took.as_millis()) } else { format!("{:.1} s", took.as_secs_f64()) }
+}
+
+impl Observer for People {
+    fn run_began(&self, run: &str, flow: &FlowId, depth: usize) {
+        let id = if depth == 0 { styled(DIM, format!(" run {run}")) } else { String::new() };
+        anstream::println!("{}{}{id}", indent(depth), styled(STRONG, flow));
+    }
+
+    fn step_ended(&self, _: &str, depth: usize, step: &StepRecord) {
+        let target = step.target.as_deref().map_or_else(|| step.kind.to_owned(), str::to_owned);
+        let title = if step.title == step.path { String::new() } else { format!("  {}", step.title) };
+        let mut notes = Vec::new();
+        if let Some(reason) = &step.skipped {
+            notes.push(format!("skipped: {reason}"));
+        } else if step.outcome != Outcome::Succeeded {
+            notes.push(step.outcome.to_string());
+        }
+        if step.attempts > 1 {
+            notes.push(format!("{} attempts", step.attempts));
+        }
+        if !step.requests.is_empty() {
+            let took = step.requests.iter().map(|request| request.took).sum();
+            let plural = if step.requests.len() == 1 { "request" } else { "requests" };
+            notes.push(format!("{} {plural}, {}", step.requests.len(), time(took)));
+        }
+        let notes = if notes.is_empty() { String::new() } else { styled(DIM, format!("  ({})", notes.join("; "))) };
+        anstream::println!("{}  {} {} {}{title}{notes}", indent(depth), sign(step.outcome), step.path, styled(DIM, target));
+        if let (Some(failure), true) = (&step.failure, step.failure.as_ref().is_some_and(|f| f.step.as_deref() == Some(&step.path))) {
+            for line in failure.to_string().lines() {
+                anstream::println!("{}    {}", indent(depth), styled(BAD, line));
+            }
+        }
+    }
+
+    fn retrying(&self, _: &str, depth: usize, step: &str, next: u32, after: Duration, why: &str) {
+        let line = format!("{step}: {why}; attempt {next} follows in {}", time(after));
+        anstream::println!("{}  {} {}", indent(depth), styled(DIM, "…"), styled(DIM, line));
+    }
+
+    fn run_ended(&self, depth: usize, run: &RunRecord) {
+        if depth > 0 {
+            return;
+        }
+        anstream::println!("{} {} in {}", sign(run.outcome), styled(STRONG, run.outcome), time(run.took));
+        if !run.output.is_null() {
+            anstream::println!("{:#}", run.output);
+        }
+    }
+}
+
+/// Prints runs for machines: one JSON object a line.
+#[derive(Default)]
+pub(crate) struct Machines {
+    line: Mutex<()>,
+}
+
+impl Machines {
+    fn print(&self, value: &serde_json::Value) {
+        let _one_line_at_a_time = self.line.lock();
+        anstream::println!("{value}");
+    }
+}
+
+impl Observer for Machines {
+    fn run_began(&self, run: &str, flow: &FlowId, _: usize) {
+        self.print(&json!({ "event": "run_began", "run": run, "flow": flow }));
+    }
+
+    fn step_ended(&self, run: &str, _: usize, step: &StepRecord) {
+        self.print(&json!({ "event": "step_ended", "run": run, "step": step }));
+    }
+
+    fn retrying(&self, run: &str, _: usize, step: &str, next: u32, after: Duration, why: &str) {
+        let after = after.as_secs_f64();
+        self.print(&json!({ "event": "retrying", "run": run, "step": step, "next_attempt": next, "after_seconds": after, "why": why }));
+    }
+
+    fn run_ended(&self, _: usize, run: &RunRecord) {
+        self.print(&json!({ "event": "run_ended", "run": run }));
+    }
+}

@@ -1,0 +1,80 @@
+//! `cosell run`: one flow, once, to its end.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use cosell_model::flow::ValueType;
+use cosell_model::{FlowId, Outcome, Value};
+use cosell_runtime::memory::Start;
+use cosell_runtime::record::Observer;
+use cosell_sdk::Connector;
+use serde_json::Map;
+
+use crate::project::Project;
+use crate::render::run::{Machines, People};
+use crate::{Ending, Trouble};
+
+/// What to run, and with what.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The flow.
+    flow: String,
+    /// A JSON file with what the trigger brings.
+    #[arg(long, value_name = "FILE", conflicts_with = "inputs")]
+    event: Option<PathBuf>,
+    /// An input of a flow that is called or started by hand; may be given several times.
+    #[arg(long = "input", value_name = "NAME=VALUE")]
+    inputs: Vec<String>,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the flow; it fails where the run does not succeed.
+pub(crate) async fn run(config: &Path, options: &Options, connectors: &[Connector]) -> Result<Ending, Trouble> {
+    let project = Project::load(config, &[], connectors)?;
+    let flow = FlowId::new(options.flow.as_str());
+    let engine = project.engine(std::slice::from_ref(&flow), connectors)?;
+    let trigger = options.event.as_deref().map_or(Ok(Value::Null), event)?;
+    let kinds: Vec<(String, ValueType)> = engine
+        .plan(&flow)
+        .map(|plan| plan.trigger.inputs.iter().map(|input| (input.name.clone(), input.kind)).collect())
+        .unwrap_or_default();
+    let start = Start { trigger, inputs: Value::Object(inputs(&options.inputs, &kinds)?) };
+    let (people, machines) = (People, Machines::default());
+    let observer: &dyn Observer = if options.json { &machines } else { &people };
+    let run = engine.run(&flow, start, observer).await;
+    if let (Some(failure), false) = (&run.failure, options.json) {
+        let step = failure.step.as_ref().map_or(String::new(), |step| format!("step `{step}`: "));
+        anstream::eprintln!("error: {step}{failure}");
+    }
+    Ok(if run.outcome == Outcome::Succeeded { Ending::Done } else { Ending::Failed })
+}
+
+fn event(path: &Path) -> Result<Value, Trouble> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Trouble::new(format!("the event `{}` cannot be read: {error}", path.display())))?;
+    serde_json::from_str(&text).map_err(|error| {
+        Trouble::new(format!("the event {}:{}:{} is not JSON: {error}", path.display(), error.line(), error.column()))
+    })
+}
+
+/// `name=value`; the value is read as the declared type wants it: text as it stands, the rest as JSON.
+fn inputs(given: &[String], kinds: &[(String, ValueType)]) -> Result<Map<String, Value>, Trouble> {
+    let mut inputs = Map::new();
+    for pair in given {
+        let (name, text) = pair
+            .split_once('=')
+            .ok_or_else(|| Trouble::new(format!("`--input {pair}` is not of the form name=value")))?;
+        let kind = kinds.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind);
+        let value = match kind {
+            Some(ValueType::Text) => Value::String(text.to_owned()),
+            Some(ValueType::Any) | None => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
+            Some(kind) => serde_json::from_str(text).map_err(|error| {
+                Trouble::new(format!("input `{name}` is {}, and `{text}` is not: {error}", kind.as_str()))
+            })?,
+        };
+        inputs.insert(name.to_owned(), value);
+    }
+    Ok(inputs)
+}

@@ -1,0 +1,103 @@
+//! Triggers that ask: each flow's own question, over and over.
+
+use std::time::Duration;
+
+use cosell_model::catalogue::Delivery;
+use cosell_model::flow::TriggerSource;
+use cosell_model::{FlowId, Value};
+use cosell_runtime::dispatch::Dispatcher;
+use cosell_sdk::{Connection, Meaning};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// The longest wait after questions that got no answer.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Questions being asked; they stop when dropped.
+pub struct Polls {
+    asking: Vec<(JoinHandle<()>, watch::Receiver<u64>)>,
+}
+
+impl Polls {
+    /// Asks for every flow of `dispatcher` whose trigger asks, every `interval`.
+    pub fn begin(dispatcher: &Dispatcher, interval: Duration) -> Self {
+        let plans = dispatcher.engine().plans();
+        let asking = plans.filter_map(|plan| {
+            let TriggerSource::Connector(name) = &plan.trigger.source else { return None };
+            let connection = dispatcher.engine().connection(plan.trigger.connection.as_deref()?)?.clone();
+            if connection.delivery(&name.operation) != Some(Delivery::Poll) {
+                return None;
+            }
+            let (answered, answers) = watch::channel(0);
+            let question = Question {
+                flow: plan.flow.clone(),
+                trigger: name.operation.to_string(),
+                with: plan.trigger.with.clone(),
+                connection,
+                dispatcher: dispatcher.clone(),
+                interval,
+            };
+            Some((tokio::spawn(question.ask(answered)), answers))
+        });
+        Self { asking: asking.collect() }
+    }
+
+    /// Waits until every question asked after this call has been answered once.
+    pub async fn answered(&self) {
+        for (_, answers) in &self.asking {
+            let mut answers = answers.clone();
+            // The answer to a question already under way may be older than this call.
+            let enough = *answers.borrow() + 2;
+            let _ = answers.wait_for(|count| *count >= enough).await;
+        }
+    }
+
+    /// Waits until every question has been answered at all: from then on nothing is missed.
+    pub async fn ready(&self) {
+        for (_, answers) in &self.asking {
+            let _ = answers.clone().wait_for(|count| *count >= 1).await;
+        }
+    }
+}
+
+impl Drop for Polls {
+    fn drop(&mut self) {
+        self.asking.iter().for_each(|(task, _)| task.abort());
+    }
+}
+
+struct Question {
+    flow: FlowId,
+    trigger: String,
+    with: Value,
+    connection: Connection,
+    dispatcher: Dispatcher,
+    interval: Duration,
+}
+
+impl Question {
+    async fn ask(self, answered: watch::Sender<u64>) {
+        let mut cursor = None;
+        let mut wait = self.interval;
+        loop {
+            match self.connection.poll(&self.trigger, self.with.clone(), cursor.clone()).await {
+                Ok(poll) => {
+                    cursor = Some(poll.cursor);
+                    wait = self.interval;
+                    for event in poll.events {
+                        self.dispatcher.dispatch(&self.flow, event);
+                    }
+                    answered.send_modify(|count| *count += 1);
+                }
+                Err(error) => {
+                    wait = match error.meaning {
+                        Meaning::Retry { after: Some(after) } => after,
+                        _ => (wait * 2).min(LONGEST_WAIT),
+                    };
+                    tracing::warn!(flow = %self.flow, %error, ?wait, "changes could not be asked for");
+                }
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+}
