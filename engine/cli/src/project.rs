@@ -19,7 +19,7 @@ use crate::render::{diagnostic, marked};
 
 /// The flows, mappings and variables that come with the program.
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../flows"]
+#[folder = "../../flows"]
 #[include = "*.yaml"]
 struct Shipped;
 

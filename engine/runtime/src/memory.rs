@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use cosell_compile::plan::{Action, Plan};
 use cosell_model::flow::Retry;
@@ -44,6 +43,13 @@ impl Engine {
     /// say how they are retried.
     pub fn new(plans: BTreeMap<FlowId, Arc<Plan>>, connections: BTreeMap<String, Connection>, default_retry: Retry) -> Self {
         Self { plans, connections, default_retry }
+    }
+
+    /// The same engine with another default for retries.
+    #[must_use]
+    pub fn with_default_retry(mut self, default_retry: Retry) -> Self {
+        self.default_retry = default_retry;
+        self
     }
 
     /// The flow's plan.
@@ -110,6 +116,7 @@ struct Finished {
 struct Done {
     attempts: u32,
     requests: Vec<RequestRecord>,
+    last_error: String,
 }
 
 /// One run being driven.
@@ -183,6 +190,7 @@ impl<'r> Driving<'r> {
         done.attempts = attempt;
         done.requests.extend(requests);
         if let Happening::Failed { error, .. } = kind {
+            done.last_error = error.to_string();
             tracing::debug!(run = self.state.id(), step = self.state.path(self.plan, step), attempt, %error, "attempt failed");
         }
     }
@@ -220,7 +228,8 @@ impl<'r> Driving<'r> {
             Command::SetTimer { step, timer, after } => {
                 if let crate::core::event::Timer::Retry(next) = timer {
                     let path = self.state.path(self.plan, step);
-                    self.observer.retrying(self.state.id(), self.depth, &path, next, after, "");
+                    let why = self.done.get(&step).map_or("", |done| &done.last_error);
+                    self.observer.retrying(self.state.id(), self.depth, &path, next, after, why);
                 }
                 let fired = async move {
                     tokio::time::sleep(after).await;
@@ -297,15 +306,4 @@ impl<'r> Driving<'r> {
 pub fn idempotency_key(run: &str, path: &str) -> Uuid {
     const COSELL: Uuid = Uuid::from_u128(0x6f1d_7c1e_4c0a_5f0e_9b57_3a1c_0e5e_11aa);
     Uuid::new_v5(&COSELL, format!("{run}\n{path}").as_bytes())
-}
-
-/// How long a run may wait at the least between attempts, for programs that show things rather than work at night.
-pub fn quick_retry() -> Retry {
-    Retry {
-        count: 8,
-        interval: Duration::from_millis(150),
-        minimum: Duration::from_millis(50),
-        maximum: Duration::from_secs(5),
-        ..Retry::default()
-    }
 }

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use cosell_model::outcome::SkipReason;
 use cosell_model::{FlowId, Outcome};
 use cosell_runtime::record::{Observer, RunRecord, StepRecord};
 use serde_json::json;
@@ -38,6 +39,9 @@ impl Observer for People {
     }
 
     fn step_ended(&self, _: &str, depth: usize, step: &StepRecord) {
+        if step.skipped == Some(SkipReason::NotTaken) {
+            return;
+        }
         let target = step.target.as_deref().map_or_else(|| step.kind.to_owned(), str::to_owned);
         let title = if step.title == step.path { String::new() } else { format!("  {}", step.title) };
         let mut notes = Vec::new();

@@ -2,9 +2,11 @@
 
 use std::sync::LazyLock;
 
-use minijinja::{Environment, UndefinedBehavior, filters as theirs, tests, value::Value};
+use minijinja::value::{Rest, Value, ValueKind, ValueOrKwargs};
+use minijinja::{Environment, Error, State, UndefinedBehavior, filters as theirs, functions, tests};
 
-use super::filters as ours;
+use super::value::{absent, invalid, kind, text_of};
+use super::{budget, filters as ours, operators};
 
 /// Instructions one expression may take. The longest mapping expression shipped takes some 60.
 const FUEL: u64 = 50_000;
@@ -19,25 +21,68 @@ pub(crate) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(||
     environment.set_recursion_limit(RECURSION);
     // A member that is missing reads as null, here as in `Path::get`; a *name* that is missing was found when compiling.
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-    for (name, add) in FILTERS {
-        add(&mut environment, name);
+    for filter in FILTERS {
+        let (name, takes, function) = (filter.name, filter.takes, (filter.function)());
+        environment.add_filter(name, move |state: &mut State<'_, '_>, arguments: Rest<ValueOrKwargs>| {
+            call(state, name, takes, &function, arguments.into_values())
+        });
     }
+    environment.add_filter(operators::CONCAT, operators::concat);
+    environment.add_filter(operators::TIMES, operators::times);
     for (name, add) in TESTS {
         add(&mut environment, name);
     }
-    environment.add_global("null", Value::from(()));
-    environment.add_function("range", minijinja::functions::range);
+    environment.add_global("null", Value::UNDEFINED);
+    environment.add_function("range", functions::range);
     environment
 });
 
-type Add = fn(&mut Environment<'static>, &'static str);
+/// A filter.
+struct Filter {
+    name: &'static str,
+    takes: Takes,
+    function: fn() -> Value,
+}
 
-/// One row a filter: its name, and how it is added.
+/// What a filter is put behind.
+#[derive(Clone, Copy)]
+enum Takes {
+    /// Anything, also null.
+    Any,
+    /// Anything; null passes through.
+    Present,
+    /// Text; true, false and numbers are made text. Null passes through.
+    Text,
+    /// A list. Null passes through.
+    List,
+}
+
+fn call(state: &mut State<'_, '_>, name: &str, takes: Takes, function: &Value, mut arguments: Vec<Value>) -> Result<Value, Error> {
+    let Some(value) = arguments.first_mut() else { return Err(invalid(format!("`{name}` takes a value"))) };
+    if absent(value) && !matches!(takes, Takes::Any) {
+        return Ok(Value::UNDEFINED);
+    }
+    budget::spend_on(value)?;
+    match takes {
+        Takes::Text => *value = Value::from(text_of(value, &format!("`{name}`"))?),
+        Takes::List if !matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) => {
+            return Err(invalid(format!("`{name}` takes a list, and this is {}", kind(value))));
+        }
+        _ => {}
+    }
+    let made = function.call(state, &arguments)?;
+    budget::spend_on(&made)?;
+    Ok(made)
+}
+
+/// One row a filter: its name, what it takes, and what it does.
 macro_rules! filters {
-    ($($name:literal => $function:expr),* $(,)?) => {
-        &[$(($name, |environment: &mut Environment<'static>, name| environment.add_filter(name, $function))),*]
+    ($($name:literal, $takes:ident => $function:expr),* $(,)?) => {
+        &[$(Filter { name: $name, takes: Takes::$takes, function: || Value::from_function($function) }),*]
     };
 }
+
+type Add = fn(&mut Environment<'static>, &'static str);
 
 macro_rules! tests {
     ($($name:literal => $function:expr),* $(,)?) => {
@@ -45,56 +90,56 @@ macro_rules! tests {
     };
 }
 
-static FILTERS: &[(&str, Add)] = filters! {
-    "abs" => theirs::abs,
-    "bool" => theirs::bool,
-    "capitalize" => theirs::capitalize,
-    "country" => ours::country,
-    "date" => ours::date,
-    "datetime" => ours::datetime,
-    "default" => ours::default,
-    "dictsort" => theirs::dictsort,
-    "first" => theirs::first,
-    "float" => theirs::float,
-    "groupby" => theirs::groupby,
-    "guid" => ours::guid,
-    "int" => theirs::int,
-    "items" => theirs::items,
-    "join" => theirs::join,
-    "json" => ours::json,
-    "jsonpath" => ours::jsonpath,
-    "jsonpath_first" => ours::jsonpath_first,
-    "last" => theirs::last,
-    "last_segment" => ours::last_segment,
-    "length" => theirs::length,
-    "lines" => theirs::lines,
-    "list" => theirs::list,
-    "lookup" => ours::lookup,
-    "lower" => theirs::lower,
-    "map" => theirs::map,
-    "max" => theirs::max,
-    "merge" => ours::merge,
-    "min" => theirs::min,
-    "money" => ours::money,
-    "omit" => ours::omit,
-    "parse_json" => ours::parse_json,
-    "reject" => theirs::reject,
-    "rejectattr" => theirs::rejectattr,
-    "replace" => theirs::replace,
-    "reverse" => theirs::reverse,
-    "round" => theirs::round,
-    "select" => theirs::select,
-    "selectattr" => theirs::selectattr,
-    "shorten" => ours::shorten,
-    "sort" => theirs::sort,
-    "split" => theirs::split,
-    "string" => theirs::string,
-    "sum" => theirs::sum,
-    "title" => theirs::title,
-    "trim" => theirs::trim,
-    "unique" => theirs::unique,
-    "upper" => theirs::upper,
-    "without" => ours::without,
+static FILTERS: &[Filter] = filters! {
+    "abs", Present => theirs::abs,
+    "bool", Any => ours::bool,
+    "capitalize", Text => theirs::capitalize,
+    "country", Present => ours::country,
+    "date", Present => ours::date,
+    "datetime", Present => ours::datetime,
+    "default", Any => ours::default,
+    "dictsort", Present => theirs::dictsort,
+    "first", Present => theirs::first,
+    "float", Present => ours::float,
+    "groupby", List => theirs::groupby,
+    "guid", Present => ours::guid,
+    "int", Present => ours::int,
+    "items", Present => theirs::items,
+    "join", List => ours::join,
+    "json", Any => ours::json,
+    "jsonpath", Any => ours::jsonpath,
+    "jsonpath_first", Any => ours::jsonpath_first,
+    "last", Present => theirs::last,
+    "last_segment", Present => ours::last_segment,
+    "length", Present => theirs::length,
+    "lines", Text => theirs::lines,
+    "list", Present => theirs::list,
+    "lookup", Present => ours::lookup,
+    "lower", Text => theirs::lower,
+    "map", List => theirs::map,
+    "max", List => theirs::max,
+    "merge", Any => ours::merge,
+    "min", List => theirs::min,
+    "money", Present => ours::money,
+    "omit", Present => ours::omit,
+    "parse_json", Present => ours::parse_json,
+    "reject", List => theirs::reject,
+    "rejectattr", List => theirs::rejectattr,
+    "replace", Text => ours::replace,
+    "reverse", Present => theirs::reverse,
+    "round", Present => theirs::round,
+    "select", List => theirs::select,
+    "selectattr", List => theirs::selectattr,
+    "shorten", Text => ours::shorten,
+    "sort", List => theirs::sort,
+    "split", Text => theirs::split,
+    "string", Present => ours::string,
+    "sum", List => theirs::sum,
+    "title", Text => theirs::title,
+    "trim", Text => theirs::trim,
+    "unique", List => theirs::unique,
+    "upper", Text => theirs::upper,
+    "without", Text => ours::without,
 };
 
 static TESTS: &[(&str, Add)] = tests! {
@@ -131,12 +176,12 @@ static FUNCTIONS: &[&str] = &["range"];
 
 /// Whether `name` is a constant of the language rather than a name in scope.
 pub(crate) fn is_constant(name: &str) -> bool {
-    name == "null" || FUNCTIONS.contains(&name)
+    name == "null"
 }
 
 /// Whether there is a filter of this name.
 pub(crate) fn has_filter(name: &str) -> bool {
-    FILTERS.iter().any(|(filter, _)| *filter == name)
+    FILTERS.iter().any(|filter| filter.name == name)
 }
 
 /// Whether there is a test of this name.
@@ -151,7 +196,7 @@ pub(crate) fn has_function(name: &str) -> bool {
 
 /// All filters, by name.
 pub fn filter_names() -> Vec<&'static str> {
-    FILTERS.iter().map(|(name, _)| *name).collect()
+    FILTERS.iter().map(|filter| filter.name).collect()
 }
 
 /// All tests, by name.

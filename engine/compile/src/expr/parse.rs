@@ -5,8 +5,13 @@ use std::ops::Range;
 use minijinja::machinery::ast::{CallArg, Expr};
 use minijinja::machinery::{Span as EngineSpan, parse_expr};
 
-use super::environment;
 use super::path::Segment;
+use super::{environment, write};
+
+/// Bytes one expression may have. A table of all countries takes some 4,000.
+const LENGTH: usize = 10_000;
+/// How many operations may lie in one another.
+const DEPTH: usize = 200;
 
 /// Something an expression mentions: `steps.referral.details['notes']`.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +29,7 @@ pub struct Mention {
 pub struct Parsed {
     /// What it mentions, in order.
     pub mentions: Vec<Mention>,
-    /// The expression with each mention replaced by a short name of the same width, so that places stay right.
+    /// The expression as the engine takes it, with a short name for each mention: see [`placeholder`].
     pub rewritten: String,
     /// Whether it is one mention and nothing else.
     pub is_mention: bool,
@@ -43,10 +48,9 @@ pub struct ExpressionError {
     pub help: Option<String>,
 }
 
-/// The short name of mention number `number`.
+/// The short name of mention number `number`. No name of the language begins so.
 pub(crate) fn placeholder(number: usize) -> String {
-    format!("_{}", char::from_u32('a' as u32 + number as u32 % 26).unwrap_or('a'))
-        + &if number < 26 { String::new() } else { (number / 26).to_string() }
+    format!("_{number}")
 }
 
 /// Reads `source`.
@@ -54,33 +58,39 @@ pub(crate) fn placeholder(number: usize) -> String {
 /// # Errors
 /// Everything that is wrong with it: syntax, or filters, tests and functions that do not exist.
 pub fn parse(source: &str) -> Result<Parsed, Vec<ExpressionError>> {
+    if source.len() > LENGTH {
+        return Err(vec![too_large(0..source.len(), format!("this expression has more than {LENGTH} bytes"))]);
+    }
     let tree = parse_expr(source).map_err(|error| {
         let range = error.range().unwrap_or(0..source.len());
         let range = range.start.min(source.len())..range.end.min(source.len());
         let message = format!("this expression cannot be read: {}", error.detail().unwrap_or("syntax error"));
         vec![ExpressionError { code: "expression-syntax", message, range, help: None }]
     })?;
-    let mut reader = Reader { source, mentions: Vec::new(), errors: Vec::new() };
+    let mut reader = Reader { source, mentions: Vec::new(), errors: Vec::new(), depth: 0 };
     reader.walk(&tree);
     if !reader.errors.is_empty() {
         return Err(reader.errors);
     }
+    let is_mention = reader.mention(&tree).is_some();
     reader.mentions.sort_by_key(|mention| mention.range.start);
-    let is_mention = matches!(reader.mentions.as_slice(), [only] if only.range == (0..source.len()));
-    let mut rewritten = source.to_owned();
-    for (number, mention) in reader.mentions.iter().enumerate() {
-        let width = mention.range.len();
-        let name = placeholder(number);
-        // Every root name is at least three letters long, so a short name fits for some thousand mentions.
-        rewritten.replace_range(mention.range.clone(), &format!("{name:<width$}"));
-    }
+    let rewritten = write::write(&tree, &|expr| {
+        let start = reader.mention(expr)?.range.start;
+        reader.mentions.binary_search_by_key(&start, |mention| mention.range.start).ok().map(placeholder)
+    });
     Ok(Parsed { mentions: reader.mentions, rewritten, is_mention })
+}
+
+fn too_large(range: Range<usize>, message: String) -> ExpressionError {
+    let help = Some("split it: a `let` step can hold a part".to_owned());
+    ExpressionError { code: "expression-too-large", message, range, help }
 }
 
 struct Reader<'s> {
     source: &'s str,
     mentions: Vec<Mention>,
     errors: Vec<ExpressionError>,
+    depth: usize,
 }
 
 fn range(span: EngineSpan) -> Range<usize> {
@@ -89,12 +99,33 @@ fn range(span: EngineSpan) -> Range<usize> {
 
 impl Reader<'_> {
     fn walk(&mut self, expr: &Expr<'_>) {
-        if let Some(mention) = self.mention(expr) {
-            self.mentions.push(mention);
+        if self.depth == DEPTH {
+            // Whatever holds this is too deep as well; it is said once.
+            if self.errors.iter().all(|error| error.code != "expression-too-large") {
+                let message = format!("more than {DEPTH} operations lie in one another in this expression");
+                self.errors.push(too_large(0..self.source.len(), message));
+            }
             return;
         }
+        self.depth += 1;
+        match self.mention(expr) {
+            Some(mention) => self.mentions.push(mention),
+            None => self.parts(expr),
+        }
+        self.depth -= 1;
+    }
+
+    fn parts(&mut self, expr: &Expr<'_>) {
         match expr {
-            Expr::Var(_) | Expr::Const(_) => {}
+            Expr::Var(_) => {}
+            Expr::Const(constant) => {
+                let number = f64::try_from(constant.value.clone());
+                if number.is_ok_and(f64::is_infinite) {
+                    let message = "this expression cannot be read: the number is too large".to_owned();
+                    let range = range(constant.span());
+                    self.errors.push(ExpressionError { code: "expression-syntax", message, range, help: None });
+                }
+            }
             Expr::Slice(slice) => {
                 self.walk(&slice.expr);
                 for part in [&slice.start, &slice.stop, &slice.step].into_iter().flatten() {
@@ -124,6 +155,7 @@ impl Reader<'_> {
                 }
                 self.arguments(&filter.args);
                 self.jsonpath_argument(filter.name, &filter.args);
+                self.named_argument(filter.name, &filter.args);
             }
             Expr::Test(test) => {
                 self.known("test", test.name, environment::has_test, environment::test_names, test.span());
@@ -140,8 +172,12 @@ impl Reader<'_> {
                     Expr::Var(var) => {
                         self.known("function", var.id, environment::has_function, environment::function_names, var.span());
                     }
-                    Expr::GetAttr(attr) => self.walk(&attr.expr),
-                    other => self.walk(other),
+                    Expr::GetAttr(attr) => self.no_method(attr.name, range(attr.span()).end),
+                    other => {
+                        let message = "only functions can be called".to_owned();
+                        let help = Some("to change a value, put a filter behind it: `value | upper`".to_owned());
+                        self.errors.push(ExpressionError { code: "unknown-function", message, range: range(other.span()), help });
+                    }
                 }
                 self.arguments(&call.args);
             }
@@ -182,6 +218,33 @@ impl Reader<'_> {
         }
     }
 
+    /// The name of a filter or test that another filter takes, where it is written out.
+    fn named_argument(&mut self, filter: &str, arguments: &[CallArg<'_>]) {
+        let at = match filter {
+            "map" | "select" | "reject" => 0,
+            "selectattr" | "rejectattr" => 1,
+            _ => return,
+        };
+        let Some(CallArg::Pos(Expr::Const(constant))) = arguments.get(at) else { return };
+        let Some(name) = constant.value.as_str() else { return };
+        if filter == "map" {
+            self.known("filter", name, environment::has_filter, environment::filter_names, constant.span());
+        } else {
+            self.known("test", name, environment::has_test, environment::test_names, constant.span());
+        }
+    }
+
+    fn no_method(&mut self, name: &str, end: usize) {
+        let help = if environment::has_filter(name) {
+            format!("`{name}` is a filter: write `… | {name}`")
+        } else {
+            "values have no methods; put a filter behind them instead: `value | upper`".to_owned()
+        };
+        let message = format!("there is no method `{name}`");
+        let range = end.saturating_sub(name.len())..end;
+        self.errors.push(ExpressionError { code: "unknown-function", message, range, help: Some(help) });
+    }
+
     fn known(
         &mut self,
         kind: &str,
@@ -210,39 +273,35 @@ impl Reader<'_> {
 
     /// `expr` as a mention, where it is a name followed by constant names and numbers only.
     fn mention(&self, expr: &Expr<'_>) -> Option<Mention> {
-        match expr {
-            Expr::Var(var) if !environment::is_constant(var.id) => {
-                Some(Mention { root: var.id.to_owned(), segments: Vec::new(), range: range(var.span()) })
+        // From the outside in, without recursion: a path may be long.
+        let mut segments = Vec::new();
+        let mut at = expr;
+        loop {
+            match at {
+                Expr::Var(var) if !environment::is_constant(var.id) => {
+                    segments.reverse();
+                    // Only the end of an outer part is sure: it may begin with a parenthesis.
+                    let (start, end) = (range(var.span()).start, range(expr.span()).end);
+                    return Some(Mention { root: var.id.to_owned(), segments, range: start..end });
+                }
+                Expr::GetAttr(attr) => {
+                    let end = range(attr.span()).end;
+                    segments.push((Segment::Key(attr.name.into()), end.saturating_sub(attr.name.len())..end));
+                    at = &attr.expr;
+                }
+                Expr::GetItem(item) => {
+                    let Expr::Const(constant) = &item.subscript_expr else { return None };
+                    let segment = match constant.value.as_str() {
+                        Some(key) => Segment::Key(key.into()),
+                        None if constant.value.is_integer() => Segment::Index(constant.value.as_usize()?),
+                        None => return None,
+                    };
+                    segments.push((segment, range(constant.span())));
+                    at = &item.expr;
+                }
+                _ => return None,
             }
-            Expr::GetAttr(attr) => {
-                let end = range(attr.span()).end;
-                self.longer(self.mention(&attr.expr)?, Segment::Key(attr.name.into()), end)
-            }
-            Expr::GetItem(item) => {
-                let Expr::Const(constant) = &item.subscript_expr else { return None };
-                let segment = match constant.value.as_str() {
-                    Some(key) => Segment::Key(key.into()),
-                    None => Segment::Index(usize::try_from(constant.value.clone()).ok()?),
-                };
-                self.longer(self.mention(&item.expr)?, segment, range(item.span()).end)
-            }
-            _ => None,
         }
-    }
-
-    /// `mention` with one more segment, unless a parenthesis stands between: then the places would not hold.
-    fn longer(&self, mut mention: Mention, segment: Segment, end: usize) -> Option<Mention> {
-        let between = self.source.get(mention.range.end..end)?;
-        let parenthesis = match &segment {
-            Segment::Key(key) => between.replace(&**key, "").contains([')', '(']),
-            Segment::Index(_) => between.contains([')', '(']),
-        };
-        if parenthesis {
-            return None;
-        }
-        mention.segments.push((segment, mention.range.end..end));
-        mention.range.end = end;
-        Some(mention)
     }
 }
 
@@ -259,23 +318,31 @@ mod tests {
     fn everything_mentioned_is_found_with_its_place() {
         assert_eq!(mentioned("steps.a.b"), ["steps.a.b"]);
         assert_eq!(mentioned("steps['a'].b[0] == vars.x"), ["steps['a'].b[0]", "vars.x"]);
-        assert_eq!(mentioned("(steps.a).b + 1"), ["steps.a"]);
+        assert_eq!(mentioned("(steps.a).b + 1"), ["steps.a).b"]);
         assert_eq!(mentioned("(steps.a or steps.b).id"), ["steps.a", "steps.b"]);
         assert_eq!(mentioned("steps.list[vars.n].x"), ["steps.list", "vars.n"]);
-        assert_eq!(mentioned("steps.a.items() | length"), ["steps.a"]);
+        assert_eq!(mentioned("steps.list[-1].x"), ["steps.list"]);
         assert_eq!(mentioned("[item.x, index] if not run.id else {'a': trigger.y}"), ["item.x", "index", "run.id", "trigger.y"]);
         assert_eq!(mentioned("item.a is none and null == none"), ["item.a"]);
         assert_eq!(mentioned("steps . a\n . b | upper"), ["steps . a\n . b"]);
-        assert_eq!(mentioned("nope"), ["nope"]);
+        assert_eq!(mentioned("'ä' ~ nope ~ 'ö' ~ x"), ["nope", "x"]);
     }
 
     #[test]
-    fn places_survive_the_rewriting() {
-        let source = "steps.a.b ~ item.name | upper";
+    fn every_member_knows_its_place() {
+        let source = "steps['a b'] . c[12]";
         let parsed = parse(source).unwrap();
-        assert_eq!(parsed.rewritten, "_a        ~ _b        | upper");
+        let shown: Vec<&str> = parsed.mentions[0].segments.iter().map(|(_, range)| &source[range.clone()]).collect();
+        assert_eq!(shown, ["'a b'", "c", "12"]);
+    }
+
+    #[test]
+    fn mentions_get_short_names_in_their_order() {
+        let parsed = parse("steps.a.b ~ item.name | upper if vars.x else none").unwrap();
+        assert_eq!(parsed.rewritten, "_0|_concat(_1|upper()) if _2 else null");
         assert!(!parsed.is_mention);
         assert!(parse("steps.a.b").unwrap().is_mention);
+        assert!(parse("((steps.a).b)").unwrap().is_mention, "parentheses alone change nothing");
     }
 
     #[test]
@@ -283,15 +350,35 @@ mod tests {
         let error = &parse("steps.a | uper").unwrap_err()[0];
         assert_eq!((error.code, error.range.clone()), ("unknown-filter", 10..14));
         assert_eq!(error.help.as_deref(), Some("did you mean `upper`?"));
-        assert_eq!(parse("steps.a is emty").unwrap_err()[0].code, "unknown-test");
-        assert_eq!(parse("nope(1)").unwrap_err()[0].code, "unknown-function");
-        assert_eq!(parse("steps.a +").unwrap_err()[0].code, "expression-syntax");
-        assert_eq!(parse("item.x | jsonpath('$.a[')").unwrap_err()[0].code, "jsonpath-syntax");
+        for (source, code, place) in [
+            ("steps.a is emty", "unknown-test", "emty"),
+            ("nope(1)", "unknown-function", "nope"),
+            ("steps.a.items() | length", "unknown-function", "items("),
+            ("(1 + 2)(3)", "unknown-function", ""),
+            ("steps.a +", "expression-syntax", ""),
+            ("1e999", "expression-syntax", "1e999"),
+            ("item.x | jsonpath('$.a[')", "jsonpath-syntax", "'$.a['"),
+            ("item.x | jsonpath(5)", "jsonpath-syntax", "5"),
+            ("item.x | map('uper')", "unknown-filter", "uper"),
+            ("item.x | select('emty')", "unknown-test", "emty"),
+            ("item.x | rejectattr('a', 'emty')", "unknown-test", "emty"),
+        ] {
+            let errors = parse(source).unwrap_err();
+            assert_eq!((errors.len(), errors[0].code), (1, code), "{source}");
+            assert!(source[errors[0].range.clone()].starts_with(place.trim_end_matches('(')), "{source}: {:?}", errors[0].range);
+        }
         assert_eq!(parse("item.x | uper ~ item.y | lowr").unwrap_err().len(), 2, "all at once");
+        let method = &parse("steps.a.items()").unwrap_err()[0];
+        assert_eq!(method.help.as_deref(), Some("`items` is a filter: write `… | items`"));
     }
 
     #[test]
-    fn placeholders_fit_the_shortest_mention() {
-        assert!((0..26 * 10).all(|number| placeholder(number).len() <= 3));
+    fn an_expression_has_a_limit_in_length_and_in_depth() {
+        let code = |source: &str| parse(source).map_err(|errors| errors.iter().map(|e| e.code).collect::<Vec<_>>()).err();
+        assert_eq!(code(&vec!["item.a"; 100].join(" + ")), None);
+        assert_eq!(code(&vec!["1"; 1000].join("+")), Some(vec!["expression-too-large"]));
+        assert_eq!(code(&vec!["1"; 10_000].join("+")), Some(vec!["expression-too-large"]));
+        assert_eq!(code(&format!("item{}", ".a".repeat(4000))), None, "a long path is one mention");
+        assert_eq!(code(&format!("{}1{}", "(".repeat(1000), ")".repeat(1000))), Some(vec!["expression-syntax"]));
     }
 }

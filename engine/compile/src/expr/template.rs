@@ -7,10 +7,11 @@ use cosell_model::Span;
 use minijinja::value::Value as EngineValue;
 use serde_json::{Map, Value};
 
+use super::budget;
 use super::environment::ENVIRONMENT;
-use super::filters::{to_engine, to_json};
 use super::parse::placeholder;
 use super::path::{Path, Scope};
+use super::value::{append, to_engine, to_json};
 
 /// A value with expressions in it, compiled. What holds none is already the value.
 #[derive(Debug)]
@@ -140,7 +141,8 @@ impl Expression {
                     constant.map_or_else(|| to_engine(&path.get(scope)), |(_, value)| value.clone())
                 };
                 let values = self.paths.iter().enumerate().map(value);
-                let context: EngineValue = names.iter().map(String::as_str).zip(values).collect();
+                let context = EngineValue::from_pairs(names.iter().map(String::as_str).zip(values));
+                budget::renew();
                 let value = compiled.eval(context).and_then(|value| to_json(&value));
                 value.map(Cow::Owned).map_err(|error| self.error(&engine_message(&error)))
             }
@@ -153,11 +155,13 @@ impl Expression {
 }
 
 fn engine_message(error: &minijinja::Error) -> String {
-    match error.kind() {
-        minijinja::ErrorKind::OutOfFuel => {
-            "it takes too long; split it, or let a step of its own compute a part".to_owned()
+    match (error.kind(), error.detail()) {
+        (minijinja::ErrorKind::OutOfFuel, _) => {
+            "it handles too much; split it, or let a loop go through the list".to_owned()
         }
-        kind => error.detail().map_or_else(|| kind.to_string(), str::to_owned),
+        // What the engine calls "undefined" is null here.
+        (_, Some(detail)) => detail.replace("undefined", "null"),
+        (kind, None) => kind.to_string(),
     }
 }
 
@@ -231,20 +235,4 @@ fn render_text(parts: &[TextPart], scope: &dyn Scope) -> Result<String, Evaluati
         }
     }
     Ok(text)
-}
-
-/// Adds a value to text by the language's own rules: null is nothing, `true` is `true`, 5.0 is `5`.
-pub(crate) fn append(text: &mut String, value: &Value) -> Result<(), &'static str> {
-    match value {
-        Value::Null => {}
-        Value::Bool(truth) => text.push_str(if *truth { "true" } else { "false" }),
-        Value::String(inner) => text.push_str(inner),
-        Value::Number(number) => {
-            let shown = number.to_string();
-            text.push_str(shown.strip_suffix(".0").unwrap_or(&shown));
-        }
-        Value::Array(_) => return Err("a list"),
-        Value::Object(_) => return Err("a map"),
-    }
-    Ok(())
 }

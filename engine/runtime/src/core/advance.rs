@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use cosell_compile::plan::{Action, BlockIx, Plan, RegionIx};
+use cosell_compile::plan::{Action, BlockIx, Plan, RegionIx, StepPlan};
 use cosell_model::{Failure, Outcome};
 use cosell_sdk::{CallError, Meaning};
 
@@ -20,21 +20,12 @@ use super::view::View;
 /// # Errors
 /// An event that cannot have happened to this run; `state` is then unchanged.
 pub fn advance(plan: &Plan, state: &mut RunState, event: Event, out: &mut Consequences) -> Result<(), IllegalEvent> {
-    let begun = !state.frames.is_empty();
-    if begun == matches!(event.kind, Happening::Begun) {
-        return Err(IllegalEvent::NotBegun);
-    }
-    if let Some(address) = event.kind.step() {
-        let known = plan.steps.get(address.step.0 as usize).map(|step| step.region);
-        let frame = state.frames.get(address.frame as usize).map(|frame| frame.region);
-        if known.is_none() || known != frame {
-            return Err(IllegalEvent::UnknownStep(address));
-        }
-    }
-    state.now = event.at;
+    check(plan, state, &event.kind)?;
     if state.ended.is_some() {
         return Ok(());
     }
+    // A clock that is set back, or an event that comes late, does not turn the run's time back.
+    state.now = state.now.max(event.at);
     let mut turn = Turn { plan, state, out, ready: VecDeque::new() };
     turn.take(event.kind);
     while let Some(step) = turn.ready.pop_front() {
@@ -43,14 +34,47 @@ pub fn advance(plan: &Plan, state: &mut RunState, event: Event, out: &mut Conseq
     Ok(())
 }
 
+/// Refuses what cannot have happened to this run.
+fn check(plan: &Plan, state: &RunState, kind: &Happening) -> Result<(), IllegalEvent> {
+    let begun = !state.frames.is_empty();
+    if begun == matches!(kind, Happening::Begun) {
+        return Err(IllegalEvent::NotBegun);
+    }
+    let Some((at, attempt)) = kind.concerns() else { return Ok(()) };
+    let frame = state.frames.get(at.frame as usize).map(|frame| frame.region);
+    let step = plan.steps.get(at.step.0 as usize).filter(|step| Some(step.region) == frame);
+    let step = step.ok_or(IllegalEvent::UnknownStep(at))?;
+    if !kind.can_happen_to(step) {
+        return Err(IllegalEvent::WrongKind(at));
+    }
+    match state.live_slot(plan, at) {
+        Some(slot) if slot.attempt < attempt => Err(IllegalEvent::TooEarly(at)),
+        _ => Ok(()),
+    }
+}
+
 impl Happening {
-    fn step(&self) -> Option<Address> {
+    /// The step it is about, and the attempt that must have begun before.
+    fn concerns(&self) -> Option<(Address, u32)> {
         match self {
-            Happening::Succeeded { step, .. }
-            | Happening::Failed { step, .. }
-            | Happening::FlowEnded { step, .. }
-            | Happening::TimerFired { step, .. } => Some(*step),
+            Happening::Succeeded { step, attempt, .. } | Happening::Failed { step, attempt, .. } => Some((*step, (*attempt).max(1))),
+            Happening::TimerFired { step, timer: Timer::Retry(attempt) } => Some((*step, attempt.saturating_sub(1).max(1))),
+            Happening::FlowEnded { step, .. } | Happening::TimerFired { step, .. } => Some((*step, 1)),
             Happening::Begun | Happening::Cancelled => None,
+        }
+    }
+
+    fn can_happen_to(&self, step: &StepPlan) -> bool {
+        match self {
+            Happening::Succeeded { .. } | Happening::Failed { .. } | Happening::TimerFired { timer: Timer::Retry(_), .. } => {
+                matches!(step.action, Action::Operation { .. })
+            }
+            Happening::FlowEnded { .. } => matches!(step.action, Action::Call { .. }),
+            Happening::TimerFired { timer: Timer::Wait, .. } => {
+                matches!(step.action, Action::WaitFor(_) | Action::WaitUntil(_))
+            }
+            Happening::TimerFired { timer: Timer::Timeout, .. } => step.timeout.is_some(),
+            Happening::Begun | Happening::Cancelled => true,
         }
     }
 }

@@ -168,6 +168,12 @@ pub enum IllegalEvent {
     /// It names a step or a round that the run does not have.
     #[error("the run has no step {0:?}")]
     UnknownStep(Address),
+    /// It is about a step of another kind: an attempt of a scope, the end of a wait that is none.
+    #[error("this cannot happen to a step of the kind of {0:?}")]
+    WrongKind(Address),
+    /// It is about a step, or an attempt of it, that has not begun.
+    #[error("{0:?} has not begun, or not so often")]
+    TooEarly(Address),
     /// The run has not begun, or begins twice.
     #[error("a run begins once, and before everything else")]
     NotBegun,

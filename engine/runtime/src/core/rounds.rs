@@ -60,8 +60,13 @@ impl Turn<'_> {
         rounds.begun = 1;
         self.state.slot_mut(self.plan, at).rounds = Some(Box::new(rounds));
         if let Action::Until { body, region, .. } = self.plan.step(at.step).action {
-            self.begin_round(region, body, Some(at), (0, Value::Null));
+            self.begin_round(region, body, Some(at), (0, self.item_around(at)));
         }
+    }
+
+    /// The item that the rounds of an `until` go on to see: they have none of their own.
+    fn item_around(&self, at: Address) -> Value {
+        self.state.frame(at.frame).item.clone()
     }
 
     /// Begins as many rounds as may run at once.
@@ -140,7 +145,7 @@ impl Turn<'_> {
             Ok(false) if !at_limit => {
                 let number = rounds.begun;
                 rounds.begun += 1;
-                return self.begin_round(*region, *body, Some(at), (number, Value::Null));
+                return self.begin_round(*region, *body, Some(at), (number, self.item_around(at)));
             }
             Ok(false) if *fail_at_limit => {
                 let message = format!("its condition did not hold after {} rounds", rounds.begun);

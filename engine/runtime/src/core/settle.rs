@@ -79,7 +79,7 @@ impl Turn<'_> {
     }
 
     /// Writes down how a step ended.
-    fn mark(&mut self, at: Address, conclusion: Conclusion) {
+    pub(crate) fn mark(&mut self, at: Address, conclusion: Conclusion) {
         let failure = conclusion.failure.map(|mut failure| {
             failure.step.get_or_insert_with(|| self.state.path(self.plan, at));
             Arc::new(failure)

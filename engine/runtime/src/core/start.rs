@@ -19,6 +19,14 @@ pub(crate) fn not_computed(error: &EvaluationError) -> Failure {
     Failure::new("expression_failed", error.to_string())
 }
 
+/// Whether a case stands for `value`: types matter, but 3 and 3.0 are one number, as they are in expressions.
+fn is_same(case: &Value, value: &Value) -> bool {
+    match (case, value) {
+        (Value::Number(case), Value::Number(number)) if case.is_f64() != number.is_f64() => case.as_f64() == number.as_f64(),
+        _ => case == value,
+    }
+}
+
 impl Turn<'_> {
     /// Starts a step all of whose predecessors have ended, or skips it.
     pub(crate) fn start(&mut self, at: Address) {
@@ -102,7 +110,7 @@ impl Turn<'_> {
             }
             Action::Switch { on, cases, default } => {
                 let value = self.render(on, at)?;
-                let taken = cases.iter().find(|(case, _)| *case == value).map_or(*default, |(_, block)| *block);
+                let taken = cases.iter().find(|(case, _)| is_same(case, &value)).map_or(*default, |(_, block)| *block);
                 for block in cases.iter().map(|(_, block)| *block).chain([*default]).filter(|block| *block != taken) {
                     self.skip_block(at.frame, block);
                 }
@@ -163,7 +171,8 @@ impl Turn<'_> {
                     step: Some(self.state.path(plan, at)),
                     ..Failure::new(code.as_str().unwrap_or("stopped"), message.as_str().unwrap_or("the flow stopped the run"))
                 });
-                self.end(at, Conclusion::success(Value::Null));
+                // Only marked: its end must not end the blocks around it before the run is stopped.
+                self.mark(at, Conclusion::success(Value::Null));
                 self.stop(*outcome, failure);
             }
         }

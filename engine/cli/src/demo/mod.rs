@@ -1,0 +1,158 @@
+//! `cosell demo`: a deal crosses both ways, against the sandbox, over real HTTP.
+//!
+//! [`people`] acts as the sellers and looks at the stand-ins; [`scenes`] is what happens; [`story`] tells it; [`faults`]
+//! makes it hard; [`verdict`] says whether both sides agree in the end.
+
+mod faults;
+mod people;
+mod scenes;
+mod story;
+mod verdict;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use cosell_model::{FlowId, Value};
+use cosell_runtime::dispatch::Dispatcher;
+use cosell_runtime::memory::Engine;
+use cosell_sandbox::{Addresses, Sandbox};
+use cosell_sdk::{CallContext, Connector};
+use cosell_service::hooks::Hooks;
+use cosell_service::polls::Polls;
+use serde_json::json;
+
+use crate::project::Project;
+use crate::{Ending, Trouble};
+use faults::Fault;
+use people::People;
+use story::{Runs, Story};
+
+/// How to show it.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+    /// Leave the stand-ins running afterwards, until interrupted.
+    #[arg(long)]
+    keep: bool,
+    /// Make the stand-ins misbehave; may be given several times.
+    #[arg(long = "fault", value_enum, value_name = "FAULT")]
+    faults: Vec<Fault>,
+}
+
+/// The flows that events start.
+const FLOWS: [&str; 2] = ["partner-center-to-dynamics", "dynamics-opportunity-to-partner-center"];
+
+/// How often the demo asks the CRM for changes: often, so that nobody waits.
+const POLL: Duration = Duration::from_millis(60);
+
+/// Everything that the scenes play on.
+struct Stage {
+    people: People,
+    dispatcher: Dispatcher,
+    polls: Polls,
+    runs: Arc<Runs>,
+}
+
+/// Shows it.
+pub(crate) async fn demo(options: &Options, connectors: &[Connector]) -> Result<Ending, Trouble> {
+    let sandbox = Sandbox::start(cosell_sandbox::Options::default())
+        .await
+        .map_err(|error| Trouble::new(format!("the sandbox cannot be started: {error}")))?;
+    let project = Project::shipped_with(connections(sandbox.addresses()), connectors)?;
+    let flows = FLOWS.map(FlowId::new);
+    let engine = project.engine(&flows, connectors)?.with_default_retry(faults::patience());
+    let runs = Arc::new(Runs::default());
+    let dispatcher = Dispatcher::new(Arc::new(engine), Arc::clone(&runs) as _);
+    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let hooks = Hooks::listen(loopback, dispatcher.clone())
+        .await
+        .map_err(|error| Trouble::new(format!("web hooks cannot be listened for: {error}")))?;
+    register(dispatcher.engine(), &hooks.url("partner_center_events")).await?;
+
+    let people = People::new(&sandbox.addresses().control)?;
+    let polls = Polls::begin(&dispatcher, POLL);
+    polls.ready().await;
+    people.order_faults(&options.faults).await?;
+    let stage = Stage { people, dispatcher, polls, runs };
+    let mut story = Story::new(options.json);
+    story.opening(sandbox.addresses(), &options.faults);
+    scenes::play(&stage, &mut story).await?;
+    stage.people.order_faults(&[]).await?;
+    let wrong = verdict::disagreements(&stage.people).await?;
+    story.closing(&stage.people.log(0).await?, &stage.runs, &wrong);
+
+    if options.keep {
+        story.kept(sandbox.addresses());
+        let _ = tokio::signal::ctrl_c().await;
+    }
+    drop(stage);
+    sandbox.stop().await;
+    Ok(if wrong.is_empty() { Ending::Done } else { Ending::Failed })
+}
+
+/// The sandbox as a configuration has it.
+fn connections(addresses: &Addresses) -> BTreeMap<String, Value> {
+    let sign_in = |refresh_token: Option<&String>| {
+        let mut sign_in = json!({
+            "authority": addresses.entra,
+            "tenant": addresses.tenant,
+            "client_id": addresses.client_id,
+            "client_secret": addresses.client_secret,
+        });
+        if let Some(token) = refresh_token {
+            sign_in["refresh_token"] = json!(token);
+        }
+        sign_in
+    };
+    let partner_center = json!({
+        "address": addresses.partner_center,
+        "sign_in": sign_in(Some(&addresses.refresh_token)),
+    });
+    let events = json!({
+        "address": addresses.partner_center_events,
+        "sign_in": sign_in(None),
+        "trust_roots": addresses.root_certificate_pem,
+        "certificate_hosts": [addresses.certificates.trim_start_matches("http://")],
+        "allow_http_certificates": true,
+    });
+    let dataverse = json!({ "address": addresses.dataverse, "sign_in": sign_in(None) });
+    let named = [("partner_center", partner_center), ("partner_center_events", events), ("dataverse", dataverse)];
+    named.into_iter().map(|(name, settings)| (name.to_owned(), settings)).collect()
+}
+
+/// Has Partner Center send its events to `url`.
+async fn register(engine: &Engine, url: &str) -> Result<(), Trouble> {
+    let events = engine.connection("partner_center_events").ok_or_else(|| Trouble::new("no flow listens to events"))?;
+    let input = json!({ "url": url, "events": ["referral-created", "referral-updated"], "overwrite": true });
+    let context = CallContext::new(cosell_runtime::memory::idempotency_key("demo", "register"), false);
+    let registered = events.call("register", input, context).await;
+    registered.map(drop).map_err(|error| Trouble::new(format!("the web hook cannot be registered: {error}")))
+}
+
+impl Stage {
+    /// Waits until every event has been delivered, every run has ended, and nothing new follows.
+    async fn settle(&self) -> Result<(), Trouble> {
+        let settled = async {
+            let mut quiet = 0;
+            let mut changes = self.people.changes().await?;
+            while quiet < 2 {
+                self.polls.answered().await;
+                self.dispatcher.idle().await;
+                let now = self.people.changes().await?;
+                let busy = self.people.events_waiting().await? > 0 || self.dispatcher.under_way() > 0 || now != changes;
+                changes = now;
+                quiet = if busy { 0 } else { quiet + 1 };
+            }
+            Ok(())
+        };
+        let limit = Duration::from_secs(90);
+        tokio::time::timeout(limit, settled)
+            .await
+            .unwrap_or_else(|_| Err(Trouble::new(format!("things did not come to rest within {limit:?}"))))
+    }
+}
