@@ -3,14 +3,16 @@
 //! [`compile`] never fails: it gives the plans of all flows that can run, and every finding of every file, each with its
 //! place. It knows connectors only as descriptions, calls nobody, and has no clock.
 //!
-//! Read in the order the compiler works: [`source`] (files), `yaml` (text to values with places), `overlay` (a user's file
-//! over a shipped one), `read` (values to a flow as written), `layout` (numbers for steps), [`expr`] and `resolve`
-//! (expressions, and the names in them), `graph` (the order of steps), `lower` (all of it into a [`plan`]), `check` (what
-//! goes beyond looking names up). [`mapping`] is the language's tables of fields.
+//! Read in the order the compiler works: [`source`] (files), `yaml` (text to values with places), `documents` and
+//! `overlay` (a user's file over a shipped one), `read` (values to a flow as written), `layout` (numbers for steps),
+//! [`expr`], `values` and `resolve` (expressions, values with them, and the names in them), `graph` (the order of steps),
+//! `lower` (all of it into a [`plan`]), `check` (what goes beyond looking names up). [`mapping`] is the language's tables
+//! of fields.
 
 mod calls;
 mod check;
 pub mod configuration;
+mod documents;
 pub mod expr;
 mod graph;
 mod layout;
@@ -25,6 +27,7 @@ mod scalar;
 mod shape;
 pub mod source;
 mod suggest;
+mod values;
 pub mod variables;
 mod yaml;
 
@@ -32,13 +35,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cosell_model::flow::Flow;
-use cosell_model::span::FileId;
-use cosell_model::{Catalogue, Diagnostic, FlowId, Node, Severity, Span, Value};
+use cosell_model::{Catalogue, Diagnostic, FlowId, Severity, Value};
 
+use documents::{Document, Documents};
 use mapping::Mapping;
 use plan::Plan;
 pub use read::words::parse_duration;
-use source::{Layer, SourceFile, Sources};
+use source::{SourceFile, Sources};
 use variables::{SettingError, Variable};
 
 /// What compiling yields.
@@ -74,17 +77,17 @@ pub fn compile(files: Vec<SourceFile>, catalogue: &Catalogue, values: &BTreeMap<
     let documents = Documents::read(&sources, &mut findings);
 
     let mut declared = BTreeMap::new();
-    for (_, node) in &documents.variables {
-        variables::read(node, &mut declared, &mut findings);
+    let mut places = variables::Places::new();
+    for (layer, node) in &documents.variables {
+        variables::read(node, *layer, &mut declared, &mut places, &mut findings);
     }
     let settings = variables::set(&mut declared, values);
     let current: BTreeMap<String, Value> = declared.iter().map(|(name, v)| (name.clone(), v.current.clone())).collect();
 
+    let given = mapping::read::Given { sources: &sources, variables: &current };
     let mut mappings = BTreeMap::new();
     for (name, document) in &documents.mappings {
-        if let Some(mapping) = mapping::read::mapping(&document.node, &current, &mut findings) {
-            mappings.insert(name.clone(), Arc::new(mapping));
-        }
+        mappings.insert(name.clone(), mapping::read::mapping(&document.node, given, &mut findings).map(Arc::new));
     }
     let mut flows: BTreeMap<FlowId, Flow> = BTreeMap::new();
     for document in documents.flows.values() {
@@ -104,20 +107,32 @@ pub fn compile(files: Vec<SourceFile>, catalogue: &Catalogue, values: &BTreeMap<
     let base = hash(hash(SEED, &format!("{current:?}")), &format!("{mappings:?}"));
     let mut plans = BTreeMap::new();
     for (id, flow) in &flows {
-        let document = documents.flows.get(id.as_str());
-        let files = document.map(|document| document.files.as_slice()).unwrap_or_default();
-        let content = files.iter().fold(base, |before, file| hash(before, &sources.file(*file).text));
-        let plan = lower::lower(flow, content, &around, &mut findings);
-        plans.insert(id.clone(), (Arc::new(plan), files.to_vec()));
+        let content = documents.flows[id.as_str()].files.iter().fold(base, |before, file| hash(before, &sources.file(*file).text));
+        plans.insert(id.clone(), Arc::new(lower::lower(flow, content, &around, &mut findings)));
     }
-    findings.sort_by_key(|finding| (finding.primary.span, finding.code));
-    findings.dedup();
-    let broken = |file: &FileId| findings.iter().any(|f| f.severity == Severity::Error && f.primary.span.file == *file);
-    let plans = plans
+    let sound = |document: &Document| {
+        let broken = |finding: &Diagnostic| finding.severity == Severity::Error && document.files.contains(&finding.primary.span.file);
+        !findings.iter().any(broken)
+    };
+    let mappings: BTreeMap<String, Arc<Mapping>> = mappings
         .into_iter()
-        .filter(|(_, (_, files))| !files.iter().any(broken))
-        .map(|(id, (plan, _))| (id, plan))
+        .filter(|(name, _)| sound(&documents.mappings[name]))
+        .filter_map(|(name, mapping)| Some((name, mapping?)))
         .collect();
+    plans.retain(|id, _| sound(&documents.flows[id.as_str()]));
+    // A plan needs the plans of all flows that it calls, which come before it in the order.
+    for id in &calls.order {
+        let complete = |plan: &Arc<Plan>| plan.mappings().all(|name| mappings.contains_key(name)) && plan.calls().all(|called| plans.contains_key(called));
+        if !plans.get(id).is_some_and(complete) {
+            plans.remove(id);
+        }
+    }
+    if documents.unreadable {
+        // What is missing may be in the file that could not be read.
+        findings.retain(|finding| !["unknown-flow", "unknown-mapping", "unknown-variable"].contains(&finding.code));
+    }
+    findings.sort_by(|a, b| (a.primary.span, a.code, &a.message).cmp(&(b.primary.span, b.code, &b.message)));
+    findings.dedup();
     Compilation { plans, order: calls.order, variables: declared, mappings, diagnostics: findings, settings, sources }
 }
 
@@ -126,74 +141,4 @@ const SEED: u64 = 0xcbf2_9ce4_8422_2325;
 /// FNV-1a: short, and the same on every machine and in every version.
 fn hash(before: u64, text: &str) -> u64 {
     text.bytes().fold(before, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-/// All files, read and sorted by what they are.
-#[derive(Default)]
-struct Documents {
-    flows: BTreeMap<String, Document>,
-    mappings: BTreeMap<String, Document>,
-    variables: Vec<(FileId, Node)>,
-}
-
-/// One flow or mapping, with the user's file merged over the shipped one.
-struct Document {
-    node: Node,
-    name: Span,
-    layer: Layer,
-    files: Vec<FileId>,
-}
-
-impl Documents {
-    fn read(sources: &Sources, findings: &mut Vec<Diagnostic>) -> Self {
-        let mut documents = Self::default();
-        let mut files: Vec<(FileId, &SourceFile)> = sources.iter().collect();
-        files.sort_by_key(|(id, file)| (file.layer, *id));
-        for (id, file) in files {
-            match yaml::parse(id, &file.text) {
-                Ok(node) => documents.add(id, file.layer, node, findings),
-                Err(finding) => findings.push(finding),
-            }
-        }
-        documents
-    }
-
-    fn add(&mut self, file: FileId, layer: Layer, node: Node, findings: &mut Vec<Diagnostic>) {
-        if node.get("variables").is_some() {
-            self.variables.push((file, node));
-            return;
-        }
-        let (table, name) = match (node.get("flow"), node.get("mapping")) {
-            (Some(name), _) => (&mut self.flows, name),
-            (_, Some(name)) => (&mut self.mappings, name),
-            _ => {
-                let start = Span::new(file, node.span.start as usize, node.span.start as usize + 1);
-                findings.push(
-                    Diagnostic::error("unknown-file", "this file does not say what it is", start, "the file begins here")
-                        .help("a flow has `flow: its-name` at the top, a mapping `mapping: its-name`, variables `variables:`"),
-                );
-                return;
-            }
-        };
-        let span = name.span;
-        let name = name.text().unwrap_or_default().to_owned();
-        match table.remove(&name) {
-            None => {
-                table.insert(name, Document { node, name: span, layer, files: vec![file] });
-            }
-            Some(known) if known.layer == layer => {
-                findings.push(
-                    Diagnostic::error("duplicate-name", format!("two files are called `{name}`"), span, "again here")
-                        .also(known.name, "first here")
-                        .help("only a user's file may have the name of a shipped one: then it is merged over it"),
-                );
-                table.insert(name, known);
-            }
-            Some(mut known) => {
-                known.files.push(file);
-                let merged = Document { node: overlay::merge(known.node, node), name: span, layer, files: known.files };
-                table.insert(name, merged);
-            }
-        }
-    }
 }

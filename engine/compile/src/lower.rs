@@ -18,17 +18,19 @@ use crate::plan::{
 };
 use crate::read::fields::{Findings, list};
 use crate::read::words::parse_duration;
-use crate::resolve::{self, Mentioned, Names, Standpoint};
+use crate::resolve::{Mentioned, Names, Standpoint};
 use crate::shape::Shape;
 use crate::source::Sources;
 use crate::suggest::did_you_mean;
+use crate::values;
 
 /// What a flow is compiled against.
 pub(crate) struct Surroundings<'c> {
     pub(crate) sources: &'c Sources,
     pub(crate) catalogue: &'c Catalogue,
     pub(crate) flows: &'c BTreeMap<FlowId, Flow>,
-    pub(crate) mappings: &'c BTreeMap<String, Arc<Mapping>>,
+    /// All mappings; nothing for those that could not be read.
+    pub(crate) mappings: &'c BTreeMap<String, Option<Arc<Mapping>>>,
     pub(crate) variables: &'c BTreeMap<String, Value>,
     /// What each flow does to the world, through everything it calls.
     pub(crate) effects: &'c BTreeMap<FlowId, Effect>,
@@ -141,6 +143,8 @@ fn shape<'c>(step: &Step, around: &Surroundings<'c>) -> Shape<'c> {
             Some(Some(output)) if output.entries().is_some() => Shape::Named(keys(output)),
             _ => Shape::Unknown,
         },
+        // A step that could not be read is a `let` of nothing.
+        StepKind::Let(values) if values.entries().is_none() => Shape::Unknown,
         StepKind::Let(values) => Shape::Named(keys(values)),
         StepKind::Compare { .. } => Shape::Members(&["equal", "changes", "differences"]),
         StepKind::Scope(_) | StepKind::If { .. } | StepKind::Switch { .. } | StepKind::Until { .. } => yields(step.output.as_ref()),
@@ -161,13 +165,13 @@ struct Lowering<'l, 'c> {
 impl Lowering<'_, '_> {
     /// A value of the flow itself.
     fn own(&mut self, node: &Node, at: Standpoint) -> Template {
-        resolve::template(node, at, self.names, &mut Vec::new(), self.findings)
+        values::template(node, at, self.names, &mut Vec::new(), self.findings)
     }
 
     /// A value of a step, seen from `region`.
     fn value(&mut self, node: &Node, step: StepIx, region: RegionIx) -> Template {
         let at = Standpoint { step: Some(step), region, steps: true };
-        resolve::template(node, at, self.names, &mut self.mentioned[step.0 as usize], self.findings)
+        values::template(node, at, self.names, &mut self.mentioned[step.0 as usize], self.findings)
     }
 
     fn trigger(&mut self, flow: &Flow) -> TriggerPlan {
@@ -286,12 +290,18 @@ impl Lowering<'_, '_> {
     }
 
     fn mapping(&mut self, name: &Spanned<String>, from: &Side) -> (Arc<Mapping>, usize) {
-        let nothing = || Arc::new(Mapping { name: String::new(), title: String::new(), sides: Default::default(), rows: Vec::new() });
-        let Some(mapping) = self.around.mappings.get(&name.value) else {
-            let known = self.around.mappings.keys().map(String::as_str);
-            let message = format!("there is no mapping `{}`", name.value);
-            self.findings.push(Diagnostic::error("unknown-mapping", message, name.span, "unknown mapping").maybe_help(did_you_mean(&name.value, known)));
-            return (nothing(), 0);
+        let nothing = || Arc::new(Mapping { name: name.value.clone(), title: String::new(), sides: Default::default(), rows: Vec::new() });
+        let mapping = match self.around.mappings.get(&name.value) {
+            Some(Some(mapping)) => mapping,
+            // It was reported where it stands.
+            Some(None) => return (nothing(), 0),
+            None => {
+                let known = || self.around.mappings.keys().map(String::as_str);
+                let help = did_you_mean(&name.value, known()).unwrap_or_else(|| format!("the mappings are {}", list(&known().collect::<Vec<_>>())));
+                let message = format!("there is no mapping `{}`", name.value);
+                self.findings.push(Diagnostic::error("unknown-mapping", message, name.span, "unknown mapping").help(help));
+                return (nothing(), 0);
+            }
         };
         let side = mapping.side(&from.name.value);
         if side.is_none() {
@@ -307,7 +317,7 @@ impl Lowering<'_, '_> {
                 Diagnostic::error("same-side", "both records are of the same side", to.name.span, "the same side again")
                     .help(format!("the other side of `{}` is `{}`", mapping.name, mapping.sides[1 - from])),
             ),
-            None if mapping.name.is_empty() => {}
+            None if mapping.sides[0].is_empty() => {}
             None => self.findings.push(unknown_side(mapping, to)),
         }
     }

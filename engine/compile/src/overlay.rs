@@ -1,5 +1,7 @@
 //! Overlays: a user's file merged over a shipped one of the same name, step by step and row by row.
 
+use std::collections::HashMap;
+
 use cosell_model::Node;
 use cosell_model::node::NodeKind;
 
@@ -9,9 +11,11 @@ pub(crate) fn merge(base: Node, over: Node) -> Node {
     let span = over.span;
     match (base.kind, over.kind) {
         (NodeKind::Map(mut entries), NodeKind::Map(over)) => {
+            let places: HashMap<String, usize> = entries.iter().enumerate().map(|(at, entry)| (entry.key.value.clone(), at)).collect();
             for entry in over {
-                match entries.iter_mut().find(|known| known.key.value == entry.key.value) {
-                    Some(known) => {
+                match places.get(&entry.key.value) {
+                    Some(at) => {
+                        let known = &mut entries[*at];
                         let old = std::mem::replace(&mut known.value, Node { kind: NodeKind::Null, span });
                         known.value = merge(old, entry.value);
                     }

@@ -324,6 +324,14 @@ impl Plan {
         u32::try_from(at).ok().map(StepIx)
     }
 
+    /// Every mapping it uses, by name.
+    pub fn mappings(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().filter_map(|step| match &step.action {
+            Action::Map { mapping, .. } | Action::Compare { mapping, .. } => Some(mapping.name.as_str()),
+            _ => None,
+        })
+    }
+
     /// Every flow it calls.
     pub fn calls(&self) -> impl Iterator<Item = &FlowId> {
         self.steps.iter().filter_map(|step| match &step.action {

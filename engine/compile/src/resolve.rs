@@ -1,16 +1,14 @@
-//! Values with expressions, looked up: every name is found or reported.
+//! Names in expressions: every one is found or reported.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use cosell_model::flow::Flow;
-use cosell_model::node::{Entry, NodeKind};
-use cosell_model::{Diagnostic, Node, Schema, Span};
+use cosell_model::{Diagnostic, Schema, Span};
 use serde_json::Value;
 
-use crate::expr::parse::{self, ExpressionError, Mention};
-use crate::expr::path::{Path, Root, Scope, Segment, StepRef, member};
-use crate::expr::template::{Expression, Template, TextPart};
-use crate::expr::text::{BraceError, Piece, split};
+use crate::expr::parse::Mention;
+use crate::expr::path::{Path, Root, Segment, StepRef, member};
 use crate::layout::{Layout, Relation};
 use crate::plan::{RegionIx, StepIx};
 use crate::read::fields::{Findings, list};
@@ -51,211 +49,21 @@ pub(crate) struct Mentioned {
     pub(crate) outcome: bool,
 }
 
-/// Compiles `node`, reporting what is wrong and noting the steps it mentions.
-pub(crate) fn template(
-    node: &Node,
-    at: Standpoint,
-    names: &Names<'_>,
-    mentioned: &mut Vec<Mentioned>,
-    findings: &mut Findings,
-) -> Template {
-    match &node.kind {
-        NodeKind::Text(text) => text_template(node, text, at, names, mentioned, findings),
-        NodeKind::List(items) => {
-            let items: Vec<_> = items.iter().map(|item| template(item, at, names, mentioned, findings)).collect();
-            if items.iter().all(|item| matches!(item, Template::Constant(_))) {
-                return Template::Constant(node.to_value());
-            }
-            Template::List(items)
-        }
-        NodeKind::Map(entries) => {
-            let entries: Vec<_> = entries
-                .iter()
-                .map(|entry| {
-                    let key = key(entry, names, findings);
-                    (key, template(&entry.value, at, names, mentioned, findings))
-                })
-                .collect();
-            if entries.iter().all(|(_, value)| matches!(value, Template::Constant(_))) {
-                let constant = |value| match value {
-                    Template::Constant(value) => value,
-                    _ => Value::Null,
-                };
-                return Template::Constant(Value::Object(entries.into_iter().map(|(k, v)| (k, constant(v))).collect()));
-            }
-            Template::Map(entries)
-        }
-        _ => Template::Constant(node.to_value()),
-    }
-}
-
-/// A key, in which variables may be mentioned: names of columns differ from one CRM to the next.
-fn key(entry: &Entry, names: &Names<'_>, findings: &mut Findings) -> String {
-    if !entry.key.value.contains("${{") {
-        return entry.key.value.clone();
-    }
-    let node = Node { kind: NodeKind::Text(entry.key.value.clone()), span: entry.key.span };
-    constant_text(&node, "a computed key", names.variables, findings).unwrap_or_default()
-}
-
-fn text_template(
-    node: &Node,
-    text: &str,
-    at: Standpoint,
-    names: &Names<'_>,
-    mentioned: &mut Vec<Mentioned>,
-    findings: &mut Findings,
-) -> Template {
-    let pieces = match split(text) {
-        Ok(pieces) => pieces,
-        Err(error) => {
-            findings.push(brace_error(node.span, error));
-            return Template::Constant(Value::Null);
-        }
-    };
-    let mut finder = Finder::new(names.sources, node.span);
-    let mut parts: Vec<TextPart> = pieces
-        .into_iter()
-        .filter_map(|piece| match piece {
-            Piece::Plain(plain) => Some(TextPart::Plain(plain)),
-            Piece::Expression(range) => {
-                let source = &text[range];
-                let span = finder.find(source);
-                expression(source, span, at, names, mentioned, findings).map(TextPart::Expression)
-            }
-        })
-        .collect();
-    match (parts.len(), parts.pop()) {
-        (1, Some(TextPart::Plain(plain))) => Template::Constant(Value::String(plain)),
-        (1, Some(TextPart::Expression(only))) if is_whole(text) => match only.known() {
-            Some(value) => Template::Constant(value.clone()),
-            None => Template::Expression(only),
-        },
-        (_, Some(last)) => {
-            parts.push(last);
-            fold(parts)
-        }
-        _ => Template::Constant(Value::Null),
-    }
-}
-
-/// Text in which every expression is already known is plain text.
-fn fold(parts: Vec<TextPart>) -> Template {
-    let known = parts.iter().all(|part| match part {
-        TextPart::Plain(_) => true,
-        TextPart::Expression(expression) => expression.known().is_some(),
-    });
-    let template = Template::Text(parts);
-    match known.then(|| template.render(&Nowhere)) {
-        Some(Ok(text)) => Template::Constant(text),
-        _ => template,
-    }
-}
-
-/// Whether the text is `${{ … }}` and nothing else, not even space: then the value keeps its type.
-fn is_whole(text: &str) -> bool {
-    text.starts_with("${{") && text.ends_with("}}")
-}
-
-fn brace_error(span: Span, error: BraceError) -> Diagnostic {
-    match error {
-        BraceError::Unclosed(_) => Diagnostic::error("unclosed-expression", "`${{` is not closed", span, "no `}}` follows")
-            .help("write `${{ … }}`; for the three characters themselves write `$${{`"),
-        BraceError::Empty(_) => Diagnostic::error("empty-expression", "nothing stands between `${{` and `}}`", span, "empty")
-            .help("name a value, such as `${{ trigger.id }}`, or leave the braces out"),
-    }
-}
-
-/// Finds where expressions stand in the file: their text is the same there, unless YAML escapes hide it.
-struct Finder<'s> {
-    raw: &'s str,
-    from: usize,
-    span: Span,
-}
-
-impl<'s> Finder<'s> {
-    fn new(sources: &'s Sources, span: Span) -> Self {
-        Self { raw: sources.slice(span), from: 0, span }
-    }
-
-    fn find(&mut self, source: &str) -> Span {
-        // Behind the next `${{`, so that a short expression is not found in the text before it.
-        let open = self.raw[self.from..].find("${{").map_or(self.from, |at| self.from + at + 3);
-        match self.raw.get(open..).and_then(|rest| rest.find(source)) {
-            Some(at) => {
-                let start = open + at;
-                self.from = start + source.len();
-                self.span.part(start, start + source.len())
-            }
-            None => self.span,
-        }
-    }
-}
-
-fn expression(
-    source: &str,
-    span: Span,
-    at: Standpoint,
-    names: &Names<'_>,
-    mentioned: &mut Vec<Mentioned>,
-    findings: &mut Findings,
-) -> Option<Expression> {
-    let exact = names.sources.slice(span) == source;
-    let part = |range: std::ops::Range<usize>| if exact { span.part(range.start, range.end) } else { span };
-    let parsed = match parse::parse(source) {
-        Ok(parsed) => parsed,
-        Err(errors) => {
-            findings.extend(errors.into_iter().map(|error| finding(error, &part)));
-            return None;
-        }
-    };
-    let before = findings.len();
-    let mut constants = Vec::new();
-    let mut paths = Vec::new();
-    for mention in &parsed.mentions {
-        match find(mention, &part, at, names, mentioned, findings) {
-            Some(Found::Path(path)) => paths.push(path),
-            Some(Found::Constant(value)) => {
-                // A variable's value is known now; it takes a path's place.
-                constants.push((paths.len(), value));
-                paths.push(Path { root: Root::Run, segments: Box::new([Segment::Key("".into())]) });
-            }
-            None => {}
-        }
-    }
-    if findings.len() > before {
-        return None;
-    }
-    if parsed.is_mention {
-        return Some(match constants.pop() {
-            Some((_, value)) => Expression::constant(source, span, value),
-            None => Expression::path(source, span, paths.pop()?),
-        });
-    }
-    match Expression::engine(source, span, parsed.rewritten, paths, constants) {
-        Ok(expression) => Some(expression),
-        Err(message) => {
-            findings.push(Diagnostic::error("expression-syntax", format!("this expression cannot be read: {message}"), span, "here"));
-            None
-        }
-    }
-}
-
-fn finding(error: ExpressionError, part: &dyn Fn(std::ops::Range<usize>) -> Span) -> Diagnostic {
-    Diagnostic::error(error.code, error.message, part(error.range), "here").maybe_help(error.help)
-}
-
-enum Found {
+/// What a mention leads to.
+pub(crate) enum Found {
+    /// To a run's data.
     Path(Path),
+    /// To a value that is known now.
     Constant(Value),
 }
 
 /// The names in scope, for messages.
-const ROOTS: [&str; 8] = ["trigger", "inputs", "steps", "outcomes", "vars", "item", "index", "run"];
+pub(crate) const ROOTS: [&str; 8] = ["trigger", "inputs", "steps", "outcomes", "vars", "item", "index", "run"];
 
-fn find(
+/// Looks up one mention.
+pub(crate) fn find(
     mention: &Mention,
-    part: &dyn Fn(std::ops::Range<usize>) -> Span,
+    part: &dyn Fn(Range<usize>) -> Span,
     at: Standpoint,
     names: &Names<'_>,
     mentioned: &mut Vec<Mentioned>,
@@ -334,7 +142,7 @@ fn named<'m>(
     mention: &'m Mention,
     known: &[&str],
     span: Span,
-    part: &dyn Fn(std::ops::Range<usize>) -> Span,
+    part: &dyn Fn(Range<usize>) -> Span,
     findings: &mut Findings,
 ) -> Option<&'m str> {
     let Some((Segment::Key(name), range)) = mention.segments.first() else {
@@ -398,55 +206,4 @@ fn step_reference(
         return None;
     }
     Some(StepRef { loops_out, slot: place.slot })
-}
-
-/// Text in which only variables may be mentioned.
-pub(crate) fn constant_text(node: &Node, what: &str, variables: &BTreeMap<String, Value>, findings: &mut Findings) -> Option<String> {
-    let text = crate::read::words::text(node, what, findings)?;
-    let pieces = match split(&text) {
-        Ok(pieces) => pieces,
-        Err(error) => {
-            findings.push(brace_error(node.span, error));
-            return None;
-        }
-    };
-    let mut constant = String::new();
-    for piece in pieces {
-        match piece {
-            Piece::Plain(plain) => constant.push_str(&plain),
-            Piece::Expression(range) => {
-                let source = &text[range];
-                let name = source.strip_prefix("vars.").map(str::trim);
-                match name.and_then(|name| variables.get(name)) {
-                    Some(Value::String(value)) => constant.push_str(value),
-                    Some(_) => {
-                        findings.push(Diagnostic::error("wrong-form", format!("the variable in `{source}` must be text here"), node.span, "not text"));
-                        return None;
-                    }
-                    None => {
-                        let help = name.and_then(|name| did_you_mean(name, variables.keys().map(String::as_str)));
-                        let message = match name {
-                            Some(name) => format!("there is no variable `{name}`"),
-                            None => "only a variable can stand here".to_owned(),
-                        };
-                        findings.push(
-                            Diagnostic::error("unknown-variable", message, node.span, "unknown variable")
-                                .help(help.unwrap_or_else(|| "write `${{ vars.name }}`".to_owned())),
-                        );
-                        return None;
-                    }
-                }
-            }
-        }
-    }
-    Some(constant)
-}
-
-/// No data at all, for values that need none.
-pub(crate) struct Nowhere;
-
-impl Scope for Nowhere {
-    fn value(&self, _: Root) -> std::borrow::Cow<'_, Value> {
-        std::borrow::Cow::Owned(Value::Null)
-    }
 }

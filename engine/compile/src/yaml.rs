@@ -4,6 +4,8 @@
 //! (depth, size, duplicate keys); `serde_yaml` decides what each scalar means, by the rules people know from other tools
 //! (`no` and `012` are text). Their trees have the same shape, so they are walked together.
 
+use std::collections::HashMap;
+
 use cosell_model::node::{Entry, NodeKind};
 use cosell_model::span::FileId;
 use cosell_model::{Diagnostic, Node, Span, Spanned};
@@ -22,7 +24,7 @@ const MAX_NODES: usize = 200_000;
 pub(crate) fn parse(file: FileId, text: &str) -> Result<Node, Diagnostic> {
     let shape = Shapes::read(file, text)?;
     let value: serde_yaml::Value = serde_yaml::from_str(text).map_err(|error| {
-        let at = error.location().map_or(0, |location| location.index()).min(text.len());
+        let at = boundary(text, error.location().map_or(0, |location| location.index()));
         not_yaml(Span::new(file, at, at), &error.to_string())
     })?;
     join(shape, value)
@@ -30,6 +32,11 @@ pub(crate) fn parse(file: FileId, text: &str) -> Result<Node, Diagnostic> {
 
 fn not_yaml(span: Span, what: &str) -> Diagnostic {
     Diagnostic::error("not-yaml", format!("this file is not YAML: {what}"), span, "here")
+}
+
+/// The last place at or before `at` where a character begins.
+fn boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 /// A tree that knows only places.
@@ -82,7 +89,7 @@ impl<'t> Shapes<'t> {
                 Ok(Some((event, Span::new(self.file, range.start, range.end))))
             }
             Some(Err(error)) => {
-                let at = error.marker().byte_offset().unwrap_or(0).min(self.text.len());
+                let at = boundary(self.text, error.marker().byte_offset().unwrap_or(0));
                 Err(self.syntax_error(at, &error.info()))
             }
         }
@@ -106,12 +113,12 @@ impl<'t> Shapes<'t> {
             return Err(Diagnostic::error("too-large", message, span, "the limit is reached here")
                 .help("split the flow: another flow can be called with `call`"));
         }
+        if let Event::Scalar(_, _, _, Some(tag)) | Event::SequenceStart(_, _, Some(tag)) | Event::MappingStart(_, _, Some(tag)) = &event {
+            return Err(Diagnostic::error("yaml-tag", format!("tags such as `{}` are not used here", tag.original()), span, "tagged value")
+                .help("leave the tag out; quote the value to make it text"));
+        }
         match event {
-            Event::Scalar(text, style, _, tag) => {
-                if let Some(tag) = tag {
-                    return Err(Diagnostic::error("yaml-tag", format!("tags such as `{}` are not used here", tag.original()), span, "tagged value")
-                        .help("leave the tag out; quote the value to make it text"));
-                }
+            Event::Scalar(text, style, ..) => {
                 let kind = ShapeKind::Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain };
                 Ok(Shape { span, kind })
             }
@@ -136,6 +143,7 @@ impl<'t> Shapes<'t> {
 
     fn map(&mut self, start: Span, depth: usize) -> Result<Shape, Diagnostic> {
         let mut entries: Vec<(Shape, Shape)> = Vec::new();
+        let mut places: HashMap<String, Span> = HashMap::new();
         loop {
             let (event, span) = self.next()?.ok_or_else(|| not_yaml(start, "a map does not end"))?;
             if matches!(event, Event::MappingEnd) {
@@ -149,10 +157,9 @@ impl<'t> Shapes<'t> {
                 return Err(Diagnostic::error("yaml-merge", "merge keys are not used here", key.span, "merge key")
                     .help("a user's file of the same name is merged over a shipped one: see overlays"));
             }
-            let earlier = entries.iter().find(|(other, _)| matches!(&other.kind, ShapeKind::Scalar { text: t, .. } if t == text));
-            if let Some((earlier, _)) = earlier {
+            if let Some(earlier) = places.insert(text.clone(), key.span) {
                 return Err(Diagnostic::error("duplicate-key", format!("`{text}` stands twice in one map"), key.span, "again here")
-                    .also(earlier.span, "first here")
+                    .also(earlier, "first here")
                     .help("names are unique in their map; rename or remove one"));
             }
             let (event, span) = self.next()?.ok_or_else(|| not_yaml(start, "a map does not end"))?;
@@ -268,6 +275,8 @@ mod tests {
             ("a: &x 1\nb: *x\n", "yaml-alias"),
             ("a:\n  <<: {b: 1}\n", "yaml-merge"),
             ("a: !!str 1\n", "yaml-tag"),
+            ("a: !list [1]\n", "yaml-tag"),
+            ("!flow\na: 1\n", "yaml-tag"),
             ("a: 1\n---\nb: 2\n", "second-document"),
             ("a: [1\n", "not-yaml"),
             ("a:\n\tb: 1\n", "not-yaml"),

@@ -183,16 +183,15 @@ fn the_time_limit_of_a_holder_ends_everything_in_it() {
         let out = run.fire("h", Timer::Timeout);
         let at = |path: &str| format!("{prefix}{path}");
         let expected = ["a", "c", "d", "rows[0]/e", "rows[1]/e"].map(at);
-        // A flow that is called is a write here or not; it waits behind `c`, which is one.
         let mut gone = abandoned(&run, &out);
         gone.sort();
-        assert_eq!(gone, expected.iter().filter(|path| !path.ends_with('d')).cloned().collect::<Vec<_>>(), "{holder}");
+        assert_eq!(gone, expected, "{holder}");
         for (path, outcome) in [
             ("a", Cancelled),
             ("b", Skipped),
             ("deep", Cancelled),
             ("c", Cancelled),
-            ("d", Skipped),
+            ("d", Cancelled),
             ("rows", Cancelled),
             ("rows[1]/e", Cancelled),
             ("rows[1]/f", Skipped),
@@ -236,7 +235,7 @@ fn a_called_flow_that_takes_too_long_is_abandoned() {
 fn events_that_come_twice_or_late_change_nothing() {
     let mut run = Run::begin_with_retry("a: { use: test.read, timeout: 1h }\nb: { use: test.read, after: a }");
     let a = run.at("a");
-    let mut check = |run: &mut Run, kind: Happening| {
+    let check = |run: &mut Run, kind: Happening| {
         let before = run.known();
         assert_eq!(run.feed(kind.clone()), Consequences::default(), "{kind:?}");
         assert_eq!(run.known(), before, "{kind:?}");

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use cosell_sdk::http::Client;
+use cosell_sdk::http::{Client, Request};
 use cosell_sdk::{CallContext, CallError};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Head, Table, load};
 
@@ -21,6 +23,9 @@ pub(crate) struct Tables {
     heads: Kept<Head>,
     /// By logical name.
     tables: Kept<Table>,
+    /// By address. What was read of a table stays when another part of it could not be read, so that the next attempt
+    /// goes on where this one stopped; a table that is complete leaves nothing here.
+    parts: Kept<Vec<Value>>,
 }
 
 impl Tables {
@@ -40,8 +45,28 @@ impl Tables {
         context: &CallContext,
     ) -> Result<Arc<Table>, CallError> {
         let head = self.head(client, name, context).await?;
-        self.tables.get(&head.logical_name, load::table(client, &head, context)).await
+        let load = async {
+            let part = |address: String, request| self.part(address, request, context);
+            let table = load::table(client, &head, part).await?;
+            self.parts.forget(|address| address.starts_with(&load::definition(&head)));
+            Ok(table)
+        };
+        self.tables.get(&head.logical_name, load).await
     }
+
+    async fn part(&self, address: String, request: Request<'_>, context: &CallContext) -> Result<Arc<Vec<Value>>, CallError> {
+        let load = async {
+            let all: All = request.send(context).await?.json()?;
+            Ok(all.value)
+        };
+        self.parts.get(&address, load).await
+    }
+}
+
+/// A list, as metadata addresses answer it.
+#[derive(Deserialize)]
+struct All {
+    value: Vec<Value>,
 }
 
 #[derive(Debug)]
@@ -67,5 +92,9 @@ impl<T> Kept<T> {
         let loaded = Arc::new(load.await?);
         *slot = Some((Instant::now(), Arc::clone(&loaded)));
         Ok(loaded)
+    }
+
+    fn forget(&self, which: impl Fn(&str) -> bool) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| !which(name));
     }
 }

@@ -1,8 +1,9 @@
 //! Reading a table's metadata (Web API, query metadata).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use cosell_sdk::http::Client;
+use cosell_sdk::http::{Client, Request};
 use cosell_sdk::{CallContext, CallError};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -92,53 +93,50 @@ pub(super) async fn head(client: &Client, name: &str, context: &CallContext) -> 
     })
 }
 
-/// The whole table.
-pub(super) async fn table(client: &Client, head: &Head, context: &CallContext) -> Result<Table, CallError> {
-    let attributes: Vec<Attribute> = part(
-        client,
-        head,
-        &["Attributes"],
-        &[("$select", "LogicalName,SchemaName,AttributeType,IsValidForCreate,IsValidForUpdate")],
-        context,
-    )
-    .await?;
-    let relationships: Vec<Relationship> = part(
-        client,
-        head,
-        &["ManyToOneRelationships"],
-        &[("$select", "ReferencingAttribute,ReferencedEntity,ReferencingEntityNavigationPropertyName")],
-        context,
-    )
-    .await?;
-    let mut choices: Vec<ChoiceAttribute> = Vec::new();
-    for (cast, expand) in [
-        // Of a choice column exactly one of the two sets is filled.
-        ("PicklistAttributeMetadata", "OptionSet($select=Options),GlobalOptionSet($select=Options)"),
-        ("StateAttributeMetadata", "OptionSet($select=Options)"),
-        ("StatusAttributeMetadata", "OptionSet($select=Options)"),
-    ] {
-        let cast = format!("Microsoft.Dynamics.CRM.{cast}");
-        let query = [("$select", "LogicalName"), ("$expand", expand)];
-        choices.extend(part(client, head, &["Attributes", &cast], &query, context).await?);
-    }
-    Ok(assemble(head.clone(), attributes, relationships, choices))
+/// Where a table's metadata begins.
+pub(super) fn definition(head: &Head) -> String {
+    format!("EntityDefinitions(LogicalName='{}')", head.logical_name)
 }
 
-async fn part<T: DeserializeOwned>(
-    client: &Client,
-    head: &Head,
-    below: &[&str],
-    query: &[(&str, &str)],
-    context: &CallContext,
-) -> Result<Vec<T>, CallError> {
-    let definition = format!("EntityDefinitions(LogicalName='{}')", head.logical_name);
-    let segments: Vec<&str> = std::iter::once(definition.as_str()).chain(below.iter().copied()).collect();
-    let mut request = client.get(&segments).header("accept", "application/json");
-    for (name, value) in query {
-        request = request.query(name, value);
-    }
-    let all: All<T> = request.send(context).await?.json()?;
-    Ok(all.value)
+/// The whole table, of parts that `part` reads, all at the same time; it is given each part's address and request.
+pub(super) async fn table<'c, P, F>(client: &'c Client, head: &Head, part: P) -> Result<Table, CallError>
+where
+    P: Fn(String, Request<'c>) -> F,
+    F: Future<Output = Result<Arc<Vec<Value>>, CallError>>,
+{
+    const ATTRIBUTES: &str = "LogicalName,SchemaName,AttributeType,IsValidForCreate,IsValidForUpdate";
+    const RELATIONSHIPS: &str = "ReferencingAttribute,ReferencedEntity,ReferencingEntityNavigationPropertyName";
+    let read = |below: &[&str], query: &[(&str, &str)]| {
+        let definition = definition(head);
+        let segments: Vec<&str> = std::iter::once(definition.as_str()).chain(below.iter().copied()).collect();
+        let mut request = client.get(&segments).header("accept", "application/json");
+        for (name, value) in query {
+            request = request.query(name, value);
+        }
+        part(segments.join("/"), request)
+    };
+    let choices = |cast: &str, expand: &str| {
+        let cast = format!("Microsoft.Dynamics.CRM.{cast}");
+        read(&["Attributes", &cast], &[("$select", "LogicalName"), ("$expand", expand)])
+    };
+    // Not the first error ends it: what can be read is read, and kept for the next attempt.
+    let (attributes, relationships, picklists, states, statuses) = futures::join!(
+        read(&["Attributes"], &[("$select", ATTRIBUTES)]),
+        read(&["ManyToOneRelationships"], &[("$select", RELATIONSHIPS)]),
+        // Of a choice column exactly one of the two sets is filled.
+        choices("PicklistAttributeMetadata", "OptionSet($select=Options),GlobalOptionSet($select=Options)"),
+        choices("StateAttributeMetadata", "OptionSet($select=Options)"),
+        choices("StatusAttributeMetadata", "OptionSet($select=Options)"),
+    );
+    let choices = [typed(&*picklists?)?, typed(&*states?)?, typed(&*statuses?)?].into_iter().flatten().collect();
+    Ok(assemble(head.clone(), typed(&*attributes?)?, typed(&*relationships?)?, choices))
+}
+
+fn typed<T: DeserializeOwned>(values: &[Value]) -> Result<Vec<T>, CallError> {
+    let read = |value: &Value| T::deserialize(value);
+    values.iter().map(read).collect::<Result<_, _>>().map_err(|error| {
+        CallError::rejected("unreadable_metadata", format!("Dataverse describes a table in a form not known here: {error}"))
+    })
 }
 
 fn assemble(

@@ -24,19 +24,9 @@ pub(super) enum Fault {
     Garbled,
     /// Events come several times, and out of order.
     Duplicates,
-    /// All of the above.
+    /// All of the above, by chance: the same in every demo.
     All,
 }
-
-const EACH: [Fault; 7] = [
-    Fault::Throttle,
-    Fault::Unavailable,
-    Fault::Reset,
-    Fault::LostResponse,
-    Fault::Delay,
-    Fault::Garbled,
-    Fault::Duplicates,
-];
 
 impl Fault {
     /// The sandbox's rules for it. Counters go by system, so that each is struck alike in every demo.
@@ -64,7 +54,7 @@ impl Fault {
                 .flat_map(|(every, action)| rule(action, every, None, json!(action)))
                 .collect(),
             Fault::Duplicates => Vec::new(),
-            Fault::All => EACH.into_iter().flat_map(Fault::rules).collect(),
+            Fault::All => by_chance(),
         }
     }
 
@@ -75,6 +65,29 @@ impl Fault {
             _ => json!({}),
         }
     }
+}
+
+/// Every kind of fault, each with its own chance; the generators begin alike in every demo.
+fn by_chance() -> Vec<Value> {
+    let chances: [(&str, f64, Option<&str>, Value); 9] = [
+        ("throttle", 0.01, None, json!({ "status": 429, "retry_after": 1 })),
+        ("unavailable", 0.03, None, json!({ "status": 503 })),
+        ("error", 0.03, None, json!({ "status": 500 })),
+        ("reset", 0.03, None, json!("reset_before")),
+        ("lost response", 0.25, Some("POST"), json!("reset_after")),
+        ("lost response", 0.25, Some("PATCH"), json!("reset_after")),
+        ("half_body", 0.03, None, json!("half_body")),
+        ("malformed_json", 0.02, None, json!("malformed_json")),
+        ("delay", 0.05, None, json!({ "delay_ms": 100 })),
+    ];
+    let systems = ["partner_center", "dataverse"];
+    let rules = systems.into_iter().flat_map(|system| chances.iter().map(move |chance| (system, chance)));
+    let rules = rules.zip(1u64..).map(|((system, (name, probability, method, action)), seed)| {
+        json!({
+            "name": name, "system": system, "method": method, "probability": probability, "seed": seed, "action": action,
+        })
+    });
+    rules.collect()
 }
 
 /// Retries at a pace at which people like to watch.

@@ -84,6 +84,13 @@ fn close(text: &str, start: usize) -> Option<usize> {
     None
 }
 
+/// Where `{{ … }}` stands in the plain parts of `text`, without a dollar before it.
+pub(crate) fn bare_braces(text: &str, pieces: &[Piece]) -> Vec<Range<usize>> {
+    let inside = |at: usize| pieces.iter().any(|piece| matches!(piece, Piece::Expression(range) if range.contains(&at)));
+    let found = text.match_indices("{{").filter(|(at, _)| !text[..*at].ends_with(['$', '{']) && !inside(*at));
+    found.filter_map(|(at, _)| Some(at..at + text[at..].find("}}")? + 2)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -106,6 +113,17 @@ mod tests {
         assert_eq!(shown("$${{ a }}"), ["'${{ a }}'"]);
         assert_eq!(shown("costs $5 and {{ b }}"), ["'costs $5 and {{ b }}'"]);
         assert_eq!(shown(""), ["''"]);
+    }
+
+    #[test]
+    fn braces_without_a_dollar_are_found_outside_expressions() {
+        let bare = |text: &str| {
+            let found = bare_braces(text, &split(text).unwrap());
+            found.into_iter().map(|range| text[range].to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(bare("a {{ b }} ${{ c }} {{d}}"), ["{{ b }}", "{{d}}"]);
+        assert_eq!(bare("${{ {'a': {'b': 1}} }} $${{ c }}"), Vec::<String>::new());
+        assert_eq!(bare("{{ not closed"), Vec::<String>::new());
     }
 
     #[test]

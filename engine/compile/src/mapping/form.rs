@@ -1,9 +1,9 @@
 //! How a value looks on one side of a mapping.
 
-use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
-use serde_json::{Number, Value};
+use serde_json::Value;
+
+use crate::expr::value::append;
+use crate::notation::{self, Moment};
 
 /// How values of a field look on its side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +19,8 @@ pub enum Form {
     Date,
     /// An instant in UTC: `2026-11-02T00:00:00Z`.
     DateTime,
-    /// A number with so many decimals; text that shows a number counts as it.
-    Money {
-        /// How many.
-        decimals: u8,
-    },
+    /// A number with two decimals; text that shows a number counts as it.
+    Money,
     /// A whole number.
     Integer,
     /// True or false; no value counts as false.
@@ -41,7 +38,7 @@ impl Form {
         ("text", Form::Text { length: None }),
         ("date", Form::Date),
         ("datetime", Form::DateTime),
-        ("money", Form::Money { decimals: 2 }),
+        ("money", Form::Money),
         ("integer", Form::Integer),
         ("boolean", Form::Boolean),
         ("country", Form::Country),
@@ -53,52 +50,44 @@ impl Form {
     /// # Errors
     /// What is wrong with the value.
     pub(crate) fn read(self, value: &Value) -> Result<Value, String> {
-        match (self, value) {
-            (Form::Boolean, Value::Null) => Ok(Value::Bool(false)),
-            (_, Value::Null) => Ok(Value::Null),
-            (Form::Any, value) => Ok(value.clone()),
-            (_, Value::String(text)) if text.trim().is_empty() => Ok(Value::Null),
-            (Form::Money { .. }, Value::String(text)) => number(text.trim().parse().ok(), value),
-            (Form::Money { .. }, Value::Number(amount)) => number(amount.as_f64(), value),
-            (Form::Date | Form::DateTime, Value::String(text)) => {
-                moment(text).map(|_| value.clone()).ok_or_else(|| format!("{value} is not a date or a time"))
-            }
-            (Form::Integer, Value::Number(n)) if n.is_i64() || n.is_u64() => Ok(value.clone()),
-            (Form::Boolean, Value::Bool(_)) | (Form::Text { .. }, Value::String(_)) => Ok(value.clone()),
-            (Form::Text { .. }, Value::Number(_) | Value::Bool(_)) => Ok(Value::String(value.to_string())),
-            (Form::Country, Value::String(text)) => country(text).map(Value::String).ok_or_else(|| {
-                format!("{value} is not a two-letter country code (ISO 3166-1 alpha-2), such as US")
-            }),
-            (Form::Guid, Value::String(text)) => Ok(Value::String(text.trim().trim_matches(['{', '}']).to_ascii_lowercase())),
-            _ => Err(format!("{value} is not {}", self.describe())),
+        if self != Form::Any && is_empty(value) {
+            return Ok(if self == Form::Boolean { Value::Bool(false) } else { Value::Null });
         }
+        let read = match (self, value) {
+            (Form::Any, value) => Some(value.clone()),
+            (Form::Text { .. }, Value::String(_) | Value::Number(_) | Value::Bool(_)) => {
+                let mut text = String::new();
+                append(&mut text, value).is_ok().then_some(Value::String(text))
+            }
+            (Form::Date | Form::DateTime, Value::String(text)) => Moment::read(text).map(|_| value.clone()),
+            (Form::Money, Value::String(text)) => text.trim().parse().ok().and_then(notation::plain_number),
+            (Form::Money, Value::Number(amount)) => amount.as_f64().and_then(notation::plain_number),
+            (Form::Integer, Value::Number(number)) if number.is_f64() => {
+                number.as_f64().and_then(notation::plain_number).filter(|number| !number.is_f64())
+            }
+            (Form::Integer, Value::Number(_)) | (Form::Boolean, Value::Bool(_)) => Some(value.clone()),
+            (Form::Country, Value::String(text)) => notation::country(text).map(Value::String),
+            (Form::Guid, Value::String(text)) => notation::guid(text).map(Value::String),
+            _ => None,
+        };
+        read.ok_or_else(|| format!("{value} is not {}", self.describe()))
     }
 
-    /// A neutral value as this side has it.
+    /// A neutral value as this side has it; null where there is none.
     ///
     /// # Errors
     /// What is wrong with the value.
-    pub(crate) fn write(self, value: Value) -> Result<Value, String> {
-        match (self, &value) {
-            (_, Value::Null) | (Form::Any, _) => Ok(value),
-            (Form::Text { length: Some(length) }, Value::String(text)) => Ok(Value::String(cut(text, length))),
-            (Form::Text { .. }, Value::Number(_) | Value::Bool(_)) => Ok(Value::String(value.to_string())),
-            (Form::Date, Value::String(text)) => moment(text)
-                .map(|moment| Value::String(moment.date().to_string()))
-                .ok_or_else(|| format!("{value} is not a date or a time")),
-            (Form::DateTime, Value::String(text)) => moment(text)
-                .map(|moment| Value::String(moment.instant()))
-                .ok_or_else(|| format!("{value} is not a date or a time")),
-            (Form::Money { decimals }, Value::Number(amount)) => {
-                let scale = 10f64.powi(i32::from(decimals));
-                number(amount.as_f64().map(|amount| (amount * scale).round() / scale), &value)
+    pub(crate) fn write(self, value: &Value) -> Result<Value, String> {
+        let value = self.read(value)?;
+        Ok(match (self, &value) {
+            (Form::Text { length: Some(length) }, Value::String(text)) => Value::String(cut(text, length)),
+            (Form::Date, Value::String(text)) => Moment::read(text).map_or(Value::Null, |moment| Value::String(moment.date())),
+            (Form::DateTime, Value::String(text)) => Moment::read(text).map_or(Value::Null, |moment| Value::String(moment.instant())),
+            (Form::Money, Value::Number(amount)) => {
+                amount.as_f64().and_then(|amount| notation::amount(amount, DECIMALS)).unwrap_or(value)
             }
-            (Form::Money { .. } | Form::Country, _) => self.read(&value),
-            (Form::Text { .. } | Form::Guid, Value::String(_))
-            | (Form::Boolean, Value::Bool(_)) => Ok(value),
-            (Form::Integer, Value::Number(n)) if n.is_i64() || n.is_u64() => Ok(value),
-            _ => Err(format!("{value} is not {}", self.describe())),
-        }
+            _ => value,
+        })
     }
 
     /// In words, for messages.
@@ -107,63 +96,26 @@ impl Form {
             Form::Any => "a value",
             Form::Text { .. } => "text",
             Form::Date => "a date",
-            Form::DateTime => "a date and time",
-            Form::Money { .. } => "an amount of money",
+            Form::DateTime => "a date or a time",
+            Form::Money => "an amount of money",
             Form::Integer => "a whole number",
             Form::Boolean => "true or false",
-            Form::Country => "a two-letter country code",
+            Form::Country => "a two-letter country code (ISO 3166-1 alpha-2), such as US",
             Form::Guid => "a GUID",
         }
     }
 }
 
-/// A date, or an instant.
-#[derive(Clone, Copy)]
-enum Moment {
-    Date(Date),
-    Instant(Timestamp),
-}
+/// Decimals of an amount of money.
+const DECIMALS: u32 = 2;
 
-impl Moment {
-    fn date(self) -> Date {
-        match self {
-            Moment::Date(date) => date,
-            Moment::Instant(instant) => instant.to_zoned(TimeZone::UTC).date(),
-        }
+/// Whether a value is none: null, or text without anything to be seen in it.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        _ => false,
     }
-
-    fn instant(self) -> String {
-        match self {
-            Moment::Date(date) => format!("{date}T00:00:00Z"),
-            Moment::Instant(instant) => instant.to_string(),
-        }
-    }
-}
-
-fn moment(text: &str) -> Option<Moment> {
-    let text = text.trim();
-    if let Ok(instant) = text.parse::<Timestamp>() {
-        return Some(Moment::Instant(instant));
-    }
-    if text.len() <= 10 {
-        return text.parse::<Date>().ok().map(Moment::Date);
-    }
-    let local = text.parse::<DateTime>().ok()?;
-    local.to_zoned(TimeZone::UTC).ok().map(|zoned| Moment::Instant(zoned.timestamp()))
-}
-
-fn country(text: &str) -> Option<String> {
-    let code = text.trim();
-    (code.len() == 2 && code.bytes().all(|b| b.is_ascii_alphabetic())).then(|| code.to_ascii_uppercase())
-}
-
-/// Whole amounts are whole numbers, so that 84000 and 84000.0 are one value.
-fn number(number: Option<f64>, value: &Value) -> Result<Value, String> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    let number = number.filter(|n| n.is_finite()).ok_or_else(|| format!("{value} is not an amount of money"))?;
-    #[expect(clippy::cast_possible_truncation, reason = "whole, and within the exact range")]
-    let exact = (number.fract() == 0.0 && number.abs() < EXACT).then_some(number as i64);
-    Ok(exact.map_or_else(|| Number::from_f64(number).map_or(Value::Null, Value::Number), Value::from))
 }
 
 /// The first `length` characters, the last of them `…` where something is left out.
@@ -175,4 +127,71 @@ fn cut(text: &str, length: u32) -> String {
     let mut kept: String = text.chars().take(length.saturating_sub(1)).collect();
     kept.push('…');
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const GUID: &str = "3f2504e0-4f89-11d3-9a0c-0305e82c3301";
+
+    #[test]
+    fn each_form_writes_what_it_can_read_and_says_what_it_cannot() {
+        let cut = Form::Text { length: Some(4) };
+        for (form, given, written) in [
+            (Form::Any, json!({"a": [1]}), json!({"a": [1]})),
+            (Form::Any, json!(""), json!("")),
+            (cut, json!("grün"), json!("grün")),
+            (cut, json!("grüner"), json!("grü…")),
+            (cut, json!(5.0), json!("5")),
+            (cut, json!(true), json!("true")),
+            (cut, json!("  "), json!(null)),
+            (Form::Date, json!("2026-11-02T23:30:00-05:00"), json!("2026-11-03")),
+            (Form::Date, json!("2026-11-02"), json!("2026-11-02")),
+            (Form::DateTime, json!("2026-11-02"), json!("2026-11-02T00:00:00Z")),
+            (Form::DateTime, json!("2026-11-02T08:15:30.500+01:00"), json!("2026-11-02T07:15:30.5Z")),
+            (Form::Money, json!("10000"), json!(10_000)),
+            (Form::Money, json!(84_000.0), json!(84_000)),
+            (Form::Money, json!(12.345_678), json!(12.35)),
+            (Form::Integer, json!(3.0), json!(3)),
+            (Form::Boolean, json!(null), json!(false)),
+            (Form::Boolean, json!(true), json!(true)),
+            (Form::Country, json!(" us "), json!("US")),
+            (Form::Guid, json!(format!("{{{}}}", GUID.to_uppercase())), json!(GUID)),
+            (Form::Guid, json!(null), json!(null)),
+        ] {
+            assert_eq!(form.write(&given), Ok(written), "{form:?} {given}");
+        }
+        for (form, given) in [
+            (cut, json!(["x"])),
+            (cut, json!({})),
+            (Form::Date, json!("soon")),
+            (Form::Date, json!(20_261_102)),
+            (Form::DateTime, json!("2026-11-02T25:00")),
+            (Form::Money, json!("much")),
+            (Form::Money, json!("1e999")),
+            (Form::Money, json!(true)),
+            (Form::Integer, json!(3.5)),
+            (Form::Integer, json!("3")),
+            (Form::Boolean, json!("true")),
+            (Form::Boolean, json!(0)),
+            (Form::Country, json!("USA")),
+            (Form::Guid, json!("OPP-20417")),
+        ] {
+            let message = form.read(&given).err().unwrap_or_default();
+            assert!(message.contains(&given.to_string()) && message.contains(form.describe()), "{form:?} {given}: {message}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_written_again_as_it_is() {
+        for (_, form) in Form::WORDS {
+            for value in [json!("2026-11-02"), json!(12.345), json!("7.5"), json!("de"), json!(GUID), json!(true), json!("")] {
+                if let Ok(once) = form.write(&value) {
+                    assert_eq!(form.write(&once), Ok(once.clone()), "{form:?} {value}");
+                }
+            }
+        }
+    }
 }

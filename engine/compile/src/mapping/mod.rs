@@ -37,7 +37,7 @@ pub struct Row {
     pub fields: [Field; 2],
     /// The one side that is written; both where none is named.
     pub only_to: Option<usize>,
-    /// Pairs of equal meaning, left and right.
+    /// Pairs of equal meaning, left and right, each in its field's form.
     pub values: Option<Vec<[Value; 2]>>,
     /// Whether an empty value leaves the other side as it is, instead of clearing it.
     pub keep_when_empty: bool,
@@ -50,7 +50,7 @@ pub struct Field {
     pub path: Vec<Segment>,
     /// How values look there.
     pub form: Form,
-    /// Its value where the other side has none.
+    /// Its value where the other side has none, in its form.
     pub default: Option<Value>,
 }
 
@@ -122,10 +122,10 @@ impl Mapping {
             if new.is_null() && row.keep_when_empty {
                 continue;
             }
-            let old = member(following, &field.path);
-            if row.agree(from, leading, &new, old) {
+            if row.agree(from, leading, &new, following) {
                 continue;
             }
+            let old = member(following, &field.path);
             differences.push(json!({
                 "row": row.id, "title": row.title, "path": field.path_text(), "old": old, "new": new,
             }));
@@ -149,10 +149,10 @@ impl Row {
         let (source, target) = (&self.fields[from], &self.fields[1 - from]);
         let value = source.form.read(member(record, &source.path))?;
         let value = self.translate(from, value)?;
-        if value.is_null() {
-            return Ok(target.default.clone().unwrap_or(Value::Null));
+        match &target.default {
+            Some(default) if value.is_null() => Ok(default.clone()),
+            _ => target.form.write(&value),
         }
-        target.form.write(value)
     }
 
     fn translate(&self, from: usize, value: Value) -> Result<Value, String> {
@@ -160,7 +160,7 @@ impl Row {
         if value.is_null() {
             return Ok(value);
         }
-        match pairs.iter().find(|pair| pair[from] == value) {
+        match pairs.iter().find(|pair| same(&pair[from], &value)) {
             Some(pair) => Ok(pair[1 - from].clone()),
             None => {
                 let known: Vec<String> = pairs.iter().map(|pair| pair[from].to_string()).collect();
@@ -169,17 +169,25 @@ impl Row {
         }
     }
 
-    /// Whether the following side's value `old` already agrees with the leading side's, of which `new` is the form there.
-    fn agree(&self, from: usize, leading: &Value, new: &Value, old: &Value) -> bool {
+    /// Whether the following record already agrees with the leading one, whose value is `new` in its form.
+    fn agree(&self, from: usize, leading: &Value, new: &Value, following: &Value) -> bool {
         let (source, target) = (&self.fields[from], &self.fields[1 - from]);
-        let Ok(old) = target.form.read(old) else { return false };
-        if target.form.write(old.clone()).is_ok_and(|old| old == *new) {
+        let old = target.form.write(member(following, &target.path));
+        if old.is_ok_and(|old| same(&old, new)) {
             return true;
         }
-        let Ok(back) = self.translate(1 - from, old) else { return false };
-        let written = |value: Value| if value.is_null() { Ok(value) } else { source.form.write(value) };
-        let there = source.form.read(member(leading, &source.path)).and_then(written);
-        !matches!(there, Ok(Value::Null)) && there.is_ok_and(|there| written(back).is_ok_and(|back| back == there))
+        // What the following side has may be the whole of which the leading side can only hold a part: then nothing is
+        // to be changed. But nothing at all is never a part.
+        let there = source.form.write(member(leading, &source.path)).unwrap_or_default();
+        !there.is_null() && self.convert(1 - from, following).is_ok_and(|back| same(&back, &there))
+    }
+}
+
+/// Whether two values are the same; 5 and 5.0 are.
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) if one.is_f64() != other.is_f64() => one.as_f64() == other.as_f64(),
+        _ => one == other,
     }
 }
 

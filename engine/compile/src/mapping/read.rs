@@ -10,11 +10,23 @@ use super::{Field, Mapping, Row};
 use crate::expr::path::Segment;
 use crate::read::fields::{Fields, Findings, list, wrong_form};
 use crate::read::words::{self, KEBAB};
-use crate::resolve::constant_text;
+use crate::source::Sources;
 use crate::suggest::nearest;
+use crate::values::constant_text;
 
-/// Reads a mapping file; `variables` are the current values that paths may come from.
-pub(crate) fn mapping(node: &Node, variables: &BTreeMap<String, Value>, findings: &mut Findings) -> Option<Mapping> {
+/// What a row can say beside the paths of its two sides.
+const ROW: [&str; 5] = ["title", "description", "only_to", "when_empty", "values"];
+
+/// What mappings are read with.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'g> {
+    pub(crate) sources: &'g Sources,
+    /// Current values of the variables that paths may come from.
+    pub(crate) variables: &'g BTreeMap<String, Value>,
+}
+
+/// Reads a mapping file.
+pub(crate) fn mapping(node: &Node, given: Given<'_>, findings: &mut Findings) -> Option<Mapping> {
     let mut fields = Fields::of(node, "a mapping", findings)?;
     let name = fields.require("mapping", findings)?;
     let name = Spanned::new(words::text(name, "the mapping's name", findings)?, name.span);
@@ -29,41 +41,50 @@ pub(crate) fn mapping(node: &Node, variables: &BTreeMap<String, Value>, findings
         findings.push(wrong_form(rows, "`rows`", "a map of rows by name"));
         return None;
     };
-    let rows: Vec<Row> = entries.iter().filter_map(|entry| row(entry, &sides, variables, findings)).collect();
+    let rows: Vec<Row> = entries.iter().filter_map(|entry| row(entry, &sides, given, findings)).collect();
     written_twice(&rows, entries, &sides, findings);
     Some(Mapping { title: title.unwrap_or_else(|| name.value.clone()), name: name.value, sides, rows })
 }
 
 fn sides(node: &Node, findings: &mut Findings) -> Option<[String; 2]> {
     let names: Vec<String> = node.items().unwrap_or_default().iter().filter_map(|n| n.text().map(str::to_owned)).collect();
+    let right = |side: &String| ids::is_identifier(side) && !ROW.contains(&side.as_str());
     match <[String; 2]>::try_from(names) {
-        Ok(sides) if sides[0] != sides[1] && sides.iter().all(|side| ids::is_identifier(side)) => Some(sides),
+        Ok(sides) if sides[0] != sides[1] && sides.iter().all(right) => Some(sides),
         _ => {
-            findings.push(wrong_form(node, "`between`", "a list of two different names, such as `[referral, opportunity]`"));
+            findings.push(
+                wrong_form(node, "`between`", "a list of two different names, such as `[referral, opportunity]`")
+                    .help(format!("they are the keys of the two paths in each row, so they cannot be {}", list(&ROW))),
+            );
             None
         }
     }
 }
 
-fn row(entry: &Entry, sides: &[String; 2], variables: &BTreeMap<String, Value>, findings: &mut Findings) -> Option<Row> {
+fn row(entry: &Entry, sides: &[String; 2], given: Given<'_>, findings: &mut Findings) -> Option<Row> {
     words::identifier(&entry.key, "a row", findings);
     let node = &entry.value;
     if node.entries().is_none() {
         findings.push(wrong_form(node, "a row", "a map"));
         return None;
     }
-    let side = |side: &str, findings: &mut Findings| match node.get(side) {
-        Some(given) => field(given, variables, findings),
+    let misspelt = unknown_keys(node, sides, findings);
+    let side = |side: &String, findings: &mut Findings| match node.get(side) {
+        Some(node) => field(node, given, findings),
         None => {
-            findings.push(
-                Diagnostic::error("missing-field", format!("row `{}` needs `{side}`", entry.key.value), entry.key.span, format!("`{side}` is missing"))
-                    .help(format!("a row has a path for each side: {}", list(sides))),
-            );
+            if !misspelt.contains(&side.as_str()) {
+                let message = format!("row `{}` needs `{side}`", entry.key.value);
+                findings.push(
+                    Diagnostic::error("missing-field", message, entry.key.span, format!("`{side}` is missing"))
+                        .help(format!("a row has a path for each side: {}", list(sides))),
+                );
+            }
             None
         }
     };
     let fields = [side(&sides[0], findings), side(&sides[1], findings)];
     let title = node.get("title").and_then(|node| words::text(node, "`title`", findings));
+    node.get("description").and_then(|node| words::text(node, "`description`", findings));
     let only_to = node.get("only_to").and_then(|node| {
         let found = sides.iter().position(|side| node.text() == Some(side));
         if found.is_none() {
@@ -79,43 +100,60 @@ fn row(entry: &Entry, sides: &[String; 2], variables: &BTreeMap<String, Value>, 
             false
         }
     };
-    let values = node.get("values").and_then(|node| values(node, findings));
-    unknown_keys(node, sides, findings);
     let [Some(left), Some(right)] = fields else { return None };
+    let fields = [left, right];
+    let values = node.get("values").and_then(|node| values(node, &fields, findings));
+    defaults_in_table(node, sides, &fields, values.as_deref(), findings);
     let id = entry.key.value.clone();
-    Some(Row { title: title.unwrap_or_else(|| id.replace('_', " ")), id, fields: [left, right], only_to, values, keep_when_empty })
+    Some(Row { title: title.unwrap_or_else(|| id.replace('_', " ")), id, fields, only_to, values, keep_when_empty })
 }
 
-fn unknown_keys(node: &Node, sides: &[String; 2], findings: &mut Findings) {
-    let known = ["title", "only_to", "when_empty", "values", "description", &sides[0], &sides[1]];
+/// Reports keys that a row does not have; gives those that were meant instead.
+fn unknown_keys<'s>(node: &Node, sides: &'s [String; 2], findings: &mut Findings) -> Vec<&'s str> {
+    let known: Vec<&'s str> = sides.iter().map(String::as_str).chain(ROW).collect();
+    let mut meant = Vec::new();
     for entry in node.entries().unwrap_or_default().iter().filter(|entry| !known.contains(&entry.key.value.as_str())) {
-        let help = nearest(&entry.key.value, known)
-            .map_or_else(|| format!("a row takes {}", list(&known)), |near| format!("did you mean `{near}`?"));
+        let near = nearest(&entry.key.value, known.iter().copied().filter(|key| node.get(key).is_none()));
+        meant.extend(near);
+        let help = near.map_or_else(|| format!("a row takes {}", list(&known)), |near| format!("did you mean `{near}`?"));
         let message = format!("a row has no `{}`", entry.key.value);
         findings.push(Diagnostic::error("unknown-key", message, entry.key.span, "unknown key").help(help));
     }
+    meant
 }
 
 /// `details.notes`, or `{ path: details.notes, as: text, length: 2000, default: … }`.
-fn field(node: &Node, variables: &BTreeMap<String, Value>, findings: &mut Findings) -> Option<Field> {
+fn field(node: &Node, given: Given<'_>, findings: &mut Findings) -> Option<Field> {
     if node.entries().is_none() {
-        return Some(Field { path: path(node, variables, findings)?, form: Form::Any, default: None });
+        return Some(Field { path: path(node, given, findings)?, form: Form::Any, default: None });
     }
     let mut fields = Fields::of(node, "a field", findings)?;
-    let path = fields.require("path", findings).and_then(|node| path(node, variables, findings));
+    let path = fields.require("path", findings).and_then(|node| self::path(node, given, findings));
     let form = fields.take("as").map(|node| form(node, findings));
-    let length = fields.take("length").map(|node| (node, words::whole(node, "`length`", 1, 1_048_576, findings)));
-    let default = fields.take("default").map(Node::to_value);
+    let length = fields.entry("length").map(|entry| (entry, words::whole(&entry.value, "`length`", 1, 1_048_576, findings)));
+    let default = fields.take("default");
     fields.finish(findings);
     let form = match (form.unwrap_or(Some(Form::Any))?, length) {
         (Form::Any | Form::Text { .. }, Some((_, Some(length)))) => Form::Text { length: Some(length) },
-        (form, Some((node, Some(_)))) => {
-            findings.push(wrong_form(node, "`length`", "given for text only").help(format!("this field is {}", form.describe())));
+        (form, Some((entry, Some(_)))) => {
+            let message = format!("only text has a `length`, and this field is {}", form.describe());
+            findings.push(Diagnostic::error("wrong-form", message, entry.key.span, "not taken here").help("leave it out"));
             form
         }
         (form, _) => form,
     };
+    let default = default.and_then(|node| match form.write(&node.to_value()) {
+        Ok(value) => Some(value),
+        Err(message) => {
+            findings.push(does_not_fit(node, &format!("this default does not fit its field: {message}")));
+            None
+        }
+    });
     Some(Field { path: path?, form, default })
+}
+
+fn does_not_fit(node: &Node, message: &str) -> Diagnostic {
+    Diagnostic::error("wrong-type", message, node.span, "does not fit").help("`as` says how values of the field look")
 }
 
 fn form(node: &Node, findings: &mut Findings) -> Option<Form> {
@@ -129,40 +167,72 @@ fn form(node: &Node, findings: &mut Findings) -> Option<Form> {
     found
 }
 
-fn path(node: &Node, variables: &BTreeMap<String, Value>, findings: &mut Findings) -> Option<Vec<Segment>> {
-    let text = constant_text(node, "a path", variables, findings)?;
-    let right = !text.is_empty() && text.split('.').all(|name| !name.is_empty() && !name.contains(char::is_whitespace));
-    if !right {
-        findings.push(wrong_form(node, "a path", "names joined by dots, such as `details.notes`"));
+fn path(node: &Node, given: Given<'_>, findings: &mut Findings) -> Option<Vec<Segment>> {
+    let text = constant_text(node, "a path", given.sources, given.variables, findings)?;
+    let right = |name: &str| !name.is_empty() && !name.contains(|char: char| char.is_whitespace() || "$[]*'\"".contains(char));
+    if !text.split('.').all(right) {
+        findings.push(
+            wrong_form(node, "a path", "names joined by dots, such as `details.notes`")
+                .help("a mapping writes where it reads, so its paths lead to one field: no JSONPath, and no items of lists"),
+        );
+        return None;
     }
-    right.then(|| text.split('.').map(|name| Segment::Key(name.into())).collect())
+    Some(text.split('.').map(|name| Segment::Key(name.into())).collect())
 }
 
-/// `{ Won: 3, Lost: 5 }`: pairs of equal meaning.
-fn values(node: &Node, findings: &mut Findings) -> Option<Vec<[Value; 2]>> {
+/// `{ Won: 3, Lost: 5 }`: pairs of equal meaning, each value in the form of its field.
+fn values(node: &Node, fields: &[Field; 2], findings: &mut Findings) -> Option<Vec<[Value; 2]>> {
     let NodeKind::Map(entries) = &node.kind else {
         findings.push(wrong_form(node, "`values`", "a map from the left side's values to the right side's"));
         return None;
     };
-    Some(entries.iter().map(|entry| [entry.key_value.clone(), entry.value.to_value()]).collect())
+    let mut fits = |side: usize, value: &Value, node: &Node| {
+        let written = fields[side].form.write(value);
+        written.map_err(|message| findings.push(does_not_fit(node, &format!("this value does not fit its field: {message}")))).ok()
+    };
+    let pair = |entry: &Entry| {
+        let key = Node { kind: NodeKind::Null, span: entry.key.span };
+        let (left, right) = (fits(0, &entry.key_value, &key), fits(1, &entry.value.to_value(), &entry.value));
+        Some([left?, right?])
+    };
+    Some(entries.iter().filter_map(pair).collect())
 }
 
-/// Two rows that write one field would undo each other.
+/// A default stands for a value of the table: without it there is no way back.
+fn defaults_in_table(node: &Node, sides: &[String; 2], fields: &[Field; 2], table: Option<&[[Value; 2]]>, findings: &mut Findings) {
+    let Some(table) = table.filter(|table| !table.is_empty()) else { return };
+    for side in 0..2 {
+        let Some(default) = fields[side].default.as_ref().filter(|value| !table.iter().any(|pair| pair[side] == **value)) else { continue };
+        let Some(place) = node.get(&sides[side]).and_then(|node| node.get("default")) else { continue };
+        let known: Vec<String> = table.iter().map(|pair| pair[side].to_string()).collect();
+        findings.push(
+            Diagnostic::error("wrong-value", format!("the default {default} is not in the table of values"), place.span, "not in the table")
+                .help(format!("the table has {}", list(&known))),
+        );
+    }
+}
+
+/// Two rows that write one field, or a field and a part of it, would undo each other.
 fn written_twice(rows: &[Row], entries: &[Entry], sides: &[String; 2], findings: &mut Findings) {
+    let place = |id: &str| entries.iter().find(|e| e.key.value == id).map(|e| e.key.span);
     for (at, row) in rows.iter().enumerate() {
         for side in 0..2 {
             let writes = |row: &Row| row.only_to.is_none_or(|to| to == side);
-            let twin = rows[..at].iter().find(|other| writes(other) && writes(row) && other.fields[side].path == row.fields[side].path);
-            let place = |id: &str| entries.iter().find(|e| e.key.value == id).map(|e| e.key.span);
-            if let (Some(twin), Some(span)) = (twin, place(&row.id)) {
-                let message = format!("rows `{}` and `{}` both write `{}` of the {}", twin.id, row.id, row.fields[side].path_text(), sides[side]);
-                let mut finding = Diagnostic::error("written-twice", message, span, "writes it again")
-                    .help(format!("let one of them go one way only: `only_to: {}`", sides[1 - side]));
-                if let Some(first) = place(&twin.id) {
-                    finding = finding.also(first, "writes it first");
-                }
-                findings.push(finding);
+            let (path, earlier) = (&row.fields[side].path, rows[..at].iter());
+            let clashes = |other: &&Row| {
+                let theirs = &other.fields[side].path;
+                writes(other) && writes(row) && (theirs.starts_with(path) || path.starts_with(theirs))
+            };
+            let Some((twin, span)) = earlier.clone().find(clashes).zip(place(&row.id)) else { continue };
+            let (mine, theirs) = (row.fields[side].path_text(), twin.fields[side].path_text());
+            let what = if mine == theirs { format!("both write `{mine}`") } else { format!("write `{theirs}` and `{mine}`, one inside the other,") };
+            let message = format!("rows `{}` and `{}` {what} of the {}", twin.id, row.id, sides[side]);
+            let mut finding = Diagnostic::error("written-twice", message, span, "writes it again")
+                .help(format!("let one of them go one way only: `only_to: {}`", sides[1 - side]));
+            if let Some(first) = place(&twin.id) {
+                finding = finding.also(first, "writes it first");
             }
+            findings.push(finding);
         }
     }
 }

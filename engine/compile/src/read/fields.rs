@@ -15,6 +15,8 @@ pub(crate) struct Fields<'n> {
     span: Span,
     entries: &'n [Entry],
     known: Vec<&'static str>,
+    /// Keys that were read as what they must have meant, and reported.
+    misspelt: Vec<&'n str>,
 }
 
 impl<'n> Fields<'n> {
@@ -24,7 +26,7 @@ impl<'n> Fields<'n> {
             findings.push(wrong_form(node, what, "a map"));
             return None;
         };
-        Some(Self { what, span: node.span, entries, known: Vec::new() })
+        Some(Self { what, span: node.span, entries, known: Vec::new(), misspelt: Vec::new() })
     }
 
     /// The field of this name, where it is given.
@@ -40,7 +42,7 @@ impl<'n> Fields<'n> {
 
     /// The field of this name, which must be given.
     pub(crate) fn require(&mut self, key: &'static str, findings: &mut Findings) -> Option<&'n Node> {
-        let node = self.take(key);
+        let node = self.meant(key, findings);
         if node.is_none() {
             let first = self.entries.first().map_or(self.span, |entry| entry.key.span);
             findings.push(
@@ -50,26 +52,40 @@ impl<'n> Fields<'n> {
         node
     }
 
+    /// The field of this name, where it is given, also with a slip in its name: that is reported, and read as what was
+    /// meant, so that one slip makes one finding. For names that no other key of the map resembles.
+    pub(crate) fn meant(&mut self, key: &'static str, findings: &mut Findings) -> Option<&'n Node> {
+        if let Some(node) = self.take(key) {
+            return Some(node);
+        }
+        let unknown = |entry: &&Entry| !self.known.contains(&entry.key.value.as_str());
+        let entry = self.entries.iter().filter(unknown).find(|entry| nearest(&entry.key.value, [key]).is_some())?;
+        self.misspelt.push(&entry.key.value);
+        findings.push(self.unknown_key(entry, &format!("did you mean `{key}`?")));
+        Some(&entry.value)
+    }
+
+    fn unknown_key(&self, entry: &Entry, help: &str) -> Diagnostic {
+        Diagnostic::error("unknown-key", format!("{} has no `{}`", self.what, entry.key.value), entry.key.span, "unknown key").help(help)
+    }
+
     /// Whether a field of this name is given.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|entry| entry.key.value == key)
     }
 
     /// Reports the keys that nobody took.
-    pub(crate) fn finish(self, findings: &mut Findings) {
-        for entry in self.entries.iter().filter(|entry| !self.known.contains(&entry.key.value.as_str())) {
-            let key = &entry.key.value;
-            let mut known = self.known.clone();
-            known.sort_unstable();
-            known.dedup();
-            let help = match nearest(key, known.iter().copied()) {
+    pub(crate) fn finish(mut self, findings: &mut Findings) {
+        self.known.sort_unstable();
+        self.known.dedup();
+        let taken = |key: &str| self.known.contains(&key) || self.misspelt.contains(&key);
+        for entry in self.entries.iter().filter(|entry| !taken(&entry.key.value)) {
+            let free = self.known.iter().copied().filter(|key| !self.has(key));
+            let help = match nearest(&entry.key.value, free) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("{} takes {}", self.what, list(&known)),
+                None => format!("{} takes {}", self.what, list(&self.known)),
             };
-            findings.push(
-                Diagnostic::error("unknown-key", format!("{} has no `{key}`", self.what), entry.key.span, "unknown key")
-                    .help(help),
-            );
+            findings.push(self.unknown_key(entry, &help));
         }
     }
 }
@@ -87,5 +103,45 @@ pub(crate) fn list(names: &[impl AsRef<str>]) -> String {
         [] => "nothing".to_owned(),
         [one] => one.clone(),
         [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use cosell_model::span::FileId;
+
+    fn read(text: &str) -> (Option<String>, Vec<(&'static str, String)>) {
+        let node = crate::yaml::parse(FileId(0), text).unwrap();
+        let mut findings = Vec::new();
+        let mut fields = Fields::of(&node, "a thing", &mut findings).unwrap();
+        let path = fields.require("path", &mut findings).and_then(|node| node.text().map(str::to_owned));
+        fields.take("length");
+        fields.finish(&mut findings);
+        (path, findings.into_iter().map(|finding| (finding.code, finding.help.unwrap_or_default())).collect())
+    }
+
+    #[test]
+    fn one_slip_makes_one_finding() {
+        assert_eq!(read("path: x\nlength: 1\n"), (Some("x".to_owned()), vec![]));
+        let slip = vec![("unknown-key", "did you mean `path`?".to_owned())];
+        assert_eq!(read("pth: x\n"), (Some("x".to_owned()), slip));
+        assert_eq!(read("length: 1\n"), (None, vec![("missing-field", String::new())]));
+        let other = vec![("unknown-key", "a thing takes `length` and `path`".to_owned())];
+        assert_eq!(read("path: x\ncolour: red\n"), (Some("x".to_owned()), other));
+    }
+
+    #[test]
+    fn what_is_given_already_is_not_suggested() {
+        let (_, findings) = read("path: x\npaths: y\n");
+        assert_eq!(findings, [("unknown-key", "a thing takes `length` and `path`".to_owned())]);
+    }
+
+    #[test]
+    fn names_are_listed_as_in_a_sentence() {
+        assert_eq!(list(&["a", "b", "c"]), "`a`, `b` and `c`");
+        assert_eq!(list(&["a"]), "`a`");
+        assert_eq!(list::<&str>(&[]), "nothing");
     }
 }

@@ -14,20 +14,26 @@ pub(crate) fn flow(node: &Node, findings: &mut Findings) -> Option<Flow> {
     let mut fields = Fields::of(node, "a flow", findings)?;
     let id = fields.require("flow", findings)?;
     let id = Spanned::new(words::text(id, "the flow's name", findings)?, id.span);
-    let named = words::name(&id, "a flow", ids::is_kebab, KEBAB, findings);
+    words::name(&id, "a flow", ids::is_kebab, KEBAB, findings);
     let title = fields.take("title").and_then(|node| words::text(node, "`title`", findings));
     let description = fields.take("description").and_then(|node| words::text(node, "`description`", findings));
     let trigger = fields.require("trigger", findings).and_then(|node| trigger(node, findings));
+    // Where it could not be read, the rest of the flow is still checked.
+    let trigger = trigger.unwrap_or_else(|| Trigger {
+        source: TriggerSource::Call,
+        span: id.span,
+        connection: None,
+        with: None,
+        when: None,
+        inputs: Vec::new(),
+    });
     let key = fields.take("key").cloned();
     let steps = fields.require("steps", findings).map(|node| block(node, "`steps`", findings));
     let output = fields.take("output").cloned();
     fields.finish(findings);
-    if !named {
-        return None;
-    }
     let title = title.unwrap_or_else(|| id.value.clone());
     let id = Spanned::new(FlowId::new(id.value), id.span);
-    Some(Flow { id, title, description, trigger: trigger?, key, steps: steps?, output })
+    Some(Flow { id, title, description, trigger, key, steps: steps.unwrap_or_default(), output })
 }
 
 const BUILT_IN: [(&str, TriggerSource); 4] = [
@@ -40,14 +46,14 @@ const BUILT_IN: [(&str, TriggerSource); 4] = [
 fn trigger(node: &Node, findings: &mut Findings) -> Option<Trigger> {
     // `trigger: manual` is short for `trigger: { use: manual }`.
     if node.text().is_some() {
-        let source = source(node, findings)?;
+        let source = source(node, findings).unwrap_or(TriggerSource::Call);
         return Some(Trigger { source, span: node.span, connection: None, with: None, when: None, inputs: Vec::new() });
     }
     let mut fields = Fields::of(node, "a trigger", findings)?;
-    let used = fields.require("use", findings)?;
-    let source = source(used, findings);
+    let used = fields.require("use", findings);
+    let source = used.and_then(|used| source(used, findings));
     let connection = fields.take("connection").and_then(|n| Some(Spanned::new(words::text(n, "`connection`", findings)?, n.span)));
-    let with = fields.take("with").cloned();
+    let with = fields.meant("with", findings).cloned();
     let when = fields.take("when").cloned();
     let takes_inputs = matches!(source, Some(TriggerSource::Manual | TriggerSource::Call) | None);
     let inputs = match fields.entry("inputs") {
@@ -62,7 +68,7 @@ fn trigger(node: &Node, findings: &mut Findings) -> Option<Trigger> {
         None => Vec::new(),
     };
     fields.finish(findings);
-    Some(Trigger { source: source?, span: used.span, connection, with, when, inputs })
+    Some(Trigger { source: source.unwrap_or(TriggerSource::Call), span: used.unwrap_or(node).span, connection, with, when, inputs })
 }
 
 fn source(node: &Node, findings: &mut Findings) -> Option<TriggerSource> {
@@ -92,11 +98,11 @@ fn inputs(node: &Node, findings: &mut Findings) -> Vec<Input> {
 
 fn input(entry: &Entry, findings: &mut Findings) -> Option<Input> {
     let name = entry.key.clone();
-    let named = words::identifier(&name, "an input", findings);
+    words::identifier(&name, "an input", findings);
     // `id: text` is short for `id: { type: text }`.
     if entry.value.text().is_some() {
-        let kind = value_type(&entry.value, findings)?;
-        return named.then_some(Input { name, kind, one_of: None, default: None, description: None });
+        let kind = value_type(&entry.value, findings).unwrap_or(ValueType::Any);
+        return Some(Input { name, kind, one_of: None, default: None, description: None });
     }
     let mut fields = Fields::of(&entry.value, "an input", findings)?;
     let kind = fields.require("type", findings).and_then(|node| value_type(node, findings));
@@ -104,11 +110,11 @@ fn input(entry: &Entry, findings: &mut Findings) -> Option<Input> {
     let one_of = fields.take("one_of");
     let description = fields.take("description").and_then(|node| words::text(node, "`description`", findings));
     fields.finish(findings);
-    let kind = kind?;
+    let kind = kind.unwrap_or(ValueType::Any);
     let fits = |node: &Node, findings: &mut Findings| {
         let value = node.to_value();
         if !kind.admits(&value) {
-            findings.push(wrong_form(node, &format!("input `{}`", name.value), kind.as_str()));
+            findings.push(wrong_form(node, &format!("input `{}`", name.value), words::type_in_words(kind)));
         }
         value
     };
@@ -120,7 +126,7 @@ fn input(entry: &Entry, findings: &mut Findings) -> Option<Input> {
         }
         Some(items?.iter().map(|item| fits(item, findings)).collect())
     });
-    named.then_some(Input { name, kind, one_of, default, description })
+    Some(Input { name, kind, one_of, default, description })
 }
 
 /// A type by its word.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use cosell_model::flow::{After, Block, Case, Side, Step, StepKind, Wait};
+use cosell_model::flow::{After, Block, Case, Sensitive, Side, Step, StepKind, Wait};
 use cosell_model::node::{Entry, NodeKind};
 use cosell_model::outcome::Accepts;
-use cosell_model::{Diagnostic, FlowId, Node, OperationName, Outcome, Spanned, StepId};
+use cosell_model::span::FileId;
+use cosell_model::{Diagnostic, FlowId, Node, OperationName, Outcome, Span, Spanned, StepId};
 
 use super::fields::{Fields, Findings, list, wrong_form};
 use super::words;
@@ -19,7 +20,7 @@ const KINDS: [&str; 13] = [
 pub(crate) fn block(node: &Node, what: &str, findings: &mut Findings) -> Block {
     match &node.kind {
         NodeKind::Null => Block::default(),
-        NodeKind::Map(entries) => Block { steps: entries.iter().filter_map(|entry| step(entry, findings)).collect() },
+        NodeKind::Map(entries) => Block { steps: entries.iter().map(|entry| step(entry, findings)).collect() },
         NodeKind::List(_) => {
             findings.push(
                 wrong_form(node, what, "a map of steps by name")
@@ -34,30 +35,45 @@ pub(crate) fn block(node: &Node, what: &str, findings: &mut Findings) -> Block {
     }
 }
 
-fn step(entry: &Entry, findings: &mut Findings) -> Option<Step> {
-    let named = words::identifier(&entry.key, "a step", findings);
-    let mut fields = Fields::of(&entry.value, "a step", findings)?;
-    let title = fields.take("title").and_then(|node| words::text(node, "`title`", findings));
-    let description = fields.take("description").and_then(|node| words::text(node, "`description`", findings));
-    let when = fields.take("when").cloned();
-    let after = fields.take("after").map(|node| after(node, findings));
-    let retry = fields.take("retry").and_then(|node| words::retry(node, findings));
-    let timeout = fields.take("timeout").and_then(|node| words::duration(node, "`timeout`", findings));
-    let sensitive = fields.take("sensitive").map(|node| words::sensitive(node, findings)).unwrap_or_default();
-    let kind = kind(entry, &mut fields, findings);
-    let output = if holds_block(kind.as_ref()) { fields.take("output").cloned() } else { None };
-    if kind.is_some() {
+fn step(entry: &Entry, findings: &mut Findings) -> Step {
+    words::identifier(&entry.key, "a step", findings);
+    let mut step = Step {
+        id: Spanned::new(StepId::new(entry.key.value.as_str()), entry.key.span),
+        title: None,
+        description: None,
+        when: None,
+        after: None,
+        retry: None,
+        timeout: None,
+        sensitive: Sensitive::default(),
+        kind: unreadable(),
+        output: None,
+    };
+    let Some(mut fields) = Fields::of(&entry.value, "a step", findings) else { return step };
+    step.title = fields.take("title").and_then(|node| words::text(node, "`title`", findings));
+    step.description = fields.take("description").and_then(|node| words::text(node, "`description`", findings));
+    step.when = fields.take("when").cloned();
+    step.after = fields.take("after").map(|node| after(node, findings));
+    step.retry = fields.take("retry").and_then(|node| words::retry(node, findings));
+    step.timeout = fields.take("timeout").and_then(|node| words::duration(node, "`timeout`", findings));
+    step.sensitive = fields.take("sensitive").map(|node| words::sensitive(node, findings)).unwrap_or_default();
+    if let Some(kind) = kind(entry, &mut fields, findings) {
+        step.kind = kind;
+        step.output = if holds_block(&step.kind) { fields.take("output").cloned() } else { None };
         fields.finish(findings);
     }
-    let id = Spanned::new(StepId::new(entry.key.value.as_str()), entry.key.span);
-    let kind = kind.filter(|_| named)?;
-    Some(Step { id, title, description, when, after, retry, timeout, sensitive, kind, output })
+    step
 }
 
-fn holds_block(kind: Option<&StepKind>) -> bool {
+/// Stands in for what a step does where that could not be read: what mentions the step is not told that there is none.
+fn unreadable() -> StepKind {
+    StepKind::Let(Node { kind: NodeKind::Null, span: Span::new(FileId(0), 0, 0) })
+}
+
+fn holds_block(kind: &StepKind) -> bool {
     matches!(
         kind,
-        Some(StepKind::Scope(_) | StepKind::If { .. } | StepKind::Switch { .. } | StepKind::ForEach { .. } | StepKind::Until { .. })
+        StepKind::Scope(_) | StepKind::If { .. } | StepKind::Switch { .. } | StepKind::ForEach { .. } | StepKind::Until { .. }
     )
 }
 
@@ -90,30 +106,33 @@ fn kind(entry: &Entry, fields: &mut Fields<'_>, findings: &mut Findings) -> Opti
     match given.as_slice() {
         [one] => read_kind(one, fields, findings),
         [] => {
-            let near = entry.value.entries().unwrap_or_default().iter().find_map(|e| {
-                crate::suggest::nearest(&e.key.value, KINDS).map(|near| (e.key.span, near))
-            });
+            let keys = || entry.value.entries().unwrap_or_default().iter().map(|entry| entry.key.value.as_str());
+            if let Some(near) = keys().find_map(|key| crate::suggest::nearest(key, KINDS)) {
+                return KINDS.into_iter().find(|kind| *kind == near).and_then(|kind| read_kind(kind, fields, findings));
+            }
             let message = format!("step `{}` does not say what it does", id.value);
-            findings.push(match near {
-                Some((span, near)) => Diagnostic::error("step-without-kind", message, span, "not a kind of step").help(format!("did you mean `{near}`?")),
-                None => Diagnostic::error("step-without-kind", message, id.span, "this step").help(format!("a step has one of {}", list(&KINDS))),
-            });
+            findings.push(
+                Diagnostic::error("step-without-kind", message, id.span, "this step").help(format!("a step has one of {}", list(&KINDS))),
+            );
             None
         }
         several => {
-            let second = fields.entry(several[1]).map_or(id.span, |e| e.key.span);
+            let place = |kind: &str| entry.value.entries().unwrap_or_default().iter().find(|e| e.key.value == kind).map_or(id.span, |e| e.key.span);
+            let mut places: Vec<Span> = several.iter().map(|kind| place(kind)).collect();
+            places.sort_unstable();
             let message = format!("step `{}` does {} things: {}", id.value, several.len(), list(several));
-            findings.push(
-                Diagnostic::error("step-with-two-kinds", message, second, "a second kind")
-                    .help("a step does one thing; make two steps of it, and let `after` order them if need be"),
-            );
+            let mut finding = Diagnostic::error("step-with-two-kinds", message, places[1], "a second kind").also(places[0], "a first");
+            for more in places.into_iter().skip(2) {
+                finding = finding.also(more, "and another");
+            }
+            findings.push(finding.help("a step does one thing; make two steps of it, and let `after` order them if need be"));
             None
         }
     }
 }
 
 fn read_kind(kind: &'static str, fields: &mut Fields<'_>, findings: &mut Findings) -> Option<StepKind> {
-    let main = fields.take(kind)?;
+    let main = fields.meant(kind, findings)?;
     Some(match kind {
         "use" => {
             let text = words::text(main, "`use`", findings)?;
@@ -126,11 +145,11 @@ fn read_kind(kind: &'static str, fields: &mut Fields<'_>, findings: &mut Finding
                 return None;
             };
             let connection = fields.take("connection").and_then(|n| Some(Spanned::new(words::text(n, "`connection`", findings)?, n.span)));
-            StepKind::Use { operation: Spanned::new(operation, main.span), connection, with: fields.take("with").cloned() }
+            StepKind::Use { operation: Spanned::new(operation, main.span), connection, with: fields.meant("with", findings).cloned() }
         }
         "call" => {
             let flow = words::text(main, "`call`", findings)?;
-            StepKind::Call { flow: Spanned::new(FlowId::new(flow), main.span), with: fields.take("with").cloned() }
+            StepKind::Call { flow: Spanned::new(FlowId::new(flow), main.span), with: fields.meant("with", findings).cloned() }
         }
         "scope" => StepKind::Scope(block(main, "`scope`", findings)),
         "if" => StepKind::If {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cosell_model::flow::{Backoff, Retry, Sensitive};
+use cosell_model::flow::{Backoff, Retry, Sensitive, ValueType};
 use cosell_model::node::NodeKind;
 use cosell_model::outcome::Accepts;
 use cosell_model::{Diagnostic, Node, Outcome, Spanned, ids};
@@ -181,6 +181,19 @@ pub(crate) fn sensitive(node: &Node, findings: &mut Findings) -> Sensitive {
         }
     }
     sensitive
+}
+
+/// A type with its article, for messages.
+pub(crate) fn type_in_words(kind: ValueType) -> &'static str {
+    match kind {
+        ValueType::Text => "text",
+        ValueType::Integer => "a whole number",
+        ValueType::Number => "a number",
+        ValueType::Boolean => "true or false",
+        ValueType::Object => "a map",
+        ValueType::List => "a list",
+        ValueType::Any => "anything",
+    }
 }
 
 /// Whether `text` is a name of the identifier form, with the finding where it is not.
