@@ -66,7 +66,10 @@ fn shipped_flows(rounds: usize) {
             black_box(serde_yaml::from_str::<serde_yaml::Value>(&file.text).unwrap());
         }
     });
-    println!("compile all shipped flows: {compiled:?}, {:.1} × reading their YAML alone ({parsed:?})", ratio(compiled, parsed));
+    println!(
+        "compile all shipped flows: {compiled:?}, {:.1} × reading their YAML alone ({parsed:?})",
+        ratio(compiled, parsed)
+    );
 }
 
 fn read(folder: &std::path::Path, files: &mut Vec<SourceFile>) {
@@ -140,7 +143,8 @@ fn graphs(rounds: usize) {
     let deep = |steps: usize| {
         let mut text = format!("{head}  s0: {{ use: bench.read }}\n");
         for step in 1..steps {
-            writeln!(text, "  s{step}: {{ use: bench.read, with: {{ n: \"${{{{ steps.s{} }}}}\" }} }}", step - 1).unwrap();
+            writeln!(text, "  s{step}: {{ use: bench.read, with: {{ n: \"${{{{ steps.s{} }}}}\" }} }}", step - 1)
+                .unwrap();
         }
         text
     };

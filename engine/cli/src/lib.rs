@@ -48,13 +48,26 @@ enum Ending {
     Failed,
 }
 
-/// Why a command could not be tried, ready to be shown.
+/// Why a command could not be tried.
 #[derive(Debug)]
-struct Trouble(String);
+enum Trouble {
+    /// In a sentence.
+    Message(String),
+    /// As findings in files, already laid out.
+    Findings(String),
+}
 
 impl Trouble {
     fn new(message: impl Into<String>) -> Self {
-        Self(message.into())
+        Self::Message(message.into())
+    }
+
+    /// As a person reads it.
+    fn text(&self) -> String {
+        match self {
+            Self::Message(message) => format!("{}: {}", render::styled(render::BAD, "error"), message.trim_end()),
+            Self::Findings(findings) => findings.clone(),
+        }
     }
 }
 
@@ -62,9 +75,7 @@ impl Trouble {
 pub fn main(connectors: Vec<Connector>) -> ExitCode {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("COSELL_LOG").unwrap_or_else(|_| "off".into()),
-        )
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("COSELL_LOG").unwrap_or_else(|_| "off".into()))
         .with_writer(std::io::stderr)
         .init();
     let runtime = match tokio::runtime::Runtime::new() {
@@ -85,8 +96,8 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
     match ended {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Failed) => ExitCode::FAILURE,
-        Err(Trouble(message)) => {
-            anstream::eprintln!("{}error{}: {}", render::BAD.render(), render::BAD.render_reset(), message.trim_end());
+        Err(trouble) => {
+            anstream::eprintln!("{}", trouble.text());
             ExitCode::from(2)
         }
     }

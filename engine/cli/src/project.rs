@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cosell_compile::configuration::{self, Configuration};
 use cosell_compile::plan::{Action, Plan};
 use cosell_compile::source::{Layer, SourceFile, Sources};
-use cosell_compile::{Compilation, compile};
+use cosell_compile::{Compilation, compile, did_you_mean};
 use cosell_model::flow::TriggerSource;
 use cosell_model::{Catalogue, Diagnostic, FlowId, Severity, Value};
 use cosell_runtime::memory::Engine;
@@ -39,15 +39,19 @@ impl Project {
     pub(crate) fn load(path: &Path, more: &[PathBuf], connectors: &[Connector]) -> Result<Self, Trouble> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && path == Path::new("cosell.yaml") => String::new(),
-            Err(error) => return Err(Trouble::new(format!("the configuration `{}` cannot be read: {error}", path.display()))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && path == Path::new("cosell.yaml") => {
+                String::new()
+            }
+            Err(error) => {
+                return Err(Trouble::new(format!("the configuration `{}` cannot be read: {error}", path.display())));
+            }
         };
         let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let mut files = shipped();
         let (configuration, findings, configuration_sources) =
             configuration::read(SourceFile { path: path.display().to_string(), text, layer: Layer::Own });
         if !findings.is_empty() {
-            return Err(Trouble::new(diagnostic::all(&findings, &configuration_sources)));
+            return Err(Trouble::Findings(diagnostic::all(&findings, &configuration_sources)));
         }
         for folder in &configuration.flows {
             own(&base.join(folder), &mut files)?;
@@ -59,13 +63,16 @@ impl Project {
     }
 
     /// The shipped flows with settings made by the program itself.
-    pub(crate) fn shipped_with(connections: BTreeMap<String, Value>, connectors: &[Connector]) -> Result<Self, Trouble> {
+    pub(crate) fn shipped_with(
+        connections: BTreeMap<String, Value>,
+        connectors: &[Connector],
+    ) -> Result<Self, Trouble> {
         let text = serde_json::json!({ "connections": connections }).to_string();
         // JSON is YAML.
         let (configuration, findings, sources) =
             configuration::read(SourceFile { path: "the demo's settings".to_owned(), text, layer: Layer::Own });
         if !findings.is_empty() {
-            return Err(Trouble::new(diagnostic::all(&findings, &sources)));
+            return Err(Trouble::Findings(diagnostic::all(&findings, &sources)));
         }
         Self::of(shipped(), configuration, sources, PathBuf::new(), connectors)
     }
@@ -89,15 +96,20 @@ impl Project {
             })
             .collect();
         if !wrong.is_empty() {
-            return Err(Trouble::new(diagnostic::all(&wrong, &configuration_sources)));
+            return Err(Trouble::Findings(diagnostic::all(&wrong, &configuration_sources)));
         }
         Ok(Self { compilation, configuration, configuration_sources, base })
     }
 
     /// The compilation's errors as one text; none where there are none.
     pub(crate) fn errors(&self) -> Option<String> {
-        let errors: Vec<Diagnostic> =
-            self.compilation.diagnostics.iter().filter(|finding| finding.severity == Severity::Error).cloned().collect();
+        let errors: Vec<Diagnostic> = self
+            .compilation
+            .diagnostics
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error)
+            .cloned()
+            .collect();
         (!errors.is_empty()).then(|| diagnostic::all(&errors, &self.compilation.sources))
     }
 
@@ -108,8 +120,15 @@ impl Project {
     pub(crate) fn engine(&self, flows: &[FlowId], connectors: &[Connector]) -> Result<Engine, Trouble> {
         let plans = self.reachable(flows)?;
         let mut connections = BTreeMap::new();
+        let mut wrong = Vec::new();
         for name in plans.values().flat_map(|plan| connections_of(plan)).collect::<BTreeSet<_>>() {
-            connections.insert(name.clone(), self.open(&name, connectors)?);
+            match self.open(&name, connectors) {
+                Ok(connection) => drop(connections.insert(name, connection)),
+                Err(trouble) => wrong.push(trouble.text()),
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(Trouble::Findings(wrong.join("\n\n")));
         }
         let retry = self.configuration.retry.clone().unwrap_or_default();
         Ok(Engine::new(plans, connections, retry))
@@ -124,10 +143,12 @@ impl Project {
             }
             let Some(plan) = self.compilation.plans.get(&id) else {
                 return Err(match self.errors() {
-                    Some(errors) if self.compilation.order.contains(&id) => Trouble::new(errors),
+                    Some(errors) if self.compilation.order.contains(&id) => Trouble::Findings(errors),
                     _ => {
                         let known: Vec<String> = self.compilation.plans.keys().map(|id| format!("  {id}")).collect();
-                        Trouble::new(format!("there is no flow `{id}`; there are\n{}", known.join("\n")))
+                        let near = did_you_mean(id.as_str(), self.compilation.plans.keys().map(FlowId::as_str));
+                        let help = near.map_or(String::new(), |near| format!("\nhelp: {near}"));
+                        Trouble::new(format!("there is no flow `{id}`; there are\n{}{help}", known.join("\n")))
                     }
                 });
             };
@@ -146,7 +167,7 @@ impl Project {
         };
         let wrong = |message: String| {
             let finding = Diagnostic::error("wrong-connection", message, entry.span, "this connection");
-            Trouble::new(diagnostic::all(&[finding], &self.configuration_sources))
+            Trouble::Findings(diagnostic::all(&[finding], &self.configuration_sources))
         };
         let connector = connectors.iter().find(|connector| connector.description().name == entry.connector);
         let connector = connector.ok_or_else(|| {
@@ -161,7 +182,8 @@ impl Project {
 }
 
 fn connections_of(plan: &Plan) -> Vec<String> {
-    let trigger = matches!(plan.trigger.source, TriggerSource::Connector(_)).then(|| plan.trigger.connection.clone()).flatten();
+    let trigger =
+        matches!(plan.trigger.source, TriggerSource::Connector(_)).then(|| plan.trigger.connection.clone()).flatten();
     let steps = plan.steps.iter().filter_map(|step| match &step.action {
         Action::Operation { connection, .. } => Some(connection.clone()),
         _ => None,
@@ -183,7 +205,8 @@ fn shipped() -> Vec<SourceFile> {
 
 /// All YAML files in a folder and below it, by name.
 fn own(folder: &Path, files: &mut Vec<SourceFile>) -> Result<(), Trouble> {
-    let unreadable = |error: std::io::Error| Trouble::new(format!("the folder `{}` cannot be read: {error}", folder.display()));
+    let unreadable =
+        |error: std::io::Error| Trouble::new(format!("the folder `{}` cannot be read: {error}", folder.display()));
     let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
         .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
         .map_err(unreadable)?;

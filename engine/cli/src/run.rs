@@ -69,7 +69,9 @@ fn inputs(given: &[String], kinds: &[(String, ValueType)]) -> Result<Map<String,
         let kind = kinds.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind);
         let value = match kind {
             Some(ValueType::Text) => Value::String(text.to_owned()),
-            Some(ValueType::Any) | None => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
+            Some(ValueType::Any) | None => {
+                serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+            }
             Some(kind) => serde_json::from_str(text).map_err(|error| {
                 Trouble::new(format!("input `{name}` is {}, and `{text}` is not: {error}", kind.as_str()))
             })?,

@@ -1,16 +1,13 @@
 //! `cosell sandbox`: the stand-ins, until interrupted.
 
 use clap::Args;
-use cosell_sandbox::{Options as SandboxOptions, Ports, Sandbox};
+use cosell_sandbox::{Options as SandboxOptions, Sandbox};
 
 use crate::{Ending, Trouble};
 
 /// How to serve the stand-ins.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The first of five ports to use, one for each stand-in and one for control; chosen by the system where not given.
-    #[arg(long, value_name = "PORT")]
-    port: Option<u16>,
     /// Print the addresses and credentials as one line of JSON.
     #[arg(long)]
     json: bool,
@@ -18,7 +15,6 @@ pub(crate) struct Options {
 
 /// Serves until interrupted.
 pub(crate) async fn sandbox(options: &Options) -> Result<Ending, Trouble> {
-    let _ = (options.port, Ports::default());
     let sandbox = Sandbox::start(SandboxOptions::default())
         .await
         .map_err(|error| Trouble::new(format!("the sandbox cannot be started: {error}")))?;

@@ -65,7 +65,8 @@ fn read_into(node: &Node, configuration: &mut Configuration, findings: &mut Find
     }
     if let Some(node) = fields.take("flows") {
         let folders = node.items().map_or_else(|| vec![node], |items| items.iter().collect());
-        configuration.flows = folders.into_iter().filter_map(|f| words::text(f, "a folder of flows", findings)).collect();
+        configuration.flows =
+            folders.into_iter().filter_map(|f| words::text(f, "a folder of flows", findings)).collect();
     }
     configuration.retry = fields.take("retry").and_then(|node| words::retry(node, findings));
     fields.finish(findings);

@@ -58,8 +58,15 @@ impl Documents {
             _ => {
                 let first = file.text[node.span.range()].chars().next().map_or(0, char::len_utf8);
                 findings.push(
-                    Diagnostic::error("unknown-file", "this file does not say what it is", node.span.part(0, first), "the file begins here")
-                        .help("a flow has `flow: its-name` at the top, a mapping `mapping: its-name`, variables `variables:`"),
+                    Diagnostic::error(
+                        "unknown-file",
+                        "this file does not say what it is",
+                        node.span.part(0, first),
+                        "the file begins here",
+                    )
+                    .help(
+                        "a flow has `flow: its-name` at the top, a mapping `mapping: its-name`, variables `variables:`",
+                    ),
                 );
                 return;
             }

@@ -62,22 +62,37 @@ fn mention_edge(
         }
         Relation::Inside => {
             findings.push(
-                Diagnostic::error("mentions-holder", "a step cannot mention a step that holds it", mention.span, "this holds the step")
-                    .also(layout.span(mention.step), "the holder")
-                    .help("mention the steps beside this one, or what stands before the holder"),
+                Diagnostic::error(
+                    "mentions-holder",
+                    "a step cannot mention a step that holds it",
+                    mention.span,
+                    "this holds the step",
+                )
+                .also(layout.span(mention.step), "the holder")
+                .help("mention the steps beside this one, or what stands before the holder"),
             );
         }
         Relation::Around if from == mention.step => {
             findings.push(
-                Diagnostic::error("mentions-itself", "a step cannot mention itself", mention.span, "not known before it has run")
-                    .help("to use an earlier round's result in a loop, let a step of its own hold it"),
+                Diagnostic::error(
+                    "mentions-itself",
+                    "a step cannot mention itself",
+                    mention.span,
+                    "not known before it has run",
+                )
+                .help("to use an earlier round's result in a loop, let a step of its own hold it"),
             );
         }
         Relation::Around if !computed_last(layout.place(from).step, mention.span) => {
             findings.push(
-                Diagnostic::error("mentions-held", "a step cannot mention what it holds before that has run", mention.span, "always null")
-                    .also(layout.span(mention.step), "the step it holds")
-                    .help("only its `output`, and the condition of an `until`, are computed when what it holds has ended"),
+                Diagnostic::error(
+                    "mentions-held",
+                    "a step cannot mention what it holds before that has run",
+                    mention.span,
+                    "always null",
+                )
+                .also(layout.span(mention.step), "the step it holds")
+                .help("only its `output`, and the condition of an `until`, are computed when what it holds has ended"),
             );
         }
         // A mention of another branch was reported where it was looked up.
@@ -115,16 +130,29 @@ fn after_edges(
         let siblings = || layout.blocks[block.0 as usize].steps.iter().map(|sibling| layout.id(*sibling).as_str());
         match layout.find(name) {
             None => findings.push(
-                Diagnostic::error("unknown-step", format!("there is no step `{name}`"), after.step.span, "unknown step")
-                    .maybe_help(did_you_mean(name, siblings())),
+                Diagnostic::error(
+                    "unknown-step",
+                    format!("there is no step `{name}`"),
+                    after.step.span,
+                    "unknown step",
+                )
+                .maybe_help(did_you_mean(name, siblings())),
             ),
-            Some(step) if step == waiting => findings.push(
-                Diagnostic::error("waits-for-itself", format!("`{name}` waits for itself"), after.step.span, "itself"),
-            ),
+            Some(step) if step == waiting => findings.push(Diagnostic::error(
+                "waits-for-itself",
+                format!("`{name}` waits for itself"),
+                after.step.span,
+                "itself",
+            )),
             Some(step) if layout.place(step).block != block => findings.push(
-                Diagnostic::error("after-not-sibling", format!("`{name}` stands in another block"), after.step.span, "not a sibling")
-                    .also(layout.span(step), "it stands here")
-                    .help("`after` names steps of the same block; name the step that holds it instead"),
+                Diagnostic::error(
+                    "after-not-sibling",
+                    format!("`{name}` stands in another block"),
+                    after.step.span,
+                    "not a sibling",
+                )
+                .also(layout.span(step), "it stands here")
+                .help("`after` names steps of the same block; name the step that holds it instead"),
             ),
             Some(step) => {
                 edges.insert(step, Edge { step, because: Because::After, accepts: after.accepts });
@@ -169,11 +197,14 @@ fn cycles(layout: &Layout<'_>, edges: &[Vec<Edge>], findings: &mut Findings) {
         let way = way_round(&component, edges);
         let shown: Vec<&str> = way.iter().chain(way.first()).map(|step| layout.id(*step).as_str()).collect();
         let message = format!("these steps wait for each other: {}", shown.join(" → "));
-        let mut finding = Diagnostic::error("cycle", message, layout.span(way[0]), why(layout, edges, way[0], way[1 % way.len()]));
+        let mut finding =
+            Diagnostic::error("cycle", message, layout.span(way[0]), why(layout, edges, way[0], way[1 % way.len()]));
         for (at, step) in way.iter().enumerate().skip(1) {
             finding = finding.also(layout.span(*step), why(layout, edges, *step, way[(at + 1) % way.len()]));
         }
-        findings.push(finding.help("take one of these ties away; `after` can also say that a write need not wait for the write before it"));
+        findings.push(finding.help(
+            "take one of these ties away; `after` can also say that a write need not wait for the write before it",
+        ));
     }
 }
 

@@ -65,7 +65,13 @@ impl<'f> Layout<'f> {
         layout
     }
 
-    fn block(&mut self, block: &'f Block, holder: Option<StepIx>, region: RegionIx, findings: &mut Findings) -> BlockIx {
+    fn block(
+        &mut self,
+        block: &'f Block,
+        holder: Option<StepIx>,
+        region: RegionIx,
+        findings: &mut Findings,
+    ) -> BlockIx {
         let ix = BlockIx(number(self.blocks.len()));
         self.blocks.push(BlockPlace { holder, steps: Vec::new(), region });
         for step in &block.steps {
@@ -164,7 +170,10 @@ impl<'f> Layout<'f> {
                 if self.place(a).block == self.place(b).block {
                     return Relation::Siblings(a, b);
                 }
-                let (held_a, held_b) = (self.blocks[self.place(a).block.0 as usize].holder, self.blocks[self.place(b).block.0 as usize].holder);
+                let (held_a, held_b) = (
+                    self.blocks[self.place(a).block.0 as usize].holder,
+                    self.blocks[self.place(b).block.0 as usize].holder,
+                );
                 if let (Some(branching), true) = (held_a, held_a == held_b) {
                     return Relation::OtherBranch(branching);
                 }

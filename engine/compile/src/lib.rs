@@ -42,6 +42,7 @@ use mapping::Mapping;
 use plan::Plan;
 pub use read::words::parse_duration;
 use source::{SourceFile, Sources};
+pub use suggest::did_you_mean;
 use variables::{SettingError, Variable};
 
 /// What compiling yields.
@@ -107,11 +108,16 @@ pub fn compile(files: Vec<SourceFile>, catalogue: &Catalogue, values: &BTreeMap<
     let base = hash(hash(SEED, &format!("{current:?}")), &format!("{mappings:?}"));
     let mut plans = BTreeMap::new();
     for (id, flow) in &flows {
-        let content = documents.flows[id.as_str()].files.iter().fold(base, |before, file| hash(before, &sources.file(*file).text));
+        let content = documents.flows[id.as_str()]
+            .files
+            .iter()
+            .fold(base, |before, file| hash(before, &sources.file(*file).text));
         plans.insert(id.clone(), Arc::new(lower::lower(flow, content, &around, &mut findings)));
     }
     let sound = |document: &Document| {
-        let broken = |finding: &Diagnostic| finding.severity == Severity::Error && document.files.contains(&finding.primary.span.file);
+        let broken = |finding: &Diagnostic| {
+            finding.severity == Severity::Error && document.files.contains(&finding.primary.span.file)
+        };
         !findings.iter().any(broken)
     };
     let mappings: BTreeMap<String, Arc<Mapping>> = mappings
@@ -122,7 +128,10 @@ pub fn compile(files: Vec<SourceFile>, catalogue: &Catalogue, values: &BTreeMap<
     plans.retain(|id, _| sound(&documents.flows[id.as_str()]));
     // A plan needs the plans of all flows that it calls, which come before it in the order.
     for id in &calls.order {
-        let complete = |plan: &Arc<Plan>| plan.mappings().all(|name| mappings.contains_key(name)) && plan.calls().all(|called| plans.contains_key(called));
+        let complete = |plan: &Arc<Plan>| {
+            plan.mappings().all(|name| mappings.contains_key(name))
+                && plan.calls().all(|called| plans.contains_key(called))
+        };
         if !plans.get(id).is_some_and(complete) {
             plans.remove(id);
         }

@@ -8,16 +8,13 @@ use cosell_model::node::NodeKind;
 use cosell_model::{Catalogue, Diagnostic, Effect, FlowId, Node, Spanned};
 use serde_json::Value;
 
-use crate::check::inputs;
+use crate::check::{forms, inputs};
 use crate::expr::template::Template;
 use crate::graph;
 use crate::layout::Layout;
 use crate::mapping::Mapping;
-use crate::plan::{
-    Action, BlockPlan, InputPlan, Plan, RegionIx, RegionPlan, StepIx, StepPlan, TriggerPlan,
-};
+use crate::plan::{Action, BlockPlan, InputPlan, Plan, RegionIx, RegionPlan, StepIx, StepPlan, TriggerPlan};
 use crate::read::fields::{Findings, list};
-use crate::read::words::parse_duration;
 use crate::resolve::{Mentioned, Names, Standpoint};
 use crate::shape::Shape;
 use crate::source::Sources;
@@ -44,8 +41,16 @@ pub(crate) fn lower(flow: &Flow, hash: u64, around: &Surroundings<'_>, findings:
         _ => None,
     };
     let shapes = layout.steps.iter().map(|place| shape(place.step, around)).collect();
-    let names = Names { sources: around.sources, flow, layout: &layout, variables: around.variables, trigger: trigger_schema, shapes };
-    let effects: Vec<Effect> = layout.steps.iter().map(|place| step_effect(place.step, around.catalogue, around.effects)).collect();
+    let names = Names {
+        sources: around.sources,
+        flow,
+        layout: &layout,
+        variables: around.variables,
+        trigger: trigger_schema,
+        shapes,
+    };
+    let effects: Vec<Effect> =
+        layout.steps.iter().map(|place| step_effect(place.step, around.catalogue, around.effects)).collect();
     let mut lowering = Lowering { around, names: &names, mentioned: vec![Vec::new(); layout.steps.len()], findings };
 
     let actions: Vec<_> = (0..layout.steps.len()).map(|at| lowering.step(StepIx(at as u32))).collect();
@@ -60,12 +65,27 @@ pub(crate) fn lower(flow: &Flow, hash: u64, around: &Surroundings<'_>, findings:
     let steps = assemble(&layout, actions, edges, &effects);
     let blocks = layout.blocks.iter().map(|block| {
         let awaited = |step: &StepIx| !steps[step.0 as usize].awaited_by.is_empty();
-        BlockPlan { holder: block.holder, steps: block.steps.clone(), leaves: block.steps.iter().copied().filter(|s| !awaited(s)).collect() }
+        BlockPlan {
+            holder: block.holder,
+            steps: block.steps.clone(),
+            leaves: block.steps.iter().copied().filter(|s| !awaited(s)).collect(),
+        }
     });
     let blocks = blocks.collect();
     let regions = layout.regions.iter().map(|region| RegionPlan { outer: region.outer, slots: region.slots.clone() });
     let effect = around.effects.get(&flow.id.value).copied().unwrap_or(Effect::Write);
-    Plan { flow: flow.id.value.clone(), title: flow.title.clone(), hash, trigger, key, output, blocks, regions: regions.collect(), steps, effect }
+    Plan {
+        flow: flow.id.value.clone(),
+        title: flow.title.clone(),
+        hash,
+        trigger,
+        key,
+        output,
+        blocks,
+        regions: regions.collect(),
+        steps,
+        effect,
+    }
 }
 
 /// What a lowered step consists of.
@@ -75,7 +95,12 @@ struct Parts {
     output: Option<Template>,
 }
 
-fn assemble(layout: &Layout<'_>, parts: Vec<Parts>, edges: Vec<Vec<crate::plan::Edge>>, effects: &[Effect]) -> Vec<StepPlan> {
+fn assemble(
+    layout: &Layout<'_>,
+    parts: Vec<Parts>,
+    edges: Vec<Vec<crate::plan::Edge>>,
+    effects: &[Effect],
+) -> Vec<StepPlan> {
     let mut awaited_by: Vec<Vec<StepIx>> = vec![Vec::new(); layout.steps.len()];
     for (at, edges) in edges.iter().enumerate() {
         for edge in edges {
@@ -136,9 +161,10 @@ fn yields(output: Option<&Node>) -> Shape<'static> {
 /// What is known of what a step yields.
 fn shape<'c>(step: &Step, around: &Surroundings<'c>) -> Shape<'c> {
     match &step.kind {
-        StepKind::Use { operation, .. } => {
-            around.catalogue.operation(&operation.value).map_or(Shape::Unknown, |operation| Shape::Schema(&operation.output))
-        }
+        StepKind::Use { operation, .. } => around
+            .catalogue
+            .operation(&operation.value)
+            .map_or(Shape::Unknown, |operation| Shape::Schema(&operation.output)),
         StepKind::Call { flow, .. } => match around.flows.get(&flow.value).map(|flow| &flow.output) {
             Some(Some(output)) if output.entries().is_some() => Shape::Named(keys(output)),
             _ => Shape::Unknown,
@@ -147,10 +173,14 @@ fn shape<'c>(step: &Step, around: &Surroundings<'c>) -> Shape<'c> {
         StepKind::Let(values) if values.entries().is_none() => Shape::Unknown,
         StepKind::Let(values) => Shape::Named(keys(values)),
         StepKind::Compare { .. } => Shape::Members(&["equal", "changes", "differences"]),
-        StepKind::Scope(_) | StepKind::If { .. } | StepKind::Switch { .. } | StepKind::Until { .. } => yields(step.output.as_ref()),
+        StepKind::Scope(_) | StepKind::If { .. } | StepKind::Switch { .. } | StepKind::Until { .. } => {
+            yields(step.output.as_ref())
+        }
         StepKind::ForEach { .. } if step.output.is_some() => Shape::Unknown,
         StepKind::ForEach { .. } => yields(None),
-        StepKind::Wait(_) | StepKind::Respond { .. } | StepKind::Stop { .. } => Shape::Nothing("a step of this kind yields nothing"),
+        StepKind::Wait(_) | StepKind::Respond { .. } | StepKind::Stop { .. } => {
+            Shape::Nothing("a step of this kind yields nothing")
+        }
         StepKind::Map { .. } => Shape::Unknown,
     }
 }
@@ -181,18 +211,33 @@ impl Lowering<'_, '_> {
         if let TriggerSource::Connector(name) = &trigger.source {
             match self.around.catalogue.trigger(name) {
                 Some(description) => {
-                    inputs::operation(&description.input, trigger.with.as_ref(), trigger.span, &format!("trigger `{name}`"), self.findings);
+                    inputs::operation(
+                        &description.input,
+                        trigger.with.as_ref(),
+                        trigger.span,
+                        &format!("trigger `{name}`"),
+                        self.findings,
+                    );
                 }
-                None => self.findings.push(unknown_offer(self.around.catalogue, &Spanned::new(name.clone(), trigger.span), "trigger")),
+                None => self.findings.push(unknown_offer(
+                    self.around.catalogue,
+                    &Spanned::new(name.clone(), trigger.span),
+                    "trigger",
+                )),
             }
             connection = connection.or_else(|| Some(name.connector.to_string()));
         }
         let with = trigger.with.as_ref().map_or(Value::Null, |node| match self.own(node, before) {
             Template::Constant(value) => value,
-            _ => {
+            computed => {
                 self.findings.push(
-                    Diagnostic::error("not-constant", "a trigger's settings cannot depend on a run", node.span, "computed")
-                        .help("only `vars` are known here; use the trigger's `when` to choose among events"),
+                    Diagnostic::error(
+                        "not-constant",
+                        "a trigger's settings cannot depend on a run",
+                        computed.place().unwrap_or(node.span),
+                        "computed",
+                    )
+                    .help("only `vars` are known here; use the trigger's `when` to choose among events"),
                 );
                 Value::Null
             }
@@ -204,7 +249,10 @@ impl Lowering<'_, '_> {
             default: input.default.clone(),
         });
         let inputs = inputs.collect();
-        let when = trigger.when.as_ref().map(|node| self.own(node, before));
+        let when = trigger.when.as_ref().map(|node| {
+            forms::condition(node, "`when`", self.findings);
+            self.own(node, before)
+        });
         TriggerPlan { source: trigger.source.clone(), connection, with, when, inputs }
     }
 
@@ -212,37 +260,53 @@ impl Lowering<'_, '_> {
         let place = self.names.layout.place(ix);
         let (step, region, holds) = (place.step, place.region, place.holds.clone());
         let inner = holds.first().map_or(region, |block| self.names.layout.blocks[block.0 as usize].region);
+        forms::step(step, self.findings);
         let when = step.when.as_ref().map(|node| self.value(node, ix, region));
         let optional = |this: &mut Self, node: &Option<Node>| node.as_ref().map(|node| this.value(node, ix, region));
         let action = match &step.kind {
             StepKind::Use { operation, connection, with } => {
                 let description = self.around.catalogue.operation(&operation.value);
                 match description {
-                    Some(known) => inputs::operation(&known.input, with.as_ref(), operation.span, &format!("`{}`", operation.value), self.findings),
+                    Some(known) => inputs::operation(
+                        &known.input,
+                        with.as_ref(),
+                        operation.span,
+                        &format!("`{}`", operation.value),
+                        self.findings,
+                    ),
                     None => self.findings.push(unknown_offer(self.around.catalogue, operation, "operation")),
                 }
                 Action::Operation {
-                    connection: connection.as_ref().map_or_else(|| operation.value.connector.to_string(), |name| name.value.clone()),
+                    connection: connection
+                        .as_ref()
+                        .map_or_else(|| operation.value.connector.to_string(), |name| name.value.clone()),
                     operation: operation.value.clone(),
-                    input: optional(self, with).unwrap_or_else(|| Template::Constant(Value::Object(serde_json::Map::new()))),
+                    input: optional(self, with)
+                        .unwrap_or_else(|| Template::Constant(Value::Object(serde_json::Map::new()))),
                     effect: description.map_or(Effect::Write, |known| known.effect),
                 }
             }
             StepKind::Call { flow, with } => {
                 inputs::call(self.around.flows, flow, with.as_ref(), self.findings);
-                let input = optional(self, with).unwrap_or_else(|| Template::Constant(Value::Object(serde_json::Map::new())));
+                let input =
+                    optional(self, with).unwrap_or_else(|| Template::Constant(Value::Object(serde_json::Map::new())));
                 Action::Call { flow: flow.value.clone(), input }
             }
             StepKind::Scope(_) => Action::Scope(holds[0]),
-            StepKind::If { condition, .. } => Action::If { condition: self.value(condition, ix, region), then: holds[0], otherwise: holds[1] },
+            StepKind::If { condition, .. } => {
+                Action::If { condition: self.value(condition, ix, region), then: holds[0], otherwise: holds[1] }
+            }
             StepKind::Switch { on, cases, .. } => Action::Switch {
                 on: self.value(on, ix, region),
                 cases: cases.iter().zip(&holds).map(|(case, block)| (case.value.value.clone(), *block)).collect(),
                 default: holds[cases.len()],
             },
-            StepKind::ForEach { items, parallel, .. } => {
-                Action::ForEach { items: self.value(items, ix, region), parallel: *parallel, body: holds[0], region: inner }
-            }
+            StepKind::ForEach { items, parallel, .. } => Action::ForEach {
+                items: self.value(items, ix, region),
+                parallel: *parallel,
+                body: holds[0],
+                region: inner,
+            },
             StepKind::Until { condition, count, time, fail_at_limit, .. } => Action::Until {
                 condition: self.value(condition, ix, inner),
                 count: *count,
@@ -255,20 +319,16 @@ impl Lowering<'_, '_> {
             StepKind::Map { mapping, from } => {
                 let record = self.value(&from.record, ix, region);
                 let (mapping, side) = self.mapping(mapping, from);
-                Action::Map { mapping, from: side, record }
+                Action::Map { mapping, from: side.unwrap_or(0), record }
             }
             StepKind::Compare { mapping, from, to } => {
                 let leading = self.value(&from.record, ix, region);
                 let following = self.value(&to.record, ix, region);
                 let (mapping, side) = self.mapping(mapping, from);
                 self.other_side(&mapping, side, to);
-                Action::Compare { mapping, from: side, leading, following }
+                Action::Compare { mapping, from: side.unwrap_or(0), leading, following }
             }
-            StepKind::Wait(Wait::For(time)) => {
-                let template = self.value(time, ix, region);
-                self.constant_duration(&template, time);
-                Action::WaitFor(template)
-            }
+            StepKind::Wait(Wait::For(time)) => Action::WaitFor(self.value(time, ix, region)),
             StepKind::Wait(Wait::Until(instant)) => Action::WaitUntil(self.value(instant, ix, region)),
             StepKind::Respond { status, headers, body } => Action::Respond {
                 status: optional(self, status),
@@ -278,8 +338,13 @@ impl Lowering<'_, '_> {
             StepKind::Stop { outcome, code, message } => {
                 if inner_loop(self.names.layout, region) {
                     self.findings.push(
-                        Diagnostic::error("stop-in-loop", "a run cannot be stopped from inside a loop", step.id.span, "in a loop")
-                            .help("let the loop yield what it found, and stop behind it"),
+                        Diagnostic::error(
+                            "stop-in-loop",
+                            "a run cannot be stopped from inside a loop",
+                            step.id.span,
+                            "in a loop",
+                        )
+                        .help("let the loop yield what it found, and stop behind it"),
                     );
                 }
                 Action::Stop { outcome: *outcome, code: optional(self, code), message: optional(self, message) }
@@ -289,50 +354,53 @@ impl Lowering<'_, '_> {
         Parts { when, action, output }
     }
 
-    fn mapping(&mut self, name: &Spanned<String>, from: &Side) -> (Arc<Mapping>, usize) {
-        let nothing = || Arc::new(Mapping { name: name.value.clone(), title: String::new(), sides: Default::default(), rows: Vec::new() });
+    /// The mapping of this name, and which of its sides `from` is.
+    fn mapping(&mut self, name: &Spanned<String>, from: &Side) -> (Arc<Mapping>, Option<usize>) {
+        let nothing = || {
+            Arc::new(Mapping {
+                name: name.value.clone(),
+                title: String::new(),
+                sides: Default::default(),
+                rows: Vec::new(),
+            })
+        };
         let mapping = match self.around.mappings.get(&name.value) {
             Some(Some(mapping)) => mapping,
             // It was reported where it stands.
-            Some(None) => return (nothing(), 0),
+            Some(None) => return (nothing(), None),
             None => {
                 let known = || self.around.mappings.keys().map(String::as_str);
-                let help = did_you_mean(&name.value, known()).unwrap_or_else(|| format!("the mappings are {}", list(&known().collect::<Vec<_>>())));
+                let help = did_you_mean(&name.value, known())
+                    .unwrap_or_else(|| format!("the mappings are {}", list(&known().collect::<Vec<_>>())));
                 let message = format!("there is no mapping `{}`", name.value);
-                self.findings.push(Diagnostic::error("unknown-mapping", message, name.span, "unknown mapping").help(help));
-                return (nothing(), 0);
+                self.findings
+                    .push(Diagnostic::error("unknown-mapping", message, name.span, "unknown mapping").help(help));
+                return (nothing(), None);
             }
         };
         let side = mapping.side(&from.name.value);
         if side.is_none() {
             self.findings.push(unknown_side(mapping, from));
         }
-        (Arc::clone(mapping), side.unwrap_or(0))
+        (Arc::clone(mapping), side)
     }
 
-    fn other_side(&mut self, mapping: &Mapping, from: usize, to: &Side) {
-        match mapping.side(&to.name.value) {
-            Some(side) if side != from => {}
-            Some(_) => self.findings.push(
-                Diagnostic::error("same-side", "both records are of the same side", to.name.span, "the same side again")
-                    .help(format!("the other side of `{}` is `{}`", mapping.name, mapping.sides[1 - from])),
-            ),
-            None if mapping.sides[0].is_empty() => {}
-            None => self.findings.push(unknown_side(mapping, to)),
+    fn other_side(&mut self, mapping: &Mapping, from: Option<usize>, to: &Side) {
+        if mapping.sides[0].is_empty() {
+            return;
         }
-    }
-
-    fn constant_duration(&mut self, template: &Template, node: &Node) {
-        let text = match template {
-            Template::Constant(Value::String(text)) => text,
-            Template::Constant(_) => "",
-            _ => return,
-        };
-        if parse_duration(text).is_err() {
-            self.findings.push(
-                crate::read::fields::wrong_form(node, "`wait`", "a duration")
-                    .help("write a number with its unit: `30s`, `5m`, `1h 30m`, or `wait: { until: … }` for an instant"),
-            );
+        match mapping.side(&to.name.value) {
+            None => self.findings.push(unknown_side(mapping, to)),
+            Some(side) if Some(side) == from => self.findings.push(
+                Diagnostic::error(
+                    "same-side",
+                    "both records are of the same side",
+                    to.name.span,
+                    "the same side again",
+                )
+                .help(format!("the other side of `{}` is `{}`", mapping.name, mapping.sides[1 - side])),
+            ),
+            Some(_) => {}
         }
     }
 }
@@ -343,18 +411,19 @@ fn inner_loop(layout: &Layout<'_>, region: RegionIx) -> bool {
 
 fn unknown_side(mapping: &Mapping, side: &Side) -> Diagnostic {
     let message = format!("mapping `{}` has no side `{}`", mapping.name, side.name.value);
-    Diagnostic::error("unknown-side", message, side.name.span, "unknown side").help(format!("its sides are {}", list(&mapping.sides)))
+    Diagnostic::error("unknown-side", message, side.name.span, "unknown side")
+        .help(format!("its sides are {}", list(&mapping.sides)))
 }
 
 fn unknown_offer(catalogue: &Catalogue, name: &Spanned<cosell_model::OperationName>, kind: &str) -> Diagnostic {
     let code = if kind == "trigger" { "unknown-trigger" } else { "unknown-operation" };
-    let message = format!("there is no {kind} `{}`", name.value);
-    let finding = Diagnostic::error(code, message, name.span, format!("unknown {kind}"));
+    let finding = |message: String| Diagnostic::error(code, message, name.span, format!("unknown {kind}"));
     match catalogue.connector(&name.value.connector) {
         None => {
-            let known = catalogue.connectors().map(|connector| connector.name.as_str());
             let all: Vec<&str> = catalogue.connectors().map(|connector| connector.name.as_str()).collect();
-            finding.help(did_you_mean(&name.value.connector, known).unwrap_or_else(|| format!("the connectors are {}", list(&all))))
+            let help = did_you_mean(&name.value.connector, all.iter().copied())
+                .unwrap_or_else(|| format!("the connectors are {}", list(&all)));
+            finding(format!("there is no connector `{}`", name.value.connector)).help(help)
         }
         Some(connector) => {
             let names: Vec<&str> = if kind == "trigger" {
@@ -363,7 +432,7 @@ fn unknown_offer(catalogue: &Catalogue, name: &Spanned<cosell_model::OperationNa
                 connector.operations.iter().map(|o| o.name.as_str()).collect()
             };
             let near = crate::suggest::nearest(&name.value.operation, names.iter().copied());
-            finding.help(near.map_or_else(
+            finding(format!("there is no {kind} `{}`", name.value)).help(near.map_or_else(
                 || format!("`{}` has {}", connector.name, list(&names)),
                 |near| format!("did you mean `{}.{near}`?", connector.name),
             ))

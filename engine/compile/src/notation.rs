@@ -80,7 +80,10 @@ pub(crate) fn guid(text: &str) -> Option<String> {
     let bare = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(text);
     let hyphens = [8, 13, 18, 23];
     let right = bare.len() == 36
-        && bare.bytes().enumerate().all(|(at, b)| if hyphens.contains(&at) { b == b'-' } else { b.is_ascii_hexdigit() });
+        && bare
+            .bytes()
+            .enumerate()
+            .all(|(at, b)| if hyphens.contains(&at) { b == b'-' } else { b.is_ascii_hexdigit() });
     right.then(|| bare.to_ascii_lowercase())
 }
 
@@ -124,7 +127,12 @@ mod tests {
         assert_eq!([country("DEU"), country("4Z"), country("ä")], [None, None, None]);
         let guid_text = "3f2504e0-4f89-11d3-9a0c-0305e82c3301";
         assert_eq!(guid(&format!(" {{{}}} ", guid_text.to_uppercase())).as_deref(), Some(guid_text));
-        for wrong in ["", "3f2504e04f8911d39a0c0305e82c3301", "{3f2504e0-4f89-11d3-9a0c-0305e82c3301", "zf2504e0-4f89-11d3-9a0c-0305e82c3301"] {
+        for wrong in [
+            "",
+            "3f2504e04f8911d39a0c0305e82c3301",
+            "{3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+            "zf2504e0-4f89-11d3-9a0c-0305e82c3301",
+        ] {
             assert_eq!(guid(wrong), None, "{wrong}");
         }
     }

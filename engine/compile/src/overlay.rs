@@ -11,7 +11,8 @@ pub(crate) fn merge(base: Node, over: Node) -> Node {
     let span = over.span;
     match (base.kind, over.kind) {
         (NodeKind::Map(mut entries), NodeKind::Map(over)) => {
-            let places: HashMap<String, usize> = entries.iter().enumerate().map(|(at, entry)| (entry.key.value.clone(), at)).collect();
+            let places: HashMap<String, usize> =
+                entries.iter().enumerate().map(|(at, entry)| (entry.key.value.clone(), at)).collect();
             for entry in over {
                 match places.get(&entry.key.value) {
                     Some(at) => {

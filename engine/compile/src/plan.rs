@@ -273,9 +273,7 @@ impl Action {
         match self {
             Action::Scope(block) => vec![*block],
             Action::If { then, otherwise, .. } => vec![*then, *otherwise],
-            Action::Switch { cases, default, .. } => {
-                cases.iter().map(|(_, block)| *block).chain([*default]).collect()
-            }
+            Action::Switch { cases, default, .. } => cases.iter().map(|(_, block)| *block).chain([*default]).collect(),
             Action::ForEach { body, .. } | Action::Until { body, .. } => vec![*body],
             _ => Vec::new(),
         }

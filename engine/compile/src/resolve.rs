@@ -70,18 +70,20 @@ pub(crate) fn find(
     findings: &mut Findings,
 ) -> Option<Found> {
     let span = part(mention.range.clone());
-    let rest = |skip: usize| mention.segments.iter().skip(skip).map(|(segment, _)| segment.clone()).collect::<Box<[_]>>();
-    let places = |skip: usize| mention.segments.iter().skip(skip).map(|(s, range)| (s, part(range.clone()))).collect::<Vec<_>>();
+    let rest =
+        |skip: usize| mention.segments.iter().skip(skip).map(|(segment, _)| segment.clone()).collect::<Box<[_]>>();
+    let places =
+        |skip: usize| mention.segments.iter().skip(skip).map(|(s, range)| (s, part(range.clone()))).collect::<Vec<_>>();
     let path = |root, skip| Some(Found::Path(Path { root, segments: rest(skip) }));
     match mention.root.as_str() {
         "trigger" => {
             if let Some(schema) = names.trigger {
-                Shape::Schema(schema).check("`trigger`", &places(0), findings);
+                Shape::Schema(schema).check("`trigger`", span, &places(0), findings);
             }
             path(Root::Trigger, 0)
         }
         "run" => {
-            Shape::Members(&["id", "flow", "started_at", "now"]).check("`run`", &places(0), findings);
+            Shape::Members(&["id", "flow", "started_at", "now"]).check("`run`", span, &places(0), findings);
             path(Root::Run, 0)
         }
         "inputs" => {
@@ -98,8 +100,13 @@ pub(crate) fn find(
         root @ ("item" | "index") => {
             if names.layout.regions[at.region.0 as usize].outer.is_none() {
                 findings.push(
-                    Diagnostic::error("outside-loop", format!("`{root}` is only known inside a loop"), span, "not in a loop")
-                        .help("`for_each` gives each round its `item` and its `index`"),
+                    Diagnostic::error(
+                        "outside-loop",
+                        format!("`{root}` is only known inside a loop"),
+                        span,
+                        "not in a loop",
+                    )
+                    .help("`for_each` gives each round its `item` and its `index`"),
                 );
                 return None;
             }
@@ -112,9 +119,14 @@ pub(crate) fn find(
             let reference = step_reference(step, name, at, names, span, findings)?;
             let outcome = root == "outcomes";
             if outcome {
-                Shape::Members(&["outcome", "error", "reason"]).check(&format!("`outcomes.{name}`"), &places(1), findings);
+                Shape::Members(&["outcome", "error", "reason"]).check(
+                    &format!("`outcomes.{name}`"),
+                    span,
+                    &places(1),
+                    findings,
+                );
             } else {
-                names.shapes[step.0 as usize].check(&format!("`steps.{name}`"), &places(1), findings);
+                names.shapes[step.0 as usize].check(&format!("`steps.{name}`"), span, &places(1), findings);
             }
             mentioned.push(Mentioned { step, span, outcome });
             path(if outcome { Root::Outcome(reference) } else { Root::Step(reference) }, 1)
@@ -129,7 +141,10 @@ pub(crate) fn find(
             } else {
                 did_you_mean(other, ROOTS).or_else(|| Some(format!("the names known here are {}", list(&ROOTS))))
             };
-            findings.push(Diagnostic::error("unknown-name", format!("there is no `{other}` here"), span, "unknown name").maybe_help(help));
+            findings.push(
+                Diagnostic::error("unknown-name", format!("there is no `{other}` here"), span, "unknown name")
+                    .maybe_help(help),
+            );
             None
         }
     }
@@ -159,13 +174,18 @@ fn named<'m>(
             _ => "unknown-variable",
         };
         let help = did_you_mean(name, known.iter().copied()).or_else(|| match (kind, known) {
-            ("step", _) => None,
             (_, []) => Some(format!("this flow has no {kind}s")),
-            _ => Some(format!("there are {}", list(known))),
+            // A long list is not read.
+            _ => (known.len() <= 12).then(|| format!("the {kind}s are {}", list(known))),
         });
         findings.push(
-            Diagnostic::error(code, format!("there is no {kind} `{name}`"), part(range.clone()), format!("unknown {kind}"))
-                .maybe_help(help),
+            Diagnostic::error(
+                code,
+                format!("there is no {kind} `{name}`"),
+                part(range.clone()),
+                format!("unknown {kind}"),
+            )
+            .maybe_help(help),
         );
         return None;
     }
@@ -190,9 +210,14 @@ fn step_reference(
     }
     let Some(loops_out) = names.layout.loops_out(at.region, place.region) else {
         findings.push(
-            Diagnostic::error("inside-loop", format!("step `{name}` lies in a loop and runs once per round"), span, "which round?")
-                .also(names.layout.span(step), "this step")
-                .help("give the loop an `output`, and mention the loop: it is the list of all rounds' outputs"),
+            Diagnostic::error(
+                "inside-loop",
+                format!("step `{name}` lies in a loop and runs once per round"),
+                span,
+                "which round?",
+            )
+            .also(names.layout.span(step), "this step")
+            .help("give the loop an `output`, and mention the loop: it is the list of all rounds' outputs"),
         );
         return None;
     };
@@ -200,8 +225,14 @@ fn step_reference(
         && let Relation::OtherBranch(branching) = names.layout.relation(from, step)
     {
         findings.push(
-            Diagnostic::error("other-branch", format!("step `{name}` lies in another branch, which never runs together with this one"), span, "always null")
-                .also(names.layout.span(branching), "the branches are here"),
+            Diagnostic::error(
+                "other-branch",
+                format!("step `{name}` lies in another branch, which never runs together with this one"),
+                span,
+                "always null",
+            )
+            .also(names.layout.span(branching), "the branches are here")
+            .help("give the step with the branches an `output`, and mention it behind them"),
         );
         return None;
     }

@@ -23,24 +23,29 @@ pub(crate) enum Shape<'c> {
 }
 
 impl Shape<'_> {
-    /// Reports a member that cannot exist. `what` names the value; `members` is what is asked of it, with places.
-    pub(crate) fn check(&self, what: &str, members: &[(&Segment, Span)], findings: &mut Findings) {
+    /// Reports what cannot exist. `what` names the value, which is mentioned at `place`; `members` is what is asked of it,
+    /// with places.
+    pub(crate) fn check(&self, what: &str, place: Span, members: &[(&Segment, Span)], findings: &mut Findings) {
+        if let Shape::Nothing(why) = self {
+            return findings.push(
+                Diagnostic::error("no-output", format!("{what} has no output"), place, "always null")
+                    .help((*why).to_owned()),
+            );
+        }
         let Some((segment, span)) = members.first() else { return };
         let known = |names: &[&str], findings: &mut Findings| {
             if let Segment::Key(key) = segment
                 && !names.contains(&&**key)
             {
-                let help = did_you_mean(key, names.iter().copied()).unwrap_or_else(|| format!("it has {}", list(names)));
+                let help =
+                    did_you_mean(key, names.iter().copied()).unwrap_or_else(|| format!("it has {}", list(names)));
                 findings.push(unknown(what, key, *span).help(help));
             }
         };
         match self {
-            Shape::Unknown => {}
+            Shape::Unknown | Shape::Nothing(_) => {}
             Shape::Members(names) => known(names, findings),
             Shape::Named(names) => known(&names.iter().map(String::as_str).collect::<Vec<_>>(), findings),
-            Shape::Nothing(why) => findings.push(
-                Diagnostic::error("no-output", format!("{what} has no output"), *span, "always null").help((*why).to_owned()),
-            ),
             Shape::Schema(schema) => in_schema(schema, schema, what, members, findings),
         }
     }
@@ -55,10 +60,30 @@ fn in_schema(root: &Schema, schema: &Schema, what: &str, members: &[(&Segment, S
     let Some(((segment, span), rest)) = members.split_first() else { return };
     let Some(schema) = concrete(root, schema) else { return };
     match segment {
-        Segment::Index(_) => {
-            if let Some(items) = schema.get("items") {
-                in_schema(root, items, what, rest, findings);
+        Segment::Index(index) => {
+            if !may_be(schema, "array") {
+                let finding = Diagnostic::error(
+                    "unknown-field",
+                    format!("{what} is no list, so it has no item {index}"),
+                    *span,
+                    "always null",
+                );
+                findings.push(
+                    finding.maybe_help(may_be(schema, "object").then(|| "name one of its members instead".to_owned())),
+                );
+            } else if let Some(items) = schema.get("items") {
+                in_schema(root, items, &format!("{}[{index}]`", what.trim_end_matches('`')), rest, findings);
             }
+        }
+        Segment::Key(key) if !may_be(schema, "object") => {
+            let finding = Diagnostic::error(
+                "unknown-field",
+                format!("{what} is no map, so it has no `{key}`"),
+                *span,
+                "always null",
+            );
+            let list = "it is a list: name an item, such as `[0]`, or go through it with `| map(attribute='…')` or a `for_each`";
+            findings.push(finding.maybe_help(may_be(schema, "array").then(|| list.to_owned())));
         }
         Segment::Key(key) => {
             let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
@@ -66,10 +91,14 @@ fn in_schema(root: &Schema, schema: &Schema, what: &str, members: &[(&Segment, S
             if let Some(property) = properties.get(&**key) {
                 return in_schema(root, property, &deeper, rest, findings);
             }
-            // A remote system may return more than its schema lists, but a name this near to a listed one is a slip.
+            // A remote system may return more than its schema lists, but a name this near to a listed one looks like a slip.
             let open = schema.get("additionalProperties").is_some_and(|more| *more != Value::Bool(false));
             let names = || properties.keys().map(String::as_str);
             match nearest(key, names()) {
+                // Then it is not sure: such a field may exist as well.
+                Some(near) if open => {
+                    findings.push(unknown(what, key, *span).help(format!("did you mean `{near}`?")).warning())
+                }
                 Some(near) => findings.push(unknown(what, key, *span).help(format!("did you mean `{near}`?"))),
                 None if open => {}
                 None => {
@@ -81,8 +110,17 @@ fn in_schema(root: &Schema, schema: &Schema, what: &str, members: &[(&Segment, S
     }
 }
 
-/// The schema behind references and "or null".
-fn concrete<'s>(root: &'s Schema, schema: &'s Schema) -> Option<&'s Schema> {
+/// Whether a value of this schema can be of this type.
+fn may_be(schema: &Schema, kind: &str) -> bool {
+    match schema.get("type") {
+        Some(Value::String(only)) => only == kind,
+        Some(Value::Array(several)) => several.iter().any(|one| one == kind),
+        _ => true,
+    }
+}
+
+/// The schema behind references and "or null"; nothing where there are several to choose from.
+pub(crate) fn concrete<'s>(root: &'s Schema, schema: &'s Schema) -> Option<&'s Schema> {
     let mut schema = schema;
     for _ in 0..16 {
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {

@@ -1,7 +1,7 @@
 //! "Did you mean …?"
 
 /// A suggestion, where one of `known` is near enough to `given` to be what was meant.
-pub(crate) fn did_you_mean<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+pub fn did_you_mean<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
     nearest(given, known).map(|known| format!("did you mean `{known}`?"))
 }
 

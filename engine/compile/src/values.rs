@@ -17,7 +17,13 @@ use crate::source::Sources;
 use crate::suggest::did_you_mean;
 
 /// Compiles `node`, reporting what is wrong and noting the steps it mentions.
-pub(crate) fn template(node: &Node, at: Standpoint, names: &Names<'_>, mentioned: &mut Vec<Mentioned>, findings: &mut Findings) -> Template {
+pub(crate) fn template(
+    node: &Node,
+    at: Standpoint,
+    names: &Names<'_>,
+    mentioned: &mut Vec<Mentioned>,
+    findings: &mut Findings,
+) -> Template {
     Compiling { at, names, mentioned, findings }.value(node)
 }
 
@@ -42,7 +48,9 @@ impl Compiling<'_, '_> {
             NodeKind::Map(entries) => {
                 let entries: Vec<_> = entries.iter().map(|entry| (self.key(entry), self.value(&entry.value))).collect();
                 if entries.iter().all(|(_, value)| is_constant(value)) {
-                    return Template::Constant(Value::Object(entries.into_iter().map(|(key, value)| (key, constant(value))).collect()));
+                    return Template::Constant(Value::Object(
+                        entries.into_iter().map(|(key, value)| (key, constant(value))).collect(),
+                    ));
                 }
                 Template::Map(entries)
             }
@@ -56,7 +64,8 @@ impl Compiling<'_, '_> {
             return entry.key.value.clone();
         }
         let node = Node { kind: NodeKind::Text(entry.key.value.clone()), span: entry.key.span };
-        constant_text(&node, "a computed key", self.names.sources, self.names.variables, self.findings).unwrap_or_default()
+        constant_text(&node, "a computed key", self.names.sources, self.names.variables, self.findings)
+            .unwrap_or_default()
     }
 
     fn text(&mut self, node: &Node, text: &str) -> Template {
@@ -72,19 +81,19 @@ impl Compiling<'_, '_> {
         if is_whole(&pieces) {
             pieces.truncate(1);
         }
-        let whole = pieces.len() == 1;
-        let mut parts = Vec::new();
-        for piece in pieces {
-            parts.push(match piece {
-                Piece::Plain(plain) => TextPart::Plain(plain),
-                Piece::Expression(range) => match self.expression(text, range, &places) {
-                    Some(expression) => TextPart::Expression(expression),
-                    // Reported; nothing runs with this value.
-                    None => return Template::Constant(Value::Null),
-                },
-            });
+        let count = pieces.len();
+        let mut parts: Vec<TextPart> = pieces
+            .into_iter()
+            .filter_map(|piece| match piece {
+                Piece::Plain(plain) => Some(TextPart::Plain(plain)),
+                Piece::Expression(range) => self.expression(text, range, &places).map(TextPart::Expression),
+            })
+            .collect();
+        if parts.len() < count {
+            // Reported; nothing runs with this value.
+            return Template::Constant(Value::Null);
         }
-        match (whole, parts.pop()) {
+        match (count == 1, parts.pop()) {
             (true, Some(TextPart::Plain(plain))) => Template::Constant(Value::String(plain)),
             (true, Some(TextPart::Expression(only))) => match only.known() {
                 Some(value) => Template::Constant(value.clone()),
@@ -123,9 +132,14 @@ impl Compiling<'_, '_> {
             let root: String = inner.chars().take_while(char::is_ascii_alphanumeric).collect();
             if ROOTS.contains(&root.as_str()) && inner[root.len()..].starts_with(['.', '[']) {
                 self.findings.push(
-                    Diagnostic::error("bare-template", "`{{ … }}` without a dollar is plain text", places.part(range), "not an expression")
-                        .help(format!("write `${{{{ {inner} }}}}`"))
-                        .warning(),
+                    Diagnostic::error(
+                        "bare-template",
+                        "`{{ … }}` without a dollar is plain text",
+                        places.part(range),
+                        "not an expression",
+                    )
+                    .help(format!("write `${{{{ {inner} }}}}`"))
+                    .warning(),
                 );
             }
         }
@@ -216,10 +230,20 @@ fn always_fails(message: &str, span: Span) -> Diagnostic {
 
 fn brace_error(places: &Places, error: BraceError) -> Diagnostic {
     match error {
-        BraceError::Unclosed(open) => {
-            Diagnostic::error("unclosed-expression", "`${{` is not closed", places.part(open..open + 3), "no `}}` follows")
-                .help("write `${{ … }}`; for the three characters themselves write `$${{`")
-        }
+        BraceError::Unclosed(open) => Diagnostic::error(
+            "unclosed-expression",
+            "`${{` is not closed",
+            places.part(open..open + 3),
+            "no `}}` follows",
+        )
+        .help("write `${{ … }}`; for the three characters themselves write `$${{`"),
+        BraceError::Quote(at) => Diagnostic::error(
+            "unclosed-quote",
+            "a quote is not closed in this expression",
+            places.part(at..at + 1),
+            "opened here",
+        )
+        .help("close it with the same kind of quote; inside, write `\\'` or use the other kind"),
         BraceError::Empty(range) => {
             Diagnostic::error("empty-expression", "nothing stands between `${{` and `}}`", places.part(range), "empty")
                 .help("name a value, such as `${{ trigger.id }}`, or leave the braces out")
@@ -266,7 +290,11 @@ pub(crate) fn constant_text(
 }
 
 /// The text of the variable that `source` mentions, or what is wrong with it, once its place is known.
-fn variable<'v>(source: &str, what: &str, variables: &'v BTreeMap<String, Value>) -> Result<&'v str, impl FnOnce(Span) -> Diagnostic> {
+fn variable<'v>(
+    source: &str,
+    what: &str,
+    variables: &'v BTreeMap<String, Value>,
+) -> Result<&'v str, impl FnOnce(Span) -> Diagnostic> {
     let name = source.strip_prefix("vars.").map(str::trim);
     let (code, message, label, help) = match name.map(|name| (name, variables.get(name))) {
         Some((_, Some(Value::String(value)))) if !value.is_empty() => return Ok(value),
@@ -280,9 +308,15 @@ fn variable<'v>(source: &str, what: &str, variables: &'v BTreeMap<String, Value>
             "unknown-variable",
             format!("there is no variable `{name}`"),
             "unknown variable",
-            did_you_mean(name, variables.keys().map(String::as_str)).unwrap_or_else(|| "declare it in a file of variables".to_owned()),
+            did_you_mean(name, variables.keys().map(String::as_str))
+                .unwrap_or_else(|| "declare it in a file of variables".to_owned()),
         ),
-        None => ("not-constant", format!("{what} can only come from a variable"), "not a variable", "write `${{ vars.name }}`".to_owned()),
+        None => (
+            "not-constant",
+            format!("{what} can only come from a variable"),
+            "not a variable",
+            "write `${{ vars.name }}`".to_owned(),
+        ),
     };
     Err(move |span| Diagnostic::error(code, message, span, label).help(help))
 }

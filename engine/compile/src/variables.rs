@@ -40,7 +40,13 @@ pub struct SettingError {
 pub(crate) type Places = BTreeMap<String, (Layer, Span)>;
 
 /// Reads a file of variables into `declared`.
-pub(crate) fn read(node: &Node, layer: Layer, declared: &mut BTreeMap<String, Variable>, places: &mut Places, findings: &mut Findings) {
+pub(crate) fn read(
+    node: &Node,
+    layer: Layer,
+    declared: &mut BTreeMap<String, Variable>,
+    places: &mut Places,
+    findings: &mut Findings,
+) {
     let Some(mut fields) = Fields::of(node, "a file of variables", findings) else { return };
     let variables = fields.take("variables");
     fields.finish(findings);
@@ -67,7 +73,8 @@ pub(crate) fn read(node: &Node, layer: Layer, declared: &mut BTreeMap<String, Va
 fn variable(entry: &Entry, findings: &mut Findings) -> Variable {
     words::identifier(&entry.key, "a variable", findings);
     let title = entry.key.value.clone();
-    let mut variable = Variable { title, description: None, kind: ValueType::Any, default: Value::Null, current: Value::Null };
+    let mut variable =
+        Variable { title, description: None, kind: ValueType::Any, default: Value::Null, current: Value::Null };
     let Some(mut fields) = Fields::of(&entry.value, "a variable", findings) else { return variable };
     if let Some(title) = fields.take("title").and_then(|node| words::text(node, "`title`", findings)) {
         variable.title = title;
@@ -82,7 +89,11 @@ fn variable(entry: &Entry, findings: &mut Findings) -> Variable {
         variable.default = default.to_value();
         variable.current = variable.default.clone();
         if !variable.kind.admits(&variable.default) {
-            findings.push(wrong_form(default, &format!("the default of `{}`", entry.key.value), words::type_in_words(variable.kind)));
+            findings.push(wrong_form(
+                default,
+                &format!("the default of `{}`", entry.key.value),
+                words::type_in_words(variable.kind),
+            ));
         }
     }
     variable
@@ -95,8 +106,10 @@ pub(crate) fn set(declared: &mut BTreeMap<String, Variable>, values: &BTreeMap<S
         let known: Vec<String> = declared.keys().cloned().collect();
         match declared.get_mut(name) {
             None => {
-                let near = did_you_mean(name, known.iter().map(String::as_str)).map_or(String::new(), |near| format!("; {near}"));
-                errors.push(SettingError { name: name.clone(), message: format!("there is no variable `{name}`{near}") });
+                let near = did_you_mean(name, known.iter().map(String::as_str))
+                    .map_or(String::new(), |near| format!("; {near}"));
+                errors
+                    .push(SettingError { name: name.clone(), message: format!("there is no variable `{name}`{near}") });
             }
             Some(variable) if !variable.kind.admits(value) => errors.push(SettingError {
                 name: name.clone(),

@@ -61,8 +61,7 @@ struct Shapes<'t> {
 impl<'t> Shapes<'t> {
     fn read(file: FileId, text: &'t str) -> Result<Shape, Diagnostic> {
         let options = granit_parser::options! { emit_comments: false };
-        let mut shapes =
-            Shapes { file, text, events: Parser::new_from_str_with_options(text, options), nodes: 0 };
+        let mut shapes = Shapes { file, text, events: Parser::new_from_str_with_options(text, options), nodes: 0 };
         let mut document = None;
         while let Some((event, span)) = shapes.next()? {
             match event {
@@ -96,26 +95,51 @@ impl<'t> Shapes<'t> {
     }
 
     fn syntax_error(&self, at: usize, what: &str) -> Diagnostic {
-        let end = self.text[at..].find('\n').map_or(self.text.len(), |line| at + line);
         let line_start = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-        let diagnostic = not_yaml(Span::new(self.file, at, end.max(at)), what);
-        if self.text[line_start..end].contains('\t') {
-            diagnostic.help("YAML is indented with spaces; this line holds a tab")
+        let line = self.text[line_start..].lines().next().unwrap_or_default();
+        let indent = line.len() - line.trim_start().len();
+        if let Some(tab) = line[..indent].find('\t') {
+            let span = Span::new(self.file, line_start + tab, line_start + tab + 1);
+            return not_yaml(span, what).help("YAML is indented with spaces; this line holds a tab");
+        }
+        let end = at + self.text[at..].chars().next().filter(|char| *char != '\n').map_or(0, char::len_utf8);
+        let finding = not_yaml(Span::new(self.file, at, end), what);
+        if what.contains("quoted scalar") || what.contains("unexpected end of stream") {
+            finding.help("a quote or a bracket before this may not be closed")
+        } else if what.contains("mapping values") || what.contains("':'") {
+            finding.help("text that holds `: ` needs quotes; or a bracket before this is not closed")
         } else {
-            diagnostic
+            finding
         }
     }
 
     fn node(&mut self, event: Event<'t>, span: Span, depth: usize) -> Result<Shape, Diagnostic> {
         self.nodes += 1;
         if depth > MAX_DEPTH || self.nodes > MAX_NODES {
-            let message = format!("this file nests deeper than {MAX_DEPTH} levels or holds more than {MAX_NODES} values");
-            return Err(Diagnostic::error("too-large", message, span, "the limit is reached here")
-                .help("split the flow: another flow can be called with `call`"));
+            let limit = if depth > MAX_DEPTH {
+                format!("nests deeper than {MAX_DEPTH} levels")
+            } else {
+                format!("holds more than {MAX_NODES} values")
+            };
+            return Err(Diagnostic::error(
+                "too-large",
+                format!("this file {limit}"),
+                span,
+                "the limit is reached here",
+            )
+            .help("split the flow: another flow can be called with `call`"));
         }
-        if let Event::Scalar(_, _, _, Some(tag)) | Event::SequenceStart(_, _, Some(tag)) | Event::MappingStart(_, _, Some(tag)) = &event {
-            return Err(Diagnostic::error("yaml-tag", format!("tags such as `{}` are not used here", tag.original()), span, "tagged value")
-                .help("leave the tag out; quote the value to make it text"));
+        if let Event::Scalar(_, _, _, Some(tag))
+        | Event::SequenceStart(_, _, Some(tag))
+        | Event::MappingStart(_, _, Some(tag)) = &event
+        {
+            return Err(Diagnostic::error(
+                "yaml-tag",
+                format!("tags such as `{}` are not used here", tag.original()),
+                span,
+                "tagged value",
+            )
+            .help("leave the tag out; quote the value to make it text"));
         }
         match event {
             Event::Scalar(text, style, ..) => {
@@ -135,8 +159,10 @@ impl<'t> Shapes<'t> {
                 }
             }
             Event::MappingStart(..) => self.map(span, depth),
-            Event::Alias(_) => Err(Diagnostic::error("yaml-alias", "anchors and aliases are not used here", span, "alias")
-                .help("write the value out, or name it once with a `let` step")),
+            Event::Alias(_) => {
+                Err(Diagnostic::error("yaml-alias", "anchors and aliases are not used here", span, "alias")
+                    .help("write the value out, or name it once with a `let` step"))
+            }
             _ => Err(not_yaml(span, "a value was expected")),
         }
     }
@@ -158,9 +184,14 @@ impl<'t> Shapes<'t> {
                     .help("a user's file of the same name is merged over a shipped one: see overlays"));
             }
             if let Some(earlier) = places.insert(text.clone(), key.span) {
-                return Err(Diagnostic::error("duplicate-key", format!("`{text}` stands twice in one map"), key.span, "again here")
-                    .also(earlier, "first here")
-                    .help("names are unique in their map; rename or remove one"));
+                return Err(Diagnostic::error(
+                    "duplicate-key",
+                    format!("`{text}` stands twice in one map"),
+                    key.span,
+                    "again here",
+                )
+                .also(earlier, "first here")
+                .help("names are unique in their map; rename or remove one"));
             }
             let (event, span) = self.next()?.ok_or_else(|| not_yaml(start, "a map does not end"))?;
             let value = self.node(event, span, depth + 1)?;
@@ -173,8 +204,13 @@ impl<'t> Shapes<'t> {
         if rest.starts_with("{{") {
             let end = rest.find("}}").map_or(key.end as usize, |at| map.start as usize + at + 2);
             let inner = self.text[map.start as usize..end].trim_matches(['{', '}']).trim().to_owned();
-            return Diagnostic::error("bare-template", "YAML reads `{{ … }}` as a map", Span::new(self.file, map.start as usize, end), "not an expression")
-                .help(format!("write `${{{{ {inner} }}}}`: with the dollar, YAML leaves it alone"));
+            return Diagnostic::error(
+                "bare-template",
+                "YAML reads `{{ … }}` as a map",
+                Span::new(self.file, map.start as usize, end),
+                "not an expression",
+            )
+            .help(format!("write `${{{{ {inner} }}}}`: with the dollar, YAML leaves it alone"));
         }
         Diagnostic::error("key-not-text", "a key must be a name", key, "a list or a map cannot be a key")
     }
@@ -223,8 +259,13 @@ fn scalar(value: serde_yaml::Value, span: Span) -> Result<(NodeKind, Value), Dia
                 .or_else(|| number.as_u64().map(Number::from))
                 .or_else(|| number.as_f64().and_then(Number::from_f64))
                 .ok_or_else(|| {
-                    Diagnostic::error("not-a-number", "infinity and not-a-number cannot be sent anywhere", span, "this number")
-                        .help("quote it to make it text")
+                    Diagnostic::error(
+                        "not-a-number",
+                        "infinity and not-a-number cannot be sent anywhere",
+                        span,
+                        "this number",
+                    )
+                    .help("quote it to make it text")
                 })?;
             (NodeKind::Number(number.clone()), Value::Number(number))
         }

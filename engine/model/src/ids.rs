@@ -94,7 +94,10 @@ mod tests {
 
     #[test]
     fn an_operation_name_has_exactly_one_dot_between_two_identifiers() {
-        assert_eq!(OperationName::parse("dataverse.get_row").map(|n| n.to_string()).as_deref(), Some("dataverse.get_row"));
+        assert_eq!(
+            OperationName::parse("dataverse.get_row").map(|n| n.to_string()).as_deref(),
+            Some("dataverse.get_row")
+        );
         for wrong in ["dataverse", "dataverse.", ".get", "a.b.c", "A.b", "a b.c", ""] {
             assert_eq!(OperationName::parse(wrong), None, "{wrong}");
         }

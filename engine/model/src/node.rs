@@ -94,9 +94,9 @@ impl Node {
             NodeKind::Number(number) => Value::Number(number.clone()),
             NodeKind::Text(text) => Value::String(text.clone()),
             NodeKind::List(items) => Value::Array(items.iter().map(Node::to_value).collect()),
-            NodeKind::Map(entries) => Value::Object(
-                entries.iter().map(|e| (e.key.value.clone(), e.value.to_value())).collect::<Map<_, _>>(),
-            ),
+            NodeKind::Map(entries) => {
+                Value::Object(entries.iter().map(|e| (e.key.value.clone(), e.value.to_value())).collect::<Map<_, _>>())
+            }
         }
     }
 }

@@ -23,8 +23,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// The four outcomes that `after` can name.
-    pub const NAMED_IN_AFTER: [Outcome; 4] =
-        [Outcome::Succeeded, Outcome::Failed, Outcome::Skipped, Outcome::TimedOut];
+    pub const NAMED_IN_AFTER: [Outcome; 4] = [Outcome::Succeeded, Outcome::Failed, Outcome::Skipped, Outcome::TimedOut];
 
     /// The word used in YAML, JSON and print.
     pub fn as_str(self) -> &'static str {

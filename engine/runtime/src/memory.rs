@@ -41,7 +41,11 @@ pub struct Start {
 impl Engine {
     /// An engine over `plans`, whose operations go to `connections` by name; `default_retry` is for steps that do not
     /// say how they are retried.
-    pub fn new(plans: BTreeMap<FlowId, Arc<Plan>>, connections: BTreeMap<String, Connection>, default_retry: Retry) -> Self {
+    pub fn new(
+        plans: BTreeMap<FlowId, Arc<Plan>>,
+        connections: BTreeMap<String, Connection>,
+        default_retry: Retry,
+    ) -> Self {
         Self { plans, connections, default_retry }
     }
 
@@ -83,10 +87,15 @@ impl Engine {
         async move {
             let began = Timestamp::now();
             observer.run_began(&id, flow, depth);
-            let not_begun = |failure| Finished { outcome: Outcome::Failed, output: Value::Null, failure: Some(failure) };
+            let not_begun =
+                |failure| Finished { outcome: Outcome::Failed, output: Value::Null, failure: Some(failure) };
             let (finished, answer) = match self.plans.get(flow) {
-                None => (not_begun(Failure::new("unknown_flow", format!("there is no flow `{flow}` that could run"))), None),
-                Some(_) if depth > MAX_DEPTH => (not_begun(Failure::new("too_deep", "flows call flows too deep")), None),
+                None => {
+                    (not_begun(Failure::new("unknown_flow", format!("there is no flow `{flow}` that could run"))), None)
+                }
+                Some(_) if depth > MAX_DEPTH => {
+                    (not_begun(Failure::new("too_deep", "flows call flows too deep")), None)
+                }
                 Some(plan) => match accept_inputs(plan, start.inputs) {
                     Err(failure) => (not_begun(failure), None),
                     Ok(inputs) => {
@@ -155,7 +164,10 @@ impl<'r> Driving<'r> {
                 let event = Event { at: Timestamp::now(), kind };
                 if let Err(illegal) = advance(self.plan, &mut self.state, event, &mut out) {
                     let failure = Failure::new("engine_error", illegal.to_string());
-                    return (Finished { outcome: Outcome::Failed, output: Value::Null, failure: Some(failure) }, self.answer);
+                    return (
+                        Finished { outcome: Outcome::Failed, output: Value::Null, failure: Some(failure) },
+                        self.answer,
+                    );
                 }
                 for ended in out.ended {
                     self.write_down(ended);
@@ -174,7 +186,10 @@ impl<'r> Driving<'r> {
                 Some(None) => {}
                 None => {
                     let failure = Failure::new("engine_error", "nothing is in progress, and the run has not ended");
-                    return (Finished { outcome: Outcome::Failed, output: Value::Null, failure: Some(failure) }, self.answer);
+                    return (
+                        Finished { outcome: Outcome::Failed, output: Value::Null, failure: Some(failure) },
+                        self.answer,
+                    );
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! Attempts, retries and time limits; events that come twice, late, or cannot have happened; cancelling from outside.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::time::Duration;
@@ -77,7 +79,10 @@ fn an_attempt_that_works_ends_the_step_with_its_output() {
     run.fail("a", busy());
     run.fire("a", Timer::Retry(2));
     run.succeed("a", json!("made"));
-    assert_eq!((run.outcome("a"), run.output("a"), run.run_outcome()), (Some(Succeeded), json!("made"), Some(Succeeded)));
+    assert_eq!(
+        (run.outcome("a"), run.output("a"), run.run_outcome()),
+        (Some(Succeeded), json!("made"), Some(Succeeded))
+    );
 }
 
 #[test]
@@ -96,7 +101,8 @@ fn a_step_may_have_its_own_policy() {
 
 #[test]
 fn growing_waits_double_stay_in_their_window_and_are_always_the_same() {
-    let steps = "a: { use: test.read, retry: { policy: exponential, count: 6, interval: 10s, minimum: 5s, maximum: 1m } }";
+    let steps =
+        "a: { use: test.read, retry: { policy: exponential, count: 6, interval: 10s, minimum: 5s, maximum: 1m } }";
     let waited = || {
         let mut run = Run::begin(steps);
         for attempt in 2..=7 {
@@ -105,7 +111,9 @@ fn growing_waits_double_stay_in_their_window_and_are_always_the_same() {
         }
         waits(&run)
     };
-    for ((_, wait), (low, high)) in waited().into_iter().zip([(5, 10), (10, 20), (20, 40), (40, 60), (60, 60), (60, 60)]) {
+    for ((_, wait), (low, high)) in
+        waited().into_iter().zip([(5, 10), (10, 20), (20, 40), (40, 60), (60, 60), (60, 60)])
+    {
         assert!((Duration::from_secs(low)..=Duration::from_secs(high)).contains(&wait), "{wait:?} in {low} to {high}");
     }
     assert_eq!(waited(), waited(), "no chance is involved");
@@ -142,7 +150,8 @@ fn a_time_limit_is_set_once_and_holds_over_all_attempts() {
     let mut in_attempt = Run::begin(steps);
     in_attempt.fail("a", busy());
     in_attempt.fire("a", Timer::Retry(2));
-    let limits = in_attempt.commands.iter().filter(|c| matches!(c, Command::SetTimer { timer: Timer::Timeout, .. })).count();
+    let limits =
+        in_attempt.commands.iter().filter(|c| matches!(c, Command::SetTimer { timer: Timer::Timeout, .. })).count();
     assert_eq!(limits, 1);
     let out = in_attempt.fire("a", Timer::Timeout);
     assert_eq!(abandoned(&in_attempt, &out), ["a"]);
@@ -177,7 +186,9 @@ fn the_time_limit_of_a_holder_ends_everything_in_it() {
 ";
     let child = "flow: child\ntrigger: call\nsteps: { x: { use: test.read } }\n";
     for (holder, prefix) in [("scope", ""), ("for_each: [1]\n  do", "h[0]/"), ("until: true\n  do", "h[0]/")] {
-        let text = flow(&format!("h:\n  timeout: 1m\n  {holder}:{inside}beside: {{ use: test.read }}\nbehind: {{ use: test.read, after: {{ h: [timed_out] }} }}\n"));
+        let text = flow(&format!(
+            "h:\n  timeout: 1m\n  {holder}:{inside}beside: {{ use: test.read }}\nbehind: {{ use: test.read, after: {{ h: [timed_out] }} }}\n"
+        ));
         let mut run = Run::of(&plan_of(&[&text, child]));
         run.succeed("beside", Value::Null);
         let out = run.fire("h", Timer::Timeout);
@@ -246,7 +257,9 @@ fn events_that_come_twice_or_late_change_nothing() {
     check(&mut run, Happening::Succeeded { step: a, attempt: 1, output: json!("late") });
     let second_due = Happening::TimerFired { step: a, timer: Timer::Retry(2) };
     run.feed(second_due.clone());
-    for kind in [second_due.clone(), first_failed.clone(), Happening::Succeeded { step: a, attempt: 1, output: json!(1) }] {
+    for kind in
+        [second_due.clone(), first_failed.clone(), Happening::Succeeded { step: a, attempt: 1, output: json!(1) }]
+    {
         check(&mut run, kind);
     }
     let worked = Happening::Succeeded { step: a, attempt: 2, output: json!(2) };
@@ -262,7 +275,9 @@ fn events_that_come_twice_or_late_change_nothing() {
 
 #[test]
 fn an_event_that_comes_late_does_not_turn_the_time_back() {
-    let mut run = Run::begin("a: { use: test.read }\nb: { use: test.read }\nc: { let: { now: \"${{ run.now }}\" }, after: [a, b] }");
+    let mut run = Run::begin(
+        "a: { use: test.read }\nb: { use: test.read }\nc: { let: { now: \"${{ run.now }}\" }, after: [a, b] }",
+    );
     run.pass(Duration::from_secs(60));
     run.succeed("a", Value::Null);
     run.now -= Duration::from_secs(30);
@@ -305,7 +320,8 @@ fn what_cannot_have_happened_is_an_error_and_changes_nothing() {
     let succeeded = |step, attempt| Happening::Succeeded { step, attempt, output: Value::Null };
     let failed = |step, attempt| Happening::Failed { step, attempt, error: busy() };
     let fired = |step, timer| Happening::TimerFired { step, timer };
-    let flow_ended = |step| Happening::FlowEnded { step, outcome: Outcome::Succeeded, output: Value::Null, failure: None };
+    let flow_ended =
+        |step| Happening::FlowEnded { step, outcome: Outcome::Succeeded, output: Value::Null, failure: None };
     for (kind, expected) in [
         (succeeded(Address { frame: 0, step: StepIx(99) }, 1), "UnknownStep"),
         (succeeded(Address { frame: 9, step: StepIx(1) }, 1), "UnknownStep"),
@@ -366,7 +382,10 @@ fn a_run_that_is_cancelled_abandons_what_is_in_progress_and_ends() {
     }
     assert_eq!(run.skipped("handler").as_deref(), Some("the run ended first"), "nobody handles what was cancelled");
     let (outcome, output, failure) = run.finished().unwrap();
-    assert_eq!((outcome, output, failure.map(|failure| failure.code.as_str())), (Cancelled, &Value::Null, Some("cancelled")));
+    assert_eq!(
+        (outcome, output, failure.map(|failure| failure.code.as_str())),
+        (Cancelled, &Value::Null, Some("cancelled"))
+    );
 }
 
 #[test]

@@ -1,15 +1,20 @@
 //! The leaf rule: how a block ends, from how its steps ended (workflow semantics of Power Automate, "status of a block").
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use cosell_model::Outcome::{self, Failed, Succeeded, TimedOut};
 use support::{Answer, Run, fails, times_out};
 
 /// A row: what it shows, the steps of the block, which of them end badly, and how the block must end.
-type Row = (&'static str, &'static str, &'static [(&'static str, fn() -> Answer)], Outcome);
+type Row = (&'static str, &'static str, &'static [Bad], Outcome);
 
-const X_FAILS: &[(&str, fn() -> Answer)] = &[("x", fails)];
-const X_TIMES_OUT: &[(&str, fn() -> Answer)] = &[("x", times_out)];
+/// A step that ends badly, and how.
+type Bad = (&'static str, fn() -> Answer);
+
+const X_FAILS: &[Bad] = &[("x", fails)];
+const X_TIMES_OUT: &[Bad] = &[("x", times_out)];
 
 const TABLE: &[Row] = &[
     (
@@ -183,7 +188,7 @@ const TABLE: &[Row] = &[
 fn a_run_ends_by_the_leaf_rule() {
     for (what, steps, bad, expected) in TABLE {
         let answers: Vec<_> = bad.iter().map(|(step, answer)| (*step, answer())).collect();
-        let run = Run::begin(steps).to_end(&answers).run_outcome();
+        let run = Run::begin(steps).answer_all(&answers).run_outcome();
         assert_eq!(run, Some(*expected), "{what}");
     }
 }
@@ -202,7 +207,7 @@ fn scopes_branches_and_rounds_end_by_the_leaf_rule() {
             let paths: Vec<_> = bad.iter().map(|(step, answer)| (format!("{prefix}{step}"), answer())).collect();
             let answers: Vec<_> = paths.iter().map(|(path, answer)| (path.as_str(), answer.clone())).collect();
             let mut run = Run::begin(&text);
-            run.to_end(&answers);
+            run.answer_all(&answers);
             assert_eq!(run.outcome("b0"), Some(*expected), "{what}, in {holder}");
             assert_eq!(run.run_outcome(), Some(*expected), "{what}, in {holder}");
         }
@@ -225,7 +230,11 @@ fn the_failure_named_is_the_first_of_the_file_whatever_the_order_of_events() {
         let (outcome, _, failure) = run.finished().unwrap();
         let failure = failure.unwrap();
         // `a` stands first, but a failure outweighs a time-out.
-        assert_eq!((outcome, failure.code.as_str(), failure.step.as_deref()), (Failed, "code-b", Some("b")), "{order:?}");
+        assert_eq!(
+            (outcome, failure.code.as_str(), failure.step.as_deref()),
+            (Failed, "code-b", Some("b")),
+            "{order:?}"
+        );
         assert_eq!(run.failure("group"), Some(("code-b", "b")), "{order:?}");
     }
 }

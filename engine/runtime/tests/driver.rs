@@ -16,7 +16,9 @@ use cosell_model::{Catalogue, Effect, FlowId, Value};
 use cosell_runtime::dispatch::Dispatcher;
 use cosell_runtime::memory::{Engine, Start, idempotency_key};
 use cosell_runtime::record::{Nobody, Observer, RunRecord, StepRecord};
-use cosell_sdk::{CallContext, CallError, Connect, Connector, JsonSchema, Meaning, Operation, RequestRecord, TriggerEvent};
+use cosell_sdk::{
+    CallContext, CallError, Connect, Connector, JsonSchema, Meaning, Operation, RequestRecord, TriggerEvent,
+};
 use serde::Deserialize;
 use serde_json::json;
 use support::{busy, error, flow, rejected, twice};
@@ -99,7 +101,12 @@ async fn act(fake: &Fake, input: Input, context: &CallContext) -> Result<Value, 
         world.log.push(format!("+{}", input.name));
         world.answers.get_mut(&input.name).and_then(VecDeque::pop_front)
     };
-    context.note(RequestRecord { method: "GET".to_owned(), url: input.name.clone(), status: Some(200), took: Duration::ZERO });
+    context.note(RequestRecord {
+        method: "GET".to_owned(),
+        url: input.name.clone(),
+        status: Some(200),
+        took: Duration::ZERO,
+    });
     tokio::time::sleep(Duration::from_secs(input.takes)).await;
     guard.ended = true;
     answer.unwrap_or_else(|| Ok(json!({ "by": input.name })))
@@ -134,7 +141,8 @@ fn connector() -> Connector {
 
 fn plans(texts: &[&str]) -> BTreeMap<FlowId, Arc<Plan>> {
     let catalogue = Catalogue::new([connector().description().clone()]);
-    let files = texts.iter().map(|text| SourceFile { path: "f".to_owned(), text: (*text).to_owned(), layer: Layer::Shipped });
+    let files =
+        texts.iter().map(|text| SourceFile { path: "f".to_owned(), text: (*text).to_owned(), layer: Layer::Shipped });
     let compiled = cosell_compile::compile(files.collect(), &catalogue, &BTreeMap::new());
     assert!(!compiled.has_errors(), "{:?}", compiled.diagnostics);
     compiled.plans
@@ -299,7 +307,9 @@ async fn a_time_limit_drops_what_is_in_progress() {
 
 #[tokio::test(start_paused = true)]
 async fn the_time_limit_of_a_scope_drops_what_is_in_progress_inside() {
-    let bench = Bench::new(&[&flow("s: { timeout: 7s, scope: { a: { use: test.read, with: { name: a, takes: 100 } }, w: { wait: 1h } } }\nb: { use: test.read, with: { name: b }, after: { s: [timed_out] } }")]);
+    let bench = Bench::new(&[&flow(
+        "s: { timeout: 7s, scope: { a: { use: test.read, with: { name: a, takes: 100 } }, w: { wait: 1h } } }\nb: { use: test.read, with: { name: b }, after: { s: [timed_out] } }",
+    )]);
     let (run, _) = bench.run().await;
     assert_eq!((run.outcome, bench.log(), bench.elapsed().as_secs()), (Succeeded, "+a !a +b -b".to_owned(), 7));
 }
@@ -329,7 +339,9 @@ async fn what_is_not_configured_fails_with_what_to_do_about_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_whose_inputs_do_not_fit_never_begins() {
-    let bench = Bench::new(&["flow: f\ntrigger: { use: manual, inputs: { id: text } }\nsteps: { a: { use: test.read, with: { name: a } } }\n"]);
+    let bench = Bench::new(&[
+        "flow: f\ntrigger: { use: manual, inputs: { id: text } }\nsteps: { a: { use: test.read, with: { name: a } } }\n",
+    ]);
     let (run, steps) = bench.run().await;
     assert_eq!((run.outcome, steps.len(), bench.seen().len()), (Failed, 0, 0));
     assert_eq!(run.failure.map(|failure| failure.code).as_deref(), Some("wrong_inputs"));
@@ -396,12 +408,17 @@ async fn a_flow_runs_another_and_gets_what_it_yields() {
 
 #[tokio::test(start_paused = true)]
 async fn a_flow_fails_with_the_flow_it_calls() {
-    let parent = flow("c: { call: child, with: { id: x } }\nd: { call: child, with: { id: \"${{ 5 }}\" }, after: { c: [failed] } }");
+    let parent = flow(
+        "c: { call: child, with: { id: x } }\nd: { call: child, with: { id: \"${{ 5 }}\" }, after: { c: [failed] } }",
+    );
     let bench = Bench::new(&[&parent, CHILD]);
     bench.answers("x", [Err(rejected())]);
     let (run, steps) = bench.run().await;
     let code = |path: &str| step(&steps, path).failure.as_ref().map(|failure| failure.code.clone());
-    assert_eq!((code("c").as_deref(), code("d").as_deref(), run.outcome), (Some("broken"), Some("wrong_inputs"), Failed));
+    assert_eq!(
+        (code("c").as_deref(), code("d").as_deref(), run.outcome),
+        (Some("broken"), Some("wrong_inputs"), Failed)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -538,7 +555,8 @@ async fn an_event_that_the_flow_does_not_want_starts_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_whose_key_or_condition_cannot_be_computed_starts_nothing() {
-    for (from, to) in [("${{ trigger.key }}", "${{ 1 / trigger.zero }}"), ("not trigger.unwanted", "1 / trigger.zero")] {
+    for (from, to) in [("${{ trigger.key }}", "${{ 1 / trigger.zero }}"), ("not trigger.unwanted", "1 / trigger.zero")]
+    {
         let bench = Bench::new(&[&KEYED.replace(from, to)]);
         let dispatcher = dispatcher(&bench);
         dispatcher.dispatch(&FlowId::new("f"), event("a", Value::Null));

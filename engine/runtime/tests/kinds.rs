@@ -1,6 +1,8 @@
 //! What each kind of step does, and the inputs and the output of a flow (workflow semantics of Power Automate, "control
 //! actions" and "final status of a run").
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::time::Duration;
@@ -34,7 +36,8 @@ fn a_scope_whose_output_cannot_be_computed_fails() {
 
 #[test]
 fn a_scope_that_failed_yields_nothing() {
-    let mut run = Run::begin("s: { scope: { a: { use: test.read }, b: { let: { x: 1 } } }, output: \"${{ steps.b.x }}\" }");
+    let mut run =
+        Run::begin("s: { scope: { a: { use: test.read }, b: { let: { x: 1 } } }, output: \"${{ steps.b.x }}\" }");
     run.fail("a", rejected());
     assert_eq!((run.outcome("s"), run.output("s")), (Some(Failed), Value::Null));
 }
@@ -44,13 +47,15 @@ fn an_if_runs_one_branch_and_skips_the_other() {
     for (condition, taken) in [
         ("true", "a"),
         ("false", "b"),
-        ("null", "b"),
-        ("0", "b"),
+        ("\"${{ null }}\"", "b"),
+        ("\"${{ 0 }}\"", "b"),
         ("\"${{ trigger.missing }}\"", "b"),
         ("\"${{ trigger.list }}\"", "b"),
         ("\"${{ trigger.text }}\"", "a"),
     ] {
-        let text = flow(&format!("c: {{ if: {condition}, then: {{ a: {{ use: test.read }} }}, else: {{ b: {{ use: test.read }} }} }}"));
+        let text = flow(&format!(
+            "c: {{ if: {condition}, then: {{ a: {{ use: test.read }} }}, else: {{ b: {{ use: test.read }} }} }}"
+        ));
         let mut run = Run::new(&plan_of(&[&text]), json!({ "list": [], "text": "no" }), json!({}), Retry::NONE);
         run.feed(Happening::Begun);
         assert_eq!(run.in_progress(), [taken], "{condition}");
@@ -133,7 +138,7 @@ fn a_for_each_keeps_the_order_of_its_items_and_never_runs_more_rounds_than_allow
         assert_eq!(run.in_progress()[1], following);
     }
     assert_eq!(run.input("rows[4]/x"), json!({ "item": "e", "index": 4 }));
-    run.to_end(&[]);
+    run.answer_all(&[]);
     let from = |index: usize| json!({ "from": format!("rows[{index}]/x") });
     assert_eq!(run.output("rows"), json!(["rows[0]/x", "rows[1]/x", "rows[2]/x", from(3), from(4)]));
 }
@@ -154,7 +159,7 @@ fn a_failed_round_fails_the_loop_after_all_rounds_have_run() {
         let mut run = Run::begin("rows: { for_each: [1, 2, 3], do: { x: { use: test.read, timeout: 1m } } }");
         run.answer("rows[0]/x", bad);
         assert_eq!(run.in_progress(), ["rows[1]/x"]);
-        run.to_end(&[]);
+        run.answer_all(&[]);
         assert_eq!(run.outcome("rows[2]/x"), Some(Succeeded));
         assert_eq!((run.outcome("rows"), run.run_outcome()), (Some(expected), Some(expected)));
         assert_eq!(run.failure("rows").map(|(_, step)| step), Some("rows[0]/x"));
@@ -201,6 +206,24 @@ fn rounds_see_their_own_steps_and_the_steps_around_them() {
 }
 
 #[test]
+fn a_round_sees_steps_however_many_loops_out() {
+    let steps = "
+        top: { let: { n: 1 } }
+        a:
+          for_each: [10]
+          do:
+            in_a: { let: { n: 2 } }
+            b:
+              for_each: [20]
+              do:
+                c:
+                  for_each: [30]
+                  do: { leaf: { let: { all: \"${{ [steps.top.n, steps.in_a.n, item] }}\" } } }
+        ";
+    assert_eq!(Run::begin(steps).output("a[0]/b[0]/c[0]/leaf"), json!({ "all": [1, 2, 30] }));
+}
+
+#[test]
 fn an_until_inside_a_for_each_still_knows_the_item() {
     let steps = "
         rows:
@@ -226,7 +249,8 @@ fn an_until_tests_its_condition_after_each_round() {
 
 #[test]
 fn only_the_last_round_decides_how_an_until_ends() {
-    let steps = "u: { until: \"${{ outcomes.x.outcome == 'succeeded' or index == 2 }}\", do: { x: { use: test.read } } }";
+    let steps =
+        "u: { until: \"${{ outcomes.x.outcome == 'succeeded' or index == 2 }}\", do: { x: { use: test.read } } }";
     let mut recovers = Run::begin(steps);
     recovers.fail("u[0]/x", rejected());
     recovers.succeed("u[1]/x", Value::Null);
@@ -242,7 +266,9 @@ fn only_the_last_round_decides_how_an_until_ends() {
 fn an_until_that_reaches_its_count_succeeds_unless_told_to_fail() {
     for (fail, expected) in [("", Succeeded), (", fail_at_limit: true", Failed)] {
         let run_of = |text: &str| Run::begin(&text.replace("FAIL", fail));
-        let mut run = run_of("u: { until: false, limit: { count: 2 }, do: { x: { use: test.read } }, output: \"${{ steps.x }}\"FAIL }");
+        let mut run = run_of(
+            "u: { until: false, limit: { count: 2 }, do: { x: { use: test.read } }, output: \"${{ steps.x }}\"FAIL }",
+        );
         run.succeed("u[0]/x", json!(1));
         run.succeed("u[1]/x", json!(2));
         assert_eq!(run.outcome("u"), Some(expected));
@@ -331,7 +357,10 @@ fn a_map_turns_a_record_of_one_side_into_the_others() {
 
 #[test]
 fn a_value_that_a_mapping_cannot_take_over_fails_the_step() {
-    for kind in ["map: referral-to-opportunity, from: { referral: \"${{ trigger }}\" }", "compare: referral-to-opportunity, from: { referral: \"${{ trigger }}\" }, to: { opportunity: {} }"] {
+    for kind in [
+        "map: referral-to-opportunity, from: { referral: \"${{ trigger }}\" }",
+        "compare: referral-to-opportunity, from: { referral: \"${{ trigger }}\" }, to: { opportunity: {} }",
+    ] {
         let run = mapped(&format!("m: {{ {kind} }}"), json!({ "details": { "value": "much" } }));
         assert_eq!(run.failure("m"), Some(("mapping_failed", "m")), "{kind}");
     }
@@ -359,7 +388,13 @@ fn timers(run: &Run) -> Vec<(Timer, Duration)> {
 
 #[test]
 fn a_wait_lasts_as_long_as_it_says() {
-    for wait in ["90s", "{ for: 90s }", "{ for: \"${{ 90 }}s\" }", "{ until: \"2026-11-02T00:01:30Z\" }", "{ until: \"2026-11-02T01:01:30+01:00\" }"] {
+    for wait in [
+        "90s",
+        "{ for: 90s }",
+        "{ for: \"${{ '90s' }}\" }",
+        "{ until: \"2026-11-02T00:01:30Z\" }",
+        "{ until: \"2026-11-02T01:01:30+01:00\" }",
+    ] {
         let mut run = Run::begin(&format!("w: {{ wait: {wait} }}"));
         assert_eq!(timers(&run), [(Timer::Wait, Duration::from_secs(90))], "{wait}");
         assert_eq!(run.outcome("w"), None);
@@ -395,7 +430,8 @@ fn a_run_answers_once_and_goes_on() {
         third: { use: test.read, after: { second: [failed] } }
         ";
     let mut run = Run::begin(steps);
-    let answers: Vec<&Command> = run.commands.iter().filter(|command| matches!(command, Command::Respond { .. })).collect();
+    let answers: Vec<&Command> =
+        run.commands.iter().filter(|command| matches!(command, Command::Respond { .. })).collect();
     assert_eq!(answers, [&Command::Respond { status: 202, headers: json!({ "x": "y" }), body: json!({ "a": 1 }) }]);
     assert_eq!(run.failure("second"), Some(("already_answered", "second")));
     run.succeed("third", Value::Null);
@@ -405,8 +441,22 @@ fn a_run_answers_once_and_goes_on() {
 
 #[test]
 fn an_answer_has_a_status_of_success_or_of_error() {
-    for (status, fits) in [("200", true), ("299", true), ("404", true), ("599", true), ("301", false), ("100", false), ("600", false), ("abc", false), ("\"200\"", false), ("-1", false)] {
-        let run = Run::begin(&format!("r: {{ respond: {{ status: {status} }} }}"));
+    let plan = plan_of(&[&flow("r: { respond: { status: \"${{ trigger }}\" } }")]);
+    for (status, fits) in [
+        (json!(200), true),
+        (json!(299), true),
+        (json!(404), true),
+        (json!(599), true),
+        (Value::Null, true),
+        (json!(301), false),
+        (json!(100), false),
+        (json!(600), false),
+        (json!("200"), false),
+        (json!(-1), false),
+        (json!(65736), false),
+    ] {
+        let mut run = Run::new(&plan, status.clone(), json!({}), Retry::NONE);
+        run.feed(Happening::Begun);
         let failed = run.failure("r").map(|(code, _)| code);
         assert_eq!(failed, (!fits).then_some("not_a_status"), "{status}");
     }
@@ -419,7 +469,9 @@ fn a_stop_ends_the_run_as_it_says_wherever_it_stands() {
             format!("s: {{ stop: {word} }}"),
             format!("s: {{ stop: {word} }}\nb: {{ use: test.write }}"),
             format!("outer: {{ if: true, then: {{ s: {{ stop: {word} }} }} }}"),
-            format!("outer: {{ scope: {{ inner: {{ scope: {{ s: {{ stop: {word} }} }} }} }} }}\nb: {{ use: test.read, after: outer }}"),
+            format!(
+                "outer: {{ scope: {{ inner: {{ scope: {{ s: {{ stop: {word} }} }} }} }} }}\nb: {{ use: test.read, after: outer }}"
+            ),
         ] {
             let run = Run::begin(&steps);
             assert_eq!(run.run_outcome(), Some(expected), "{steps}");
@@ -444,7 +496,8 @@ fn a_stop_cancels_what_is_in_progress_skips_the_rest_and_leaves_what_has_ended()
         ";
     let mut run = Run::begin(steps);
     run.succeed("gate", Value::Null);
-    let outcomes: Vec<(String, Outcome)> = run.ended.iter().map(|ended| (run.path(ended.step), ended.outcome)).collect();
+    let outcomes: Vec<(String, Outcome)> =
+        run.ended.iter().map(|ended| (run.path(ended.step), ended.outcome)).collect();
     for (path, outcome) in [
         ("done", Succeeded),
         ("left", Succeeded),
@@ -463,10 +516,14 @@ fn a_stop_cancels_what_is_in_progress_skips_the_rest_and_leaves_what_has_ended()
     assert_eq!(outcomes.len(), 11, "rounds that never began have no record");
     assert_eq!(run.skipped("behind").as_deref(), Some("the run ended first"));
     assert_eq!(run.skipped("deep").as_deref(), Some("the run ended first"));
-    let abandoned: Vec<String> = run.commands.iter().filter_map(|command| match command {
-        Command::Abandon { step } => Some(run.path(*step)),
-        _ => None,
-    }).collect();
+    let abandoned: Vec<String> = run
+        .commands
+        .iter()
+        .filter_map(|command| match command {
+            Command::Abandon { step } => Some(run.path(*step)),
+            _ => None,
+        })
+        .collect();
     assert_eq!(abandoned, ["reading", "rows[0]/row"]);
     let failure = run.finished().and_then(|(.., failure)| failure).unwrap();
     insta::assert_snapshot!(failure, @"There is no 1 (no_deal)");
@@ -480,7 +537,10 @@ fn a_stop_in_success_yields_the_answer_given() {
 
 #[test]
 fn a_run_cannot_be_stopped_from_a_loop() {
-    for steps in ["l: { for_each: [1], do: { s: { stop: failed } } }", "l: { until: true, do: { c: { if: true, then: { s: { stop: failed } } } } }"] {
+    for steps in [
+        "l: { for_each: [1], do: { s: { stop: failed } } }",
+        "l: { until: true, do: { c: { if: true, then: { s: { stop: failed } } } } }",
+    ] {
         assert_eq!(codes(&[&flow(steps)]), ["stop-in-loop"]);
     }
 }
@@ -495,7 +555,12 @@ output: { n: \"${{ steps.a }}\" }
 ";
 
 fn calls_child() -> Run {
-    Run::of(&plan_of(&[&flow("c: { call: child, with: { id: \"${{ 'x' }}\" } }\nb: { use: test.read, with: { n: \"${{ steps.c.n }}\" } }"), CHILD]))
+    Run::of(&plan_of(&[
+        &flow(
+            "c: { call: child, with: { id: \"${{ 'x' }}\" } }\nb: { use: test.read, with: { n: \"${{ steps.c.n }}\" } }",
+        ),
+        CHILD,
+    ]))
 }
 
 #[test]
@@ -523,7 +588,8 @@ fn a_call_fails_as_the_called_flow_does() {
 
 #[test]
 fn a_flow_yields_its_output_where_it_succeeds() {
-    let plan = plan_of(&["flow: f\ntrigger: manual\nsteps: { a: { use: test.read } }\noutput: { n: \"${{ steps.a.n }}\" }\n"]);
+    let plan =
+        plan_of(&["flow: f\ntrigger: manual\nsteps: { a: { use: test.read } }\noutput: { n: \"${{ steps.a.n }}\" }\n"]);
     let mut well = Run::of(&plan);
     well.succeed("a", json!({ "n": 1 }));
     assert_eq!(well.finished().map(|(_, output, _)| output.clone()), Some(json!({ "n": 1 })));
@@ -534,9 +600,13 @@ fn a_flow_yields_its_output_where_it_succeeds() {
 
 #[test]
 fn a_flow_whose_output_cannot_be_computed_fails() {
-    let plan = plan_of(&["flow: f\ntrigger: manual\nsteps: { a: { let: { n: 0 } } }\noutput: \"${{ 1 / steps.a.n }}\"\n"]);
+    let plan =
+        plan_of(&["flow: f\ntrigger: manual\nsteps: { a: { let: { n: 0 } } }\noutput: \"${{ 1 / steps.a.n }}\"\n"]);
     let run = Run::of(&plan);
-    assert_eq!(run.finished().and_then(|(.., failure)| failure).map(|failure| failure.code.as_str()), Some("expression_failed"));
+    assert_eq!(
+        run.finished().and_then(|(.., failure)| failure).map(|failure| failure.code.as_str()),
+        Some("expression_failed")
+    );
 }
 
 #[test]
@@ -574,7 +644,10 @@ fn inputs_that_do_not_fit_are_refused_all_at_once() {
         (json!({ "id": "x", "count": 1.5 }), "flow `f`: `count` must be integer"),
         (json!({ "id": "x", "side": "up" }), "flow `f`: `side` cannot be \"up\""),
         (json!({ "id": "x", "name": 1 }), "flow `f`: `name` is not an input"),
-        (json!({ "count": "3", "other": 1 }), "flow `f`: `id` is missing, `count` must be integer, `other` is not an input"),
+        (
+            json!({ "count": "3", "other": 1 }),
+            "flow `f`: `id` is missing, `count` must be integer, `other` is not an input",
+        ),
         (json!([1]), "inputs are a map, and this is [1]"),
     ] {
         let refused = accept_inputs(&plan, given).map_err(|failure| (failure.code, failure.message));
@@ -584,7 +657,10 @@ fn inputs_that_do_not_fit_are_refused_all_at_once() {
 
 #[test]
 fn a_run_sees_its_inputs_trigger_and_itself() {
-    let text = INPUTS.replace("{ id: \"${{ inputs.id }}\" }", "{ id: \"${{ inputs.id }}\", t: \"${{ trigger.x }}\", run: \"${{ run }}\" }");
+    let text = INPUTS.replace(
+        "{ id: \"${{ inputs.id }}\" }",
+        "{ id: \"${{ inputs.id }}\", t: \"${{ trigger.x }}\", run: \"${{ run }}\" }",
+    );
     let mut run = Run::new(&plan_of(&[&text]), json!({ "x": 1 }), json!({ "id": "y" }), Retry::NONE);
     run.feed(Happening::Begun);
     let now = "2026-11-02T00:00:00Z";
@@ -594,8 +670,12 @@ fn a_run_sees_its_inputs_trigger_and_itself() {
 
 #[test]
 fn a_key_is_text_whatever_it_is_made_of_and_null_is_none() {
-    let plan = plan_of(&["flow: f\ntrigger: { use: http, when: \"${{ trigger.ok }}\" }\nkey: \"${{ trigger.id }}\"\nsteps: {}\n"]);
-    for (id, expected) in [(json!("a"), Some("a")), (json!(3), Some("3")), (json!([1]), Some("[1]")), (Value::Null, None)] {
+    let plan = plan_of(&[
+        "flow: f\ntrigger: { use: http, when: \"${{ trigger.ok }}\" }\nkey: \"${{ trigger.id }}\"\nsteps: {}\n",
+    ]);
+    for (id, expected) in
+        [(json!("a"), Some("a")), (json!(3), Some("3")), (json!([1]), Some("[1]")), (Value::Null, None)]
+    {
         assert_eq!(key(&plan, &json!({ "id": id }), &Value::Null), Ok(expected.map(str::to_owned)));
     }
     assert_eq!(is_wanted(&plan, &json!({ "ok": true })), Ok(true));

@@ -3,6 +3,8 @@
 //! Flows are made at random: nested blocks and loops with random `after` sets, mentions, conditions and writes. What a
 //! run does is held against an oracle that shares no code with the engine: it follows the reference by plain recursion.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,7 +70,10 @@ fn outcome() -> impl Strategy<Value = Outcome> {
     prop_oneof![Just(Succeeded), Just(Failed), Just(Skipped), Just(TimedOut)]
 }
 
-fn drawn_block(kind: impl Strategy<Value = DrawnKind> + Clone + 'static, most: usize) -> impl Strategy<Value = Vec<Drawn>> {
+fn drawn_block(
+    kind: impl Strategy<Value = DrawnKind> + Clone + 'static,
+    most: usize,
+) -> impl Strategy<Value = Vec<Drawn>> {
     let when = prop_oneof![
         6 => Just(DrawnWhen::Always),
         1 => Just(DrawnWhen::Never),
@@ -222,7 +227,8 @@ impl Flow {
         let (here, there) = (&self.steps[at].around, &self.steps[other].around);
         let holds = here.iter().any(|(holder, _)| *holder == other);
         let other_branch = here.iter().any(|(holder, number)| there.iter().any(|(h, n)| h == holder && n != number));
-        let in_loop = there.iter().any(|(holder, _)| self.steps[*holder].looped && !here.iter().any(|(h, _)| h == holder));
+        let in_loop =
+            there.iter().any(|(holder, _)| self.steps[*holder].looped && !here.iter().any(|(h, _)| h == holder));
         !holds && !other_branch && !in_loop
     }
 
@@ -263,7 +269,11 @@ impl Flow {
                         format!("s{other}: [{}]", words.join(", "))
                     })
                     .collect();
-                line(if after.is_empty() { "after: []".to_owned() } else { format!("after: {{ {} }}", after.join(", ")) });
+                line(if after.is_empty() {
+                    "after: []".to_owned()
+                } else {
+                    format!("after: {{ {} }}", after.join(", "))
+                });
             }
             // Mentions stand where a step of the kind can have them: in its condition, so that every kind can.
             let truth = match &step.when {
@@ -275,6 +285,10 @@ impl Flow {
                 let idle: String = mentions.iter().map(|mention| format!("({mention} or true) and ")).collect();
                 line(format!("when: \"${{{{ {idle}({truth}) }}}}\""));
             }
+            if !step.blocks.is_empty() {
+                // What yields nothing cannot be mentioned.
+                line("output: { n: 1 }".to_owned());
+            }
             match &self.kinds[*at] {
                 DrawnKind::Operation { writes, .. } => {
                     line(format!("use: test.{}", if *writes { "write" } else { "read" }));
@@ -285,7 +299,8 @@ impl Flow {
                 DrawnKind::If { holds, .. } => line(format!("if: {holds}")),
                 DrawnKind::Switch { on, .. } => line(format!("switch: {on}")),
                 DrawnKind::ForEach { items, parallel, .. } => {
-                    let items = items.map_or("null".to_owned(), |items| format!("{:?}", (0..items).collect::<Vec<_>>()));
+                    let list = |items: u8| format!("{:?}", (0..items).collect::<Vec<_>>());
+                    let items = items.map_or("\"${{ trigger.nothing }}\"".to_owned(), list);
                     line(format!("for_each: {items}"));
                     line(format!("parallel: {parallel}"));
                 }
@@ -354,7 +369,8 @@ fn ties(flow: &Flow) -> Vec<BTreeMap<usize, Tie>> {
         }
         if flow.writes(at) && flow.steps[at].after.is_none() {
             // The nearest earlier write, and those with an `after` of their own that stand between.
-            for sibling in flow.siblings(at).into_iter().rev().filter(|sibling| *sibling < at && flow.writes(*sibling)) {
+            for sibling in flow.siblings(at).into_iter().rev().filter(|sibling| *sibling < at && flow.writes(*sibling))
+            {
                 mine.entry(sibling).or_insert(Tie { accepts: BTreeSet::from([0]), order: true });
                 if flow.steps[sibling].after.is_none() {
                     break;
@@ -420,9 +436,9 @@ impl Oracle<'_> {
             .map(|(before, _)| before)
             .collect();
         if !refusing.is_empty() {
-            let failure = refusing.iter().any(|before| {
-                matches!(self.ended[before], Failed | TimedOut) || self.stopped.contains(before)
-            });
+            let failure = refusing
+                .iter()
+                .any(|before| matches!(self.ended[before], Failed | TimedOut) || self.stopped.contains(before));
             if failure {
                 self.stopped.insert(path.clone());
             }
@@ -455,7 +471,8 @@ impl Oracle<'_> {
             DrawnKind::Switch { on, .. } => branch(self, *on as usize),
             DrawnKind::ForEach { items: None, .. } => Failed,
             DrawnKind::ForEach { items: Some(items), .. } => {
-                let rounds: Vec<Outcome> = (0..*items).map(|n| self.block(&blocks[0], &format!("{path}[{n}]/"))).collect();
+                let rounds: Vec<Outcome> =
+                    (0..*items).map(|n| self.block(&blocks[0], &format!("{path}[{n}]/"))).collect();
                 worst(rounds)
             }
             DrawnKind::Until { rounds, fail_at_limit, .. } => {
@@ -469,7 +486,8 @@ impl Oracle<'_> {
 
     /// The path of `other` as `at` sees it: in the round of whatever loops lie around both.
     fn seen(&self, at: usize, other: usize, prefix: &str) -> String {
-        let loops = |step: usize| self.flow.steps[step].around.iter().filter(|(h, _)| self.flow.steps[*h].looped).count();
+        let loops =
+            |step: usize| self.flow.steps[step].around.iter().filter(|(h, _)| self.flow.steps[*h].looped).count();
         let rounds: Vec<&str> = prefix.split_inclusive('/').collect();
         debug_assert_eq!(rounds.len(), loops(at));
         format!("{}s{other}", rounds[..loops(other)].concat())
@@ -512,7 +530,9 @@ fn run(flow: &Flow, plan: &std::sync::Arc<Plan>, choices: &[u16]) -> Run {
         starts_are_due(flow, &run, &out);
         // A time limit passes only where that is how the operation ends.
         let possible: Vec<Happening> = run.pending.iter().filter_map(|pending| happens(flow, &run, pending)).collect();
-        let Some(next) = possible.get(usize::from(*choices.next().unwrap()) % possible.len().max(1)) else { return run };
+        let Some(next) = possible.get(usize::from(*choices.next().unwrap()) % possible.len().max(1)) else {
+            return run;
+        };
         out = run.feed(next.clone());
         if let Happening::TimerFired { .. } = next {
             run.now += std::time::Duration::from_secs(1);
@@ -567,8 +587,10 @@ fn starts_are_due(flow: &Flow, run: &Run, out: &Consequences) {
     }
 }
 
-/// What a run did, without the order in which it did it.
-fn sum(run: &Run) -> (BTreeMap<String, String>, BTreeMap<(String, u32), (Value, bool)>, Option<String>) {
+/// What a run did, without the order in which it did it: ends by path, calls by path and attempt, the end of the run.
+type Sum = (BTreeMap<String, String>, BTreeMap<(String, u32), (Value, bool)>, Option<String>);
+
+fn sum(run: &Run) -> Sum {
     let ended = run.ended.iter().map(|ended| {
         let told = format!("{} {:?} {:?} {:?}", ended.outcome, ended.output, ended.failure, ended.skipped);
         (run.path(ended.step), told)
@@ -703,16 +725,29 @@ fn the_flows_drawn_are_worth_drawing() {
         let ties = ties(&flow);
         note("cycle", has_cycle(&ties));
         note("order", ties.iter().flat_map(BTreeMap::values).any(|tie| tie.order));
-        note("nested loops", flow.steps.iter().any(|s| s.around.iter().filter(|(h, _)| flow.steps[*h].looped).count() > 1));
+        note(
+            "nested loops",
+            flow.steps.iter().any(|s| s.around.iter().filter(|(h, _)| flow.steps[*h].looped).count() > 1),
+        );
         note("three predecessors", ties.iter().any(|ties| ties.len() > 2));
         let Some(plan) = compiled(&flow) else { continue };
         let run = run(&flow, &plan, &[0, 3, 1]);
         for outcome in NAMED {
-            note(outcome.as_str(), run.run_outcome() == Some(outcome) || run.ended.iter().any(|e| e.outcome == outcome));
+            note(
+                outcome.as_str(),
+                run.run_outcome() == Some(outcome) || run.ended.iter().any(|e| e.outcome == outcome),
+            );
         }
         note("run times out", run.run_outcome() == Some(TimedOut));
     }
-    for (what, least) in [("cycle", 1), ("order", 60), ("nested loops", 10), ("three predecessors", 10), ("timed_out", 30), ("run times out", 5)] {
+    for (what, least) in [
+        ("cycle", 1),
+        ("order", 60),
+        ("nested loops", 10),
+        ("three predecessors", 10),
+        ("timed_out", 30),
+        ("run times out", 5),
+    ] {
         assert!(seen.get(what).copied().unwrap_or_default() >= least, "{what}: {seen:?}");
     }
 }

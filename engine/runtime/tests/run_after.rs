@@ -1,6 +1,8 @@
 //! What a step waits for, and which outcomes let it run (workflow semantics of Power Automate, "run-after evaluation";
 //! the derived edges are the language's own).
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use cosell_model::Outcome::{self, Failed, Skipped, Succeeded, TimedOut};
@@ -147,7 +149,10 @@ fn a_mention_of_an_outcome_waits_however_the_step_ends() {
 #[test]
 fn a_mention_of_output_and_outcome_together_waits_for_success() {
     for both in [["steps.x", "outcomes.x.outcome"], ["outcomes.x.outcome", "steps.x"]] {
-        let steps = format!("b: {{ use: test.read, with: {{ a: \"${{{{ {} }}}}\", b: \"${{{{ {} }}}}\" }} }}", both[0], both[1]);
+        let steps = format!(
+            "b: {{ use: test.read, with: {{ a: \"${{{{ {} }}}}\", b: \"${{{{ {} }}}}\" }} }}",
+            both[0], both[1]
+        );
         assert_eq!(x_ends(Failed, &steps).outcome("b"), Some(Skipped), "{both:?}");
     }
 }
@@ -273,6 +278,20 @@ fn a_write_that_was_skipped_for_a_failed_read_stops_the_writes_behind_it() {
 }
 
 #[test]
+fn a_write_skipped_for_want_of_something_else_than_a_failure_it_accepts_stops_no_write() {
+    let steps = "
+        x: { use: test.read }
+        choice: { use: test.read, when: false }
+        w1: { use: test.write, after: { x: [failed], choice: [succeeded] } }
+        w2: { use: test.write }
+        ";
+    let mut run = Run::begin(steps);
+    run.fail("x", rejected());
+    assert_eq!(run.skipped("w1").as_deref(), Some("`choice` was skipped"), "for its other predecessor");
+    assert_eq!(run.in_progress(), ["w2"]);
+}
+
+#[test]
 fn a_handler_stands_beside_the_line_of_writes() {
     let steps = "
         a: { use: test.write }
@@ -317,7 +336,7 @@ fn ties_that_cannot_be_kept_are_findings() {
         ("a: { use: test.write, with: { b: \"${{ steps.b }}\" } }\nb: { use: test.write }\n", "cycle"),
         ("a: { use: test.read, after: a }\n", "waits-for-itself"),
         ("a: { use: test.read, with: { a: \"${{ steps.a }}\" } }\n", "mentions-itself"),
-        ("a: { scope: { b: { use: test.read, with: { a: \"${{ steps.a }}\" } } } }\n", "mentions-holder"),
+        ("a: { scope: { b: { use: test.read, with: { a: \"${{ steps.a }}\" } } }, output: 1 }\n", "mentions-holder"),
         ("a: { scope: { b: { use: test.read } } }\nc: { use: test.read, after: b }\n", "after-not-sibling"),
         ("a: { use: test.read, after: nobody }\n", "unknown-step"),
         ("a: { if: \"${{ steps.b.ok }}\", then: { b: { use: test.read } } }\n", "mentions-held"),

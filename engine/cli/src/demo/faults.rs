@@ -33,9 +33,9 @@ impl Fault {
     pub(super) fn rules(self) -> Vec<Value> {
         let systems = ["partner_center", "dataverse"];
         let rule = |name: &str, every: u64, method: Option<&str>, action: Value| {
-            systems.map(|system| {
-                json!({ "name": name, "system": system, "method": method, "every": every, "action": action })
-            })
+            systems.map(
+                |system| json!({ "name": name, "system": system, "method": method, "every": every, "action": action }),
+            )
         };
         match self {
             Fault::Throttle => rule("throttle", 11, None, json!("throttle")).to_vec(),

@@ -81,7 +81,8 @@ async fn own_deal(stage: &Stage) -> Result<String, Trouble> {
     let people = &stage.people;
     let missing = |what: &str| Trouble::new(format!("the sandbox's seed has no {what}"));
     let accounts = people.rows("accounts").await?;
-    let account = accounts.iter().find(|row| row["name"] == "Northwind Cold Storage BV").ok_or_else(|| missing("account"))?;
+    let account =
+        accounts.iter().find(|row| row["name"] == "Northwind Cold Storage BV").ok_or_else(|| missing("account"))?;
     let contacts = people.rows("contacts").await?;
     let contact = contacts.iter().find(|row| row["lastname"] == "de Wit").ok_or_else(|| missing("contact"))?;
     let currencies = people.rows("transactioncurrencies").await?;

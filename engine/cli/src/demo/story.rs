@@ -45,8 +45,33 @@ pub(super) struct Story {
     runs_told: usize,
 }
 
-/// Fields that say nothing to a reader.
-const NOISE: [&str; 4] = ["/links", "/id", "/eTag", "/engagementId"];
+/// Fields that say nothing to a reader, by how they begin.
+const NOISE: [&str; 24] = [
+    "/links",
+    "/id",
+    "/eTag",
+    "/engagementId",
+    "/favorite",
+    "/quality",
+    "/isSpam",
+    "/qualification",
+    "/direction",
+    "/organization",
+    "/mpnId",
+    "/tags",
+    "/target",
+    "/registration",
+    "/dealSensitivity",
+    "/customerProfile/isMatching",
+    "/customerProfile/size",
+    "/consent",
+    "/inviteContext/invitedBy",
+    "donotemail",
+    "isrevenuesystemcalculated",
+    "ownerid",
+    "statecode",
+    "/expirationDateTime",
+];
 
 impl Story {
     pub(super) fn new(json: bool) -> Self {
@@ -88,7 +113,12 @@ impl Story {
     pub(super) fn scene(&mut self, title: &str, what: &str) {
         self.scene += 1;
         self.line(&json!({ "event": "scene", "number": self.scene, "title": title, "outcome": what }), || {
-            format!("\n{} {}\n   {}", styled(STRONG, format!("{}.", self.scene)), styled(STRONG, title), styled(DIM, what))
+            format!(
+                "\n{} {}\n   {}",
+                styled(STRONG, format!("{}.", self.scene)),
+                styled(STRONG, title),
+                styled(DIM, what)
+            )
         });
     }
 
@@ -146,21 +176,24 @@ impl Story {
         let struck = by_cosell().filter(|entry| entry.fault.is_some()).count();
         let ended = runs.ended();
         let retries = *runs.retries.lock().unwrap_or_else(PoisonError::into_inner);
-        self.line(&json!({
-            "event": "closing", "agree": wrong.is_empty(), "wrong": wrong, "calls": calls, "writes": writes,
-            "runs": ended.len(), "faults_struck": struck, "retries": retries,
-        }), || {
-            let mut text = if wrong.is_empty() {
-                format!("\n{} Both sides agree: two deals, none lost, none doubled.", styled(GOOD, "✓"))
-            } else {
-                format!("\n{} The sides do not agree:\n  {}", styled(BAD, "✗"), wrong.join("\n  "))
-            };
-            text += &format!("\n  {calls} calls in {} runs, of which {writes} wrote something", ended.len());
-            if struck > 0 {
-                text += &format!("; {struck} calls were struck by a fault, {retries} attempts repeated");
-            }
-            text + "."
-        });
+        self.line(
+            &json!({
+                "event": "closing", "agree": wrong.is_empty(), "wrong": wrong, "calls": calls, "writes": writes,
+                "runs": ended.len(), "faults_struck": struck, "retries": retries,
+            }),
+            || {
+                let mut text = if wrong.is_empty() {
+                    format!("\n{} Both sides agree: two deals, none lost, none doubled.", styled(GOOD, "✓"))
+                } else {
+                    format!("\n{} The sides do not agree:\n  {}", styled(BAD, "✗"), wrong.join("\n  "))
+                };
+                text += &format!("\n  {calls} calls in {} runs, of which {writes} wrote something", ended.len());
+                if struck > 0 {
+                    text += &format!("; {struck} calls were struck by a fault, {retries} attempts repeated");
+                }
+                text + "."
+            },
+        );
     }
 
     pub(super) fn kept(&self, addresses: &Addresses) {
@@ -191,12 +224,17 @@ fn person_reads(actor: &str, entry: &Entry, record: &str, title: &str, changes: 
     let is_new = changes.iter().all(|change| change.old.is_null()) && changes.len() > 3;
     let verb = if is_new { "creates" } else { "changes" };
     let actor_shown = if actor == "cosell" { styled(GOOD, "cosell") } else { styled(STRONG, actor) };
-    let mut text = format!("   {} {actor_shown} {verb} {kind} {}", styled(DIM, time), styled(STRONG, format!("“{title}”")));
-    let shown: Vec<&&Change> =
-        changes.iter().filter(|c| !c.new.is_null() || !c.old.is_null()).filter(|c| !NOISE.iter().any(|noise| c.field.starts_with(noise))).collect();
-    const MOST: usize = 9;
+    let mut text =
+        format!("   {} {actor_shown} {verb} {kind} {}", styled(DIM, time), styled(STRONG, format!("“{title}”")));
+    let shown: Vec<&&Change> = changes
+        .iter()
+        .filter(|c| !c.new.is_null() || !c.old.is_null())
+        .filter(|c| !NOISE.iter().any(|noise| c.field.starts_with(noise)))
+        .collect();
+    const MOST: usize = 12;
     for change in shown.iter().take(MOST) {
-        let field = change.field.trim_start_matches('/').replace('/', ".");
+        // The long common prefix of the connector's own columns tells nothing.
+        let field = change.field.trim_start_matches('/').replace('/', ".").replace("msft_microsoftpartnercenter", "");
         let new = value(&change.new);
         let line = if is_new || change.old.is_null() {
             format!("{field}: {new}")
@@ -215,8 +253,9 @@ fn person_reads(actor: &str, entry: &Entry, record: &str, title: &str, changes: 
 fn value(value: &Value) -> String {
     let text = match value {
         Value::Null => "–".to_owned(),
-        Value::String(text) => text.replace('\n', " ⏎ "),
+        // Of several lines the first is the newest.
+        Value::String(text) => text.lines().next().unwrap_or_default().to_owned(),
         other => other.to_string(),
     };
-    if text.chars().count() > 72 { text.chars().take(71).collect::<String>() + "…" } else { text }
+    if text.chars().count() > 88 { text.chars().take(87).collect::<String>() + "…" } else { text }
 }

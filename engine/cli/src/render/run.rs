@@ -29,7 +29,11 @@ fn indent(depth: usize) -> String {
 }
 
 fn time(took: Duration) -> String {
-    if took < Duration::from_secs(1) { format!("{} ms", took.as_millis()) } else { format!("{:.1} s", took.as_secs_f64()) }
+    if took < Duration::from_secs(1) {
+        format!("{} ms", took.as_millis())
+    } else {
+        format!("{:.1} s", took.as_secs_f64())
+    }
 }
 
 impl Observer for People {
@@ -59,8 +63,16 @@ impl Observer for People {
             notes.push(format!("{} {plural}, {}", step.requests.len(), time(took)));
         }
         let notes = if notes.is_empty() { String::new() } else { styled(DIM, format!("  ({})", notes.join("; "))) };
-        anstream::println!("{}  {} {} {}{title}{notes}", indent(depth), sign(step.outcome), step.path, styled(DIM, target));
-        if let (Some(failure), true) = (&step.failure, step.failure.as_ref().is_some_and(|f| f.step.as_deref() == Some(&step.path))) {
+        anstream::println!(
+            "{}  {} {} {}{title}{notes}",
+            indent(depth),
+            sign(step.outcome),
+            step.path,
+            styled(DIM, target)
+        );
+        if let (Some(failure), true) =
+            (&step.failure, step.failure.as_ref().is_some_and(|f| f.step.as_deref() == Some(&step.path)))
+        {
             for line in failure.to_string().lines() {
                 anstream::println!("{}    {}", indent(depth), styled(BAD, line));
             }

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use cosell_model::flow::{Flow, TriggerSource};
-use cosell_model::node::NodeKind;
+use cosell_model::node::{Entry, NodeKind};
 use cosell_model::{Diagnostic, FlowId, Node, Schema, Span, Spanned};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::read::fields::{Findings, list};
-use crate::suggest::{did_you_mean, nearest};
+use crate::read::fields::{Findings, either, given, list, meant};
+use crate::read::words::type_in_words;
+use crate::shape::concrete;
+use crate::suggest::did_you_mean;
 
 /// Checks `with` against the schema of what `what` takes; values that are computed are left to the run.
 pub(crate) fn operation(schema: &Schema, with: Option<&Node>, used: Span, what: &str, findings: &mut Findings) {
@@ -31,52 +33,115 @@ fn required(schema: &Schema) -> impl Iterator<Item = &str> {
     schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
-fn resolve<'s>(root: &'s Schema, schema: &'s Schema) -> Option<&'s Schema> {
-    let mut schema = schema;
-    for _ in 0..16 {
-        match schema.get("$ref").and_then(Value::as_str) {
-            Some(reference) => schema = root.pointer(reference.strip_prefix('#')?)?,
-            None => return Some(schema),
-        }
-    }
-    None
-}
-
 fn against(root: &Schema, schema: &Schema, node: &Node, what: &str, findings: &mut Findings) {
-    let Some(schema) = resolve(root, schema) else { return };
-    if is_computed(node) {
+    if is_computed(node) || matches!(node.kind, NodeKind::Null) && may_be_null(root, schema) {
         return;
     }
-    type_fits(schema, node, what, findings);
+    if let Some(allowed) = values(root, schema) {
+        return one_of(&allowed, node, what, findings);
+    }
+    let Some(schema) = concrete(root, schema) else { return };
+    if !type_fits(schema, node, what, findings) {
+        return;
+    }
     match &node.kind {
         NodeKind::Map(entries) => {
             let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
+            let known = |key: &str| properties.get(key);
+            let mut slips = Vec::new();
             for entry in entries {
                 let key = entry.key.value.as_str();
-                match properties.get(key) {
+                match known(key) {
                     Some(property) => against(root, property, &entry.value, &format!("`{key}`"), findings),
-                    None if is_open(schema) && nearest(key, properties.keys().map(String::as_str)).is_none() => {}
-                    None => {
-                        let names: Vec<&str> = properties.keys().map(String::as_str).collect();
-                        let help = did_you_mean(key, names.iter().copied()).unwrap_or_else(|| format!("it takes {}", list(&names)));
-                        findings.push(
-                            Diagnostic::error("unknown-input", format!("{what} does not take `{key}`"), entry.key.span, "unknown input")
-                                .help(help),
-                        );
-                    }
+                    None if key.contains("${{") => {}
+                    None => slips.extend(unknown(schema, properties, node, entry, what, findings)),
                 }
             }
-            for name in required(schema).filter(|name| node.get(name).is_none()) {
+            for name in required(schema).filter(|name| node.get(name).is_none() && !slips.contains(name)) {
                 findings.push(missing(what, name, entries.first().map_or(node.span, |entry| entry.key.span)));
             }
         }
         NodeKind::List(items) => {
             if let Some(schema) = schema.get("items") {
-                items.iter().for_each(|item| against(root, schema, item, what, findings));
+                items.iter().for_each(|item| against(root, schema, item, &format!("an item of {what}"), findings));
             }
         }
         _ => {}
     }
+}
+
+/// Reports an input that is not listed; gives the one that was meant. Where others are allowed too, only a slip is
+/// reported, and not as certain unless the input that was meant is needed.
+fn unknown<'s>(
+    schema: &Schema,
+    properties: &'s Map<String, Value>,
+    node: &Node,
+    entry: &Entry,
+    what: &str,
+    findings: &mut Findings,
+) -> Option<&'s str> {
+    let key = entry.key.value.as_str();
+    let known: Vec<&str> = properties.keys().map(String::as_str).collect();
+    let (near, help) = meant(key, &known, |name| node.get(name).is_some());
+    let finding =
+        Diagnostic::error("unknown-input", format!("{what} does not take `{key}`"), entry.key.span, "unknown input")
+            .help(help.unwrap_or_else(|| format!("it takes {}", list(&known))));
+    match (is_open(schema), near) {
+        (true, None) => {}
+        (true, Some(near)) if !required(schema).any(|name| name == near) => findings.push(finding.warning()),
+        _ => findings.push(finding),
+    }
+    near
+}
+
+/// Whether null is of this schema, by its own type or by one of its choices.
+fn may_be_null(root: &Schema, schema: &Schema) -> bool {
+    let direct = |schema: &Schema| match schema.get("type") {
+        Some(Value::String(only)) => only == "null",
+        Some(Value::Array(several)) => several.iter().any(|one| one == "null"),
+        _ => false,
+    };
+    let choices = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array);
+    direct(schema)
+        || choices.is_some_and(|choices| choices.iter().any(direct))
+        || concrete(root, schema).is_none_or(|schema| schema.get("type").is_none())
+}
+
+/// The only values allowed, where a schema lists them: as an `enum`, or as choices of one value each.
+fn values(root: &Schema, schema: &Schema) -> Option<Vec<Value>> {
+    let schema = concrete(root, schema).unwrap_or(schema);
+    if let Some(several) = schema.get("enum").and_then(Value::as_array) {
+        return Some(several.clone());
+    }
+    let choices = schema.get("oneOf").or_else(|| schema.get("anyOf")).and_then(Value::as_array)?;
+    let of_choice = |choice: &Value| match choice.get("const") {
+        Some(only) => Some(vec![only.clone()]),
+        None => choice.get("enum").and_then(Value::as_array).cloned(),
+    };
+    let values: Vec<Vec<Value>> = choices.iter().map(of_choice).collect::<Option<_>>()?;
+    Some(values.concat())
+}
+
+fn one_of(allowed: &[Value], node: &Node, what: &str, findings: &mut Findings) {
+    let value = node.to_value();
+    if allowed.contains(&value) {
+        return;
+    }
+    let names: Vec<String> = allowed.iter().filter(|value| !value.is_null()).map(shown).collect();
+    let near = node.text().and_then(|text| did_you_mean(text, names.iter().map(String::as_str)));
+    findings.push(
+        Diagnostic::error(
+            "wrong-value",
+            format!("{what} cannot be `{}`", shown(&value)),
+            node.span,
+            "not one of the values it can have",
+        )
+        .help(near.unwrap_or_else(|| format!("it is {}", either(&names)))),
+    );
+}
+
+fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn is_open(schema: &Schema) -> bool {
@@ -87,7 +152,7 @@ fn is_computed(node: &Node) -> bool {
     node.text().is_some_and(|text| text.contains("${{"))
 }
 
-fn type_fits(schema: &Schema, node: &Node, what: &str, findings: &mut Findings) {
+fn type_fits(schema: &Schema, node: &Node, what: &str, findings: &mut Findings) -> bool {
     let types: Vec<&str> = match schema.get("type") {
         Some(Value::String(one)) => vec![one],
         Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
@@ -102,22 +167,17 @@ fn type_fits(schema: &Schema, node: &Node, what: &str, findings: &mut Findings) 
         NodeKind::List(_) => &["array"],
         NodeKind::Map(_) => &["object"],
     };
-    if !types.is_empty() && !given.iter().any(|kind| types.contains(kind)) {
+    let fits = types.is_empty() || given.iter().any(|kind| types.contains(kind));
+    if !fits {
         let expected: Vec<&str> = types.iter().filter(|kind| **kind != "null").map(|kind| in_words(kind)).collect();
-        let message = format!("{what} is {}, and this is {}", expected.join(" or "), node.describe());
-        findings.push(Diagnostic::error("wrong-type", message, node.span, format!("expected {}", expected.join(" or "))));
-        return;
+        findings.push(wrong_type(what, &expected.join(" or "), node));
     }
-    let Some(allowed) = schema.get("enum").and_then(Value::as_array) else { return };
-    let value = node.to_value();
-    if !allowed.contains(&value) {
-        let names: Vec<&str> = allowed.iter().filter_map(Value::as_str).collect();
-        let help = node.text().and_then(|text| did_you_mean(text, names.iter().copied()));
-        findings.push(
-            Diagnostic::error("wrong-value", format!("{what} cannot be {value}"), node.span, "not one of the values it can have")
-                .help(help.unwrap_or_else(|| format!("it is one of {}", list(&names)))),
-        );
-    }
+    fits
+}
+
+fn wrong_type(what: &str, expected: &str, node: &Node) -> Diagnostic {
+    let message = format!("{what} takes {expected}, and this is {}", given(node));
+    Diagnostic::error("wrong-type", message, node.span, format!("expected {expected}"))
 }
 
 fn in_words(kind: &str) -> &str {
@@ -133,48 +193,79 @@ fn in_words(kind: &str) -> &str {
 }
 
 /// Checks that the called flow exists, can be called, and gets the inputs it declares.
-pub(crate) fn call(flows: &BTreeMap<FlowId, Flow>, name: &Spanned<FlowId>, with: Option<&Node>, findings: &mut Findings) {
+pub(crate) fn call(
+    flows: &BTreeMap<FlowId, Flow>,
+    name: &Spanned<FlowId>,
+    with: Option<&Node>,
+    findings: &mut Findings,
+) {
     let Some(flow) = flows.get(&name.value) else {
         let known = flows.keys().map(FlowId::as_str);
         let message = format!("there is no flow `{}`", name.value);
-        findings.push(Diagnostic::error("unknown-flow", message, name.span, "unknown flow").maybe_help(did_you_mean(name.value.as_str(), known)));
+        let callable: Vec<&str> = flows
+            .values()
+            .filter(|flow| flow.trigger.source == TriggerSource::Call)
+            .map(|flow| flow.id.value.as_str())
+            .collect();
+        let help = did_you_mean(name.value.as_str(), known)
+            .unwrap_or_else(|| format!("the flows that can be called are {}", list(&callable)));
+        findings.push(Diagnostic::error("unknown-flow", message, name.span, "unknown flow").help(help));
         return;
     };
     if flow.trigger.source != TriggerSource::Call {
         findings.push(
-            Diagnostic::error("not-callable", format!("flow `{}` is not started by other flows", name.value), name.span, "called here")
-                .also(flow.trigger.span, "its trigger")
-                .help("a flow that is called begins with `trigger: call`"),
+            Diagnostic::error(
+                "not-callable",
+                format!("flow `{}` is not started by other flows", name.value),
+                name.span,
+                "called here",
+            )
+            .also(flow.trigger.span, "its trigger")
+            .help("a flow that is called begins with `trigger: call`"),
         );
         return;
     }
-    let entries = with.and_then(Node::entries).unwrap_or_default();
+    let entries = match with {
+        // Which inputs a computed value holds is known when it runs.
+        Some(node) if is_computed(node) => return,
+        Some(node) if node.entries().is_none() && !matches!(node.kind, NodeKind::Null) => {
+            findings.push(wrong_type(&format!("flow `{}`", name.value), "a map of inputs", node));
+            return;
+        }
+        with => with.and_then(Node::entries).unwrap_or_default(),
+    };
     let inputs = &flow.trigger.inputs;
+    let mut slips = Vec::new();
     for entry in entries {
         let key = entry.key.value.as_str();
         let Some(input) = inputs.iter().find(|input| input.name.value == key) else {
             let known: Vec<&str> = inputs.iter().map(|input| input.name.value.as_str()).collect();
-            let help = did_you_mean(key, known.iter().copied()).unwrap_or_else(|| format!("it takes {}", list(&known)));
-            findings.push(Diagnostic::error("unknown-input", format!("flow `{}` does not take `{key}`", name.value), entry.key.span, "unknown input").help(help));
+            let (near, help) = meant(key, &known, |name| entries.iter().any(|entry| entry.key.value == name));
+            slips.extend(near);
+            let help = help.unwrap_or_else(|| format!("it takes {}", list(&known)));
+            findings.push(
+                Diagnostic::error(
+                    "unknown-input",
+                    format!("flow `{}` does not take `{key}`", name.value),
+                    entry.key.span,
+                    "unknown input",
+                )
+                .also(flow.trigger.span, "its inputs are declared here")
+                .help(help),
+            );
             continue;
         };
         let value = entry.value.to_value();
-        if is_computed(&entry.value) || matches!(entry.value.kind, NodeKind::Map(_) | NodeKind::List(_)) && input.kind.admits(&value) {
+        if is_computed(&entry.value) {
             continue;
         }
         if !input.kind.admits(&value) {
-            let message = format!("input `{key}` is {}, and this is {}", input.kind.as_str(), entry.value.describe());
-            findings.push(Diagnostic::error("wrong-type", message, entry.value.span, format!("expected {}", input.kind.as_str())));
-        } else if input.one_of.as_ref().is_some_and(|allowed| !allowed.contains(&value)) {
-            let allowed: Vec<String> = input.one_of.iter().flatten().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect();
-            let help = entry.value.text().and_then(|text| did_you_mean(text, allowed.iter().map(String::as_str)));
-            findings.push(
-                Diagnostic::error("wrong-value", format!("input `{key}` cannot be {value}"), entry.value.span, "not one of its values")
-                    .help(help.unwrap_or_else(|| format!("it is one of {}", list(&allowed)))),
-            );
+            findings.push(wrong_type(&format!("input `{key}`"), type_in_words(input.kind), &entry.value));
+        } else if let Some(allowed) = &input.one_of {
+            one_of(allowed, &entry.value, &format!("input `{key}`"), findings);
         }
     }
-    for input in inputs.iter().filter(|input| input.default.is_none()) {
+    for input in inputs.iter().filter(|input| input.default.is_none() && !slips.contains(&input.name.value.as_str())) {
         if !entries.iter().any(|entry| entry.key.value == input.name.value) {
             findings.push(missing(&format!("flow `{}`", name.value), &input.name.value, name.span));
         }

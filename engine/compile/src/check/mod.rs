@@ -1,3 +1,5 @@
-//! Checks that go beyond looking names up, one file per subject.
+//! Checks that go beyond looking names up, one file per subject: [`forms`] looks at values that must be of one kind
+//! wherever they stand, [`inputs`] at what an operation, a trigger or a called flow is given.
 
+pub(crate) mod forms;
 pub(crate) mod inputs;

@@ -33,7 +33,10 @@ pub(crate) static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(||
         add(&mut environment, name);
     }
     environment.add_global("null", Value::UNDEFINED);
-    environment.add_function("range", functions::range);
+    environment.add_function("range", |low: isize, high: Option<isize>, step: Option<isize>| {
+        functions::range(low, high, step)
+            .map_err(|_| invalid("`range` takes a step that is not 0, and gives at most 100000 numbers"))
+    });
     environment
 });
 
@@ -57,7 +60,13 @@ enum Takes {
     List,
 }
 
-fn call(state: &mut State<'_, '_>, name: &str, takes: Takes, function: &Value, mut arguments: Vec<Value>) -> Result<Value, Error> {
+fn call(
+    state: &mut State<'_, '_>,
+    name: &str,
+    takes: Takes,
+    function: &Value,
+    mut arguments: Vec<Value>,
+) -> Result<Value, Error> {
     let Some(value) = arguments.first_mut() else { return Err(invalid(format!("`{name}` takes a value"))) };
     if absent(value) && !matches!(takes, Takes::Any) {
         return Ok(Value::UNDEFINED);

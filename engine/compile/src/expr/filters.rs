@@ -220,7 +220,8 @@ pub(crate) fn json(value: Value) -> Result<String, Error> {
 
 /// `x | parse_json`: the value that JSON text holds.
 pub(crate) fn parse_json(value: Value) -> Result<Value, Error> {
-    let parsed: Json = serde_json::from_str(text(&value, "parse_json")?).map_err(|error| invalid(format!("this text is not JSON: {error}")))?;
+    let parsed: Json = serde_json::from_str(text(&value, "parse_json")?)
+        .map_err(|error| invalid(format!("this text is not JSON: {error}")))?;
     Ok(to_engine(&parsed))
 }
 

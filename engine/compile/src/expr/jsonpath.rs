@@ -12,9 +12,21 @@ use serde_json::Value;
 static KNOWN: LazyLock<RwLock<HashMap<String, Arc<JpQuery>>>> = LazyLock::new(RwLock::default);
 
 fn read(path: &str) -> Result<JpQuery, String> {
+    if !path.starts_with('$') {
+        return Err("it begins with `$`".to_owned());
+    }
+    // What the reader expected it says in words of its grammar; only the place is of use: ` --> line:column`.
     parse_json_path(path).map_err(|error| {
         let text = error.to_string();
-        text.lines().last().unwrap_or("syntax error").trim_start_matches([' ', '=']).trim().to_owned()
+        let place = text.split_once("-->").and_then(|(_, rest)| rest.split_once(':'));
+        let column =
+            place.and_then(|(_, rest)| rest.split(|char: char| !char.is_ascii_digit()).next()?.parse::<usize>().ok());
+        let rest: String = path.chars().skip(column.unwrap_or(1).saturating_sub(1)).collect();
+        if rest.is_empty() {
+            "something is missing at its end".to_owned()
+        } else {
+            format!("it cannot be read from `{rest}` on")
+        }
     })
 }
 
@@ -55,6 +67,19 @@ mod tests {
         let value = json!({"s": [{"t": "Name", "id": 1}, {"t": "Category", "id": 2}, {"t": "Name", "id": 3}]});
         assert_eq!(select("$.s[?@.t == 'Name'].id", &value).unwrap(), [json!(1), json!(3)]);
         assert_eq!(select("$.none", &value).unwrap(), Vec::<Value>::new());
-        assert!(select("$.s[", &value).is_err());
+    }
+
+    #[test]
+    fn what_is_no_path_is_told_where() {
+        for (path, message) in [
+            ("s.t", "it begins with `$`"),
+            ("", "it begins with `$`"),
+            ("$.s[", "something is missing at its end"),
+            ("$.s[?@.t ==]", "it cannot be read from `]` on"),
+            ("$.ä[?x]", "it cannot be read from `x]` on"),
+        ] {
+            assert_eq!(check(path), Err(message.to_owned()), "{path}");
+            assert!(select(path, &json!({})).is_err(), "{path}");
+        }
     }
 }

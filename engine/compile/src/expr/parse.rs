@@ -65,7 +65,8 @@ pub fn parse(source: &str) -> Result<Parsed, Vec<ExpressionError>> {
         let range = error.range().unwrap_or(0..source.len());
         let range = range.start.min(source.len())..range.end.min(source.len());
         let message = format!("this expression cannot be read: {}", error.detail().unwrap_or("syntax error"));
-        vec![ExpressionError { code: "expression-syntax", message, range, help: None }]
+        let help = other_languages(&source[..range.start], &source[range.start..]);
+        vec![ExpressionError { code: "expression-syntax", message, range, help }]
     })?;
     let mut reader = Reader { source, mentions: Vec::new(), errors: Vec::new(), depth: 0 };
     reader.walk(&tree);
@@ -79,6 +80,16 @@ pub fn parse(source: &str) -> Result<Parsed, Vec<ExpressionError>> {
         reader.mentions.binary_search_by_key(&start, |mention| mention.range.start).ok().map(placeholder)
     });
     Ok(Parsed { mentions: reader.mentions, rewritten, is_mention })
+}
+
+/// How what other languages write is written here.
+fn other_languages(before: &str, rest: &str) -> Option<String> {
+    let signs = [("&&", "and"), ("||", "or"), ("!", "not"), ("=", "=="), ("?", "a if condition else b"), ("|>", "|")];
+    let near = |sign: &str| {
+        rest.starts_with(sign) || before.ends_with(&sign[..1]) && rest.starts_with(&sign[1..]) && sign.len() > 1
+    };
+    let (sign, ours) = signs.into_iter().find(|(sign, _)| near(sign))?;
+    Some(format!("`{sign}` is written `{ours}` here"))
 }
 
 fn too_large(range: Range<usize>, message: String) -> ExpressionError {
@@ -170,13 +181,24 @@ impl Reader<'_> {
             Expr::Call(call) => {
                 match &call.expr {
                     Expr::Var(var) => {
-                        self.known("function", var.id, environment::has_function, environment::function_names, var.span());
+                        self.known(
+                            "function",
+                            var.id,
+                            environment::has_function,
+                            environment::function_names,
+                            var.span(),
+                        );
                     }
                     Expr::GetAttr(attr) => self.no_method(attr.name, range(attr.span()).end),
                     other => {
                         let message = "only functions can be called".to_owned();
                         let help = Some("to change a value, put a filter behind it: `value | upper`".to_owned());
-                        self.errors.push(ExpressionError { code: "unknown-function", message, range: range(other.span()), help });
+                        self.errors.push(ExpressionError {
+                            code: "unknown-function",
+                            message,
+                            range: range(other.span()),
+                            help,
+                        });
                     }
                 }
                 self.arguments(&call.args);
@@ -322,7 +344,10 @@ mod tests {
         assert_eq!(mentioned("(steps.a or steps.b).id"), ["steps.a", "steps.b"]);
         assert_eq!(mentioned("steps.list[vars.n].x"), ["steps.list", "vars.n"]);
         assert_eq!(mentioned("steps.list[-1].x"), ["steps.list"]);
-        assert_eq!(mentioned("[item.x, index] if not run.id else {'a': trigger.y}"), ["item.x", "index", "run.id", "trigger.y"]);
+        assert_eq!(
+            mentioned("[item.x, index] if not run.id else {'a': trigger.y}"),
+            ["item.x", "index", "run.id", "trigger.y"]
+        );
         assert_eq!(mentioned("item.a is none and null == none"), ["item.a"]);
         assert_eq!(mentioned("steps . a\n . b | upper"), ["steps . a\n . b"]);
         assert_eq!(mentioned("'ä' ~ nope ~ 'ö' ~ x"), ["nope", "x"]);
@@ -365,7 +390,11 @@ mod tests {
         ] {
             let errors = parse(source).unwrap_err();
             assert_eq!((errors.len(), errors[0].code), (1, code), "{source}");
-            assert!(source[errors[0].range.clone()].starts_with(place.trim_end_matches('(')), "{source}: {:?}", errors[0].range);
+            assert!(
+                source[errors[0].range.clone()].starts_with(place.trim_end_matches('(')),
+                "{source}: {:?}",
+                errors[0].range
+            );
         }
         assert_eq!(parse("item.x | uper ~ item.y | lowr").unwrap_err().len(), 2, "all at once");
         let method = &parse("steps.a.items()").unwrap_err()[0];
@@ -374,7 +403,8 @@ mod tests {
 
     #[test]
     fn an_expression_has_a_limit_in_length_and_in_depth() {
-        let code = |source: &str| parse(source).map_err(|errors| errors.iter().map(|e| e.code).collect::<Vec<_>>()).err();
+        let code =
+            |source: &str| parse(source).map_err(|errors| errors.iter().map(|e| e.code).collect::<Vec<_>>()).err();
         assert_eq!(code(&vec!["item.a"; 100].join(" + ")), None);
         assert_eq!(code(&vec!["1"; 1000].join("+")), Some(vec!["expression-too-large"]));
         assert_eq!(code(&vec!["1"; 10_000].join("+")), Some(vec!["expression-too-large"]));

@@ -200,6 +200,20 @@ impl Template {
         }
     }
 
+    /// Where the first expression in it stands.
+    pub fn place(&self) -> Option<Span> {
+        match self {
+            Template::Constant(_) => None,
+            Template::Expression(expression) => Some(expression.span),
+            Template::Text(parts) => parts.iter().find_map(|part| match part {
+                TextPart::Plain(_) => None,
+                TextPart::Expression(expression) => Some(expression.span),
+            }),
+            Template::List(items) => items.iter().find_map(Template::place),
+            Template::Map(entries) => entries.iter().find_map(|(_, value)| value.place()),
+        }
+    }
+
     /// Whether the value counts as true: null, false, 0, and empty text, lists and maps do not.
     ///
     /// # Errors

@@ -16,6 +16,8 @@ pub(crate) enum Piece {
 pub(crate) enum BraceError {
     /// `${{` at this offset is not closed.
     Unclosed(usize),
+    /// The quote at this offset, in an expression, is not closed.
+    Quote(usize),
     /// Nothing stands between the braces at this range.
     Empty(Range<usize>),
 }
@@ -41,7 +43,7 @@ pub(crate) fn split(text: &str) -> Result<Vec<Piece>, BraceError> {
         }
         plain.push_str(&text[at..open]);
         let start = open + OPEN.len();
-        let end = close(text, start).ok_or(BraceError::Unclosed(open))?;
+        let end = close(text, start).map_err(|quote| quote.map_or(BraceError::Unclosed(open), BraceError::Quote))?;
         let inner = &text[start..end];
         let lead = inner.len() - inner.trim_start().len();
         let trimmed = inner.trim();
@@ -61,32 +63,34 @@ pub(crate) fn split(text: &str) -> Result<Vec<Piece>, BraceError> {
     Ok(pieces)
 }
 
-/// The offset of the `}}` that ends an expression beginning at `start`: not one inside a string or a map.
-fn close(text: &str, start: usize) -> Option<usize> {
+/// The offset of the `}}` that ends an expression beginning at `start`: not one inside a string or a map. Where there is
+/// none, the quote that hides it, if one does.
+fn close(text: &str, start: usize) -> Result<usize, Option<usize>> {
     let bytes = text.as_bytes();
     let (mut at, mut depth, mut quote) = (start, 0usize, None);
     while at < bytes.len() {
         let byte = bytes[at];
         match quote {
             Some(_) if byte == b'\\' => at += 1,
-            Some(q) if byte == q => quote = None,
+            Some((q, _)) if byte == q => quote = None,
             Some(_) => {}
             None => match byte {
-                b'\'' | b'"' => quote = Some(byte),
+                b'\'' | b'"' => quote = Some((byte, at)),
                 b'{' => depth += 1,
                 b'}' if depth > 0 => depth -= 1,
-                b'}' if bytes.get(at + 1) == Some(&b'}') => return Some(at),
+                b'}' if bytes.get(at + 1) == Some(&b'}') => return Ok(at),
                 _ => {}
             },
         }
         at += 1;
     }
-    None
+    Err(quote.map(|(_, at)| at))
 }
 
 /// Where `{{ … }}` stands in the plain parts of `text`, without a dollar before it.
 pub(crate) fn bare_braces(text: &str, pieces: &[Piece]) -> Vec<Range<usize>> {
-    let inside = |at: usize| pieces.iter().any(|piece| matches!(piece, Piece::Expression(range) if range.contains(&at)));
+    let inside =
+        |at: usize| pieces.iter().any(|piece| matches!(piece, Piece::Expression(range) if range.contains(&at)));
     let found = text.match_indices("{{").filter(|(at, _)| !text[..*at].ends_with(['$', '{']) && !inside(*at));
     found.filter_map(|(at, _)| Some(at..at + text[at..].find("}}")? + 2)).collect()
 }
@@ -130,5 +134,7 @@ mod tests {
     fn braces_that_do_not_pair_are_errors() {
         assert_eq!(split("x ${{ a").unwrap_err(), BraceError::Unclosed(2));
         assert_eq!(split("${{  }}").unwrap_err(), BraceError::Empty(0..7));
+        assert_eq!(split("${{ 'a\" }} b").unwrap_err(), BraceError::Quote(4));
+        assert_eq!(split("${{ {'a': 1 }}").unwrap_err(), BraceError::Unclosed(0));
     }
 }

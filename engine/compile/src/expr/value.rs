@@ -33,11 +33,16 @@ pub(crate) fn to_json(value: &Value) -> Result<Json, Error> {
         ValueKind::Bool => Json::Bool(value.is_true()),
         ValueKind::Number => Json::Number(number(value)?),
         ValueKind::String => Json::String(value.as_str().unwrap_or_default().to_owned()),
-        ValueKind::Seq | ValueKind::Iterable => Json::Array(value.try_iter()?.map(|item| to_json(&item)).collect::<Result<_, _>>()?),
+        ValueKind::Seq | ValueKind::Iterable => {
+            Json::Array(value.try_iter()?.map(|item| to_json(&item)).collect::<Result<_, _>>()?)
+        }
         ValueKind::Map => {
             let mut map = Map::new();
             for key in value.try_iter()? {
-                map.insert(key.as_str().map_or_else(|| key.to_string(), str::to_owned), to_json(&value.get_item(&key)?)?);
+                map.insert(
+                    key.as_str().map_or_else(|| key.to_string(), str::to_owned),
+                    to_json(&value.get_item(&key)?)?,
+                );
             }
             Json::Object(map)
         }
@@ -47,7 +52,8 @@ pub(crate) fn to_json(value: &Value) -> Result<Json, Error> {
 
 fn number(value: &Value) -> Result<Number, Error> {
     let whole = || value.as_i64().map(Number::from).or_else(|| u64::try_from(value.clone()).ok().map(Number::from));
-    let number = if value.is_integer() { whole() } else { f64::try_from(value.clone()).ok().and_then(Number::from_f64) };
+    let number =
+        if value.is_integer() { whole() } else { f64::try_from(value.clone()).ok().and_then(Number::from_f64) };
     number.ok_or_else(|| invalid(format!("the number {value} is too large")))
 }
 

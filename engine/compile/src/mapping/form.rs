@@ -81,8 +81,12 @@ impl Form {
         let value = self.read(value)?;
         Ok(match (self, &value) {
             (Form::Text { length: Some(length) }, Value::String(text)) => Value::String(cut(text, length)),
-            (Form::Date, Value::String(text)) => Moment::read(text).map_or(Value::Null, |moment| Value::String(moment.date())),
-            (Form::DateTime, Value::String(text)) => Moment::read(text).map_or(Value::Null, |moment| Value::String(moment.instant())),
+            (Form::Date, Value::String(text)) => {
+                Moment::read(text).map_or(Value::Null, |moment| Value::String(moment.date()))
+            }
+            (Form::DateTime, Value::String(text)) => {
+                Moment::read(text).map_or(Value::Null, |moment| Value::String(moment.instant()))
+            }
             (Form::Money, Value::Number(amount)) => {
                 amount.as_f64().and_then(|amount| notation::amount(amount, DECIMALS)).unwrap_or(value)
             }
@@ -180,14 +184,19 @@ mod tests {
             (Form::Guid, json!("OPP-20417")),
         ] {
             let message = form.read(&given).err().unwrap_or_default();
-            assert!(message.contains(&given.to_string()) && message.contains(form.describe()), "{form:?} {given}: {message}");
+            assert!(
+                message.contains(&given.to_string()) && message.contains(form.describe()),
+                "{form:?} {given}: {message}"
+            );
         }
     }
 
     #[test]
     fn what_is_written_is_written_again_as_it_is() {
         for (_, form) in Form::WORDS {
-            for value in [json!("2026-11-02"), json!(12.345), json!("7.5"), json!("de"), json!(GUID), json!(true), json!("")] {
+            for value in
+                [json!("2026-11-02"), json!(12.345), json!("7.5"), json!("de"), json!(GUID), json!(true), json!("")]
+            {
                 if let Ok(once) = form.write(&value) {
                     assert_eq!(form.write(&once), Ok(once.clone()), "{form:?} {value}");
                 }

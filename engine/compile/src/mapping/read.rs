@@ -8,7 +8,7 @@ use cosell_model::{Diagnostic, Node, Spanned, Value, ids};
 use super::form::Form;
 use super::{Field, Mapping, Row};
 use crate::expr::path::Segment;
-use crate::read::fields::{Fields, Findings, list, wrong_form};
+use crate::read::fields::{self, Fields, Findings, either, list, wrong_form};
 use crate::read::words::{self, KEBAB};
 use crate::source::Sources;
 use crate::suggest::nearest;
@@ -47,14 +47,16 @@ pub(crate) fn mapping(node: &Node, given: Given<'_>, findings: &mut Findings) ->
 }
 
 fn sides(node: &Node, findings: &mut Findings) -> Option<[String; 2]> {
-    let names: Vec<String> = node.items().unwrap_or_default().iter().filter_map(|n| n.text().map(str::to_owned)).collect();
+    let names: Vec<String> =
+        node.items().unwrap_or_default().iter().filter_map(|n| n.text().map(str::to_owned)).collect();
     let right = |side: &String| ids::is_identifier(side) && !ROW.contains(&side.as_str());
     match <[String; 2]>::try_from(names) {
         Ok(sides) if sides[0] != sides[1] && sides.iter().all(right) => Some(sides),
         _ => {
             findings.push(
-                wrong_form(node, "`between`", "a list of two different names, such as `[referral, opportunity]`")
-                    .help(format!("they are the keys of the two paths in each row, so they cannot be {}", list(&ROW))),
+                wrong_form(node, "`between`", "a list of two different names, such as `[referral, opportunity]`").help(
+                    format!("they are the keys of the two paths in each row, so they cannot be {}", either(&ROW)),
+                ),
             );
             None
         }
@@ -88,7 +90,7 @@ fn row(entry: &Entry, sides: &[String; 2], given: Given<'_>, findings: &mut Find
     let only_to = node.get("only_to").and_then(|node| {
         let found = sides.iter().position(|side| node.text() == Some(side));
         if found.is_none() {
-            findings.push(wrong_form(node, "`only_to`", &format!("one of {}", list(sides))));
+            findings.push(wrong_form(node, "`only_to`", &either(sides)));
         }
         found
     });
@@ -113,9 +115,9 @@ fn unknown_keys<'s>(node: &Node, sides: &'s [String; 2], findings: &mut Findings
     let known: Vec<&'s str> = sides.iter().map(String::as_str).chain(ROW).collect();
     let mut meant = Vec::new();
     for entry in node.entries().unwrap_or_default().iter().filter(|entry| !known.contains(&entry.key.value.as_str())) {
-        let near = nearest(&entry.key.value, known.iter().copied().filter(|key| node.get(key).is_none()));
+        let (near, help) = fields::meant(&entry.key.value, &known, |key| node.get(key).is_some());
         meant.extend(near);
-        let help = near.map_or_else(|| format!("a row takes {}", list(&known)), |near| format!("did you mean `{near}`?"));
+        let help = help.unwrap_or_else(|| format!("a row takes {}", list(&known)));
         let message = format!("a row has no `{}`", entry.key.value);
         findings.push(Diagnostic::error("unknown-key", message, entry.key.span, "unknown key").help(help));
     }
@@ -130,14 +132,16 @@ fn field(node: &Node, given: Given<'_>, findings: &mut Findings) -> Option<Field
     let mut fields = Fields::of(node, "a field", findings)?;
     let path = fields.require("path", findings).and_then(|node| self::path(node, given, findings));
     let form = fields.take("as").map(|node| form(node, findings));
-    let length = fields.entry("length").map(|entry| (entry, words::whole(&entry.value, "`length`", 1, 1_048_576, findings)));
+    let length =
+        fields.entry("length").map(|entry| (entry, words::whole(&entry.value, "`length`", 1, 1_048_576, findings)));
     let default = fields.take("default");
     fields.finish(findings);
     let form = match (form.unwrap_or(Some(Form::Any))?, length) {
         (Form::Any | Form::Text { .. }, Some((_, Some(length)))) => Form::Text { length: Some(length) },
         (form, Some((entry, Some(_)))) => {
             let message = format!("only text has a `length`, and this field is {}", form.describe());
-            findings.push(Diagnostic::error("wrong-form", message, entry.key.span, "not taken here").help("leave it out"));
+            findings
+                .push(Diagnostic::error("wrong-form", message, entry.key.span, "not taken here").help("leave it out"));
             form
         }
         (form, _) => form,
@@ -161,20 +165,24 @@ fn form(node: &Node, findings: &mut Findings) -> Option<Form> {
     let found = Form::WORDS.into_iter().find(|(word, _)| *word == text).map(|(_, form)| form);
     if found.is_none() {
         let known = Form::WORDS.map(|(word, _)| word);
-        let help = nearest(&text, known).map_or_else(|| format!("a form is {}", list(&known)), |near| format!("did you mean `{near}`?"));
-        findings.push(Diagnostic::error("unknown-form", format!("there is no form `{text}`"), node.span, "unknown form").help(help));
+        let help = nearest(&text, known)
+            .map_or_else(|| format!("a form is {}", either(&known)), |near| format!("did you mean `{near}`?"));
+        findings.push(
+            Diagnostic::error("unknown-form", format!("there is no form `{text}`"), node.span, "unknown form")
+                .help(help),
+        );
     }
     found
 }
 
 fn path(node: &Node, given: Given<'_>, findings: &mut Findings) -> Option<Vec<Segment>> {
     let text = constant_text(node, "a path", given.sources, given.variables, findings)?;
-    let right = |name: &str| !name.is_empty() && !name.contains(|char: char| char.is_whitespace() || "$[]*'\"".contains(char));
+    let right =
+        |name: &str| !name.is_empty() && !name.contains(|char: char| char.is_whitespace() || "$[]*'\"".contains(char));
     if !text.split('.').all(right) {
-        findings.push(
-            wrong_form(node, "a path", "names joined by dots, such as `details.notes`")
-                .help("a mapping writes where it reads, so its paths lead to one field: no JSONPath, and no items of lists"),
-        );
+        findings.push(wrong_form(node, "a path", "names joined by dots, such as `details.notes`").help(
+            "a mapping writes where it reads, so its paths lead to one field: no JSONPath, and no items of lists",
+        ));
         return None;
     }
     Some(text.split('.').map(|name| Segment::Key(name.into())).collect())
@@ -188,7 +196,11 @@ fn values(node: &Node, fields: &[Field; 2], findings: &mut Findings) -> Option<V
     };
     let mut fits = |side: usize, value: &Value, node: &Node| {
         let written = fields[side].form.write(value);
-        written.map_err(|message| findings.push(does_not_fit(node, &format!("this value does not fit its field: {message}")))).ok()
+        written
+            .map_err(|message| {
+                findings.push(does_not_fit(node, &format!("this value does not fit its field: {message}")))
+            })
+            .ok()
     };
     let pair = |entry: &Entry| {
         let key = Node { kind: NodeKind::Null, span: entry.key.span };
@@ -199,15 +211,30 @@ fn values(node: &Node, fields: &[Field; 2], findings: &mut Findings) -> Option<V
 }
 
 /// A default stands for a value of the table: without it there is no way back.
-fn defaults_in_table(node: &Node, sides: &[String; 2], fields: &[Field; 2], table: Option<&[[Value; 2]]>, findings: &mut Findings) {
+fn defaults_in_table(
+    node: &Node,
+    sides: &[String; 2],
+    fields: &[Field; 2],
+    table: Option<&[[Value; 2]]>,
+    findings: &mut Findings,
+) {
     let Some(table) = table.filter(|table| !table.is_empty()) else { return };
     for side in 0..2 {
-        let Some(default) = fields[side].default.as_ref().filter(|value| !table.iter().any(|pair| pair[side] == **value)) else { continue };
+        let Some(default) =
+            fields[side].default.as_ref().filter(|value| !table.iter().any(|pair| pair[side] == **value))
+        else {
+            continue;
+        };
         let Some(place) = node.get(&sides[side]).and_then(|node| node.get("default")) else { continue };
         let known: Vec<String> = table.iter().map(|pair| pair[side].to_string()).collect();
         findings.push(
-            Diagnostic::error("wrong-value", format!("the default {default} is not in the table of values"), place.span, "not in the table")
-                .help(format!("the table has {}", list(&known))),
+            Diagnostic::error(
+                "wrong-value",
+                format!("the default {default} is not in the table of values"),
+                place.span,
+                "not in the table",
+            )
+            .help(format!("the table has {}", list(&known))),
         );
     }
 }
@@ -225,7 +252,11 @@ fn written_twice(rows: &[Row], entries: &[Entry], sides: &[String; 2], findings:
             };
             let Some((twin, span)) = earlier.clone().find(clashes).zip(place(&row.id)) else { continue };
             let (mine, theirs) = (row.fields[side].path_text(), twin.fields[side].path_text());
-            let what = if mine == theirs { format!("both write `{mine}`") } else { format!("write `{theirs}` and `{mine}`, one inside the other,") };
+            let what = if mine == theirs {
+                format!("both write `{mine}`")
+            } else {
+                format!("write `{theirs}` and `{mine}`, one inside the other,")
+            };
             let message = format!("rows `{}` and `{}` {what} of the {}", twin.id, row.id, sides[side]);
             let mut finding = Diagnostic::error("written-twice", message, span, "writes it again")
                 .help(format!("let one of them go one way only: `only_to: {}`", sides[1 - side]));

@@ -1,6 +1,6 @@
 //! Taking a map apart, field by field.
 
-use cosell_model::node::Entry;
+use cosell_model::node::{Entry, NodeKind};
 use cosell_model::{Diagnostic, Node, Span};
 
 use crate::suggest::nearest;
@@ -45,9 +45,12 @@ impl<'n> Fields<'n> {
         let node = self.meant(key, findings);
         if node.is_none() {
             let first = self.entries.first().map_or(self.span, |entry| entry.key.span);
-            findings.push(
-                Diagnostic::error("missing-field", format!("{} needs `{key}`", self.what), first, format!("`{key}` is missing"))
-            );
+            findings.push(Diagnostic::error(
+                "missing-field",
+                format!("{} needs `{key}`", self.what),
+                first,
+                format!("`{key}` is missing"),
+            ));
         }
         node
     }
@@ -66,7 +69,13 @@ impl<'n> Fields<'n> {
     }
 
     fn unknown_key(&self, entry: &Entry, help: &str) -> Diagnostic {
-        Diagnostic::error("unknown-key", format!("{} has no `{}`", self.what, entry.key.value), entry.key.span, "unknown key").help(help)
+        Diagnostic::error(
+            "unknown-key",
+            format!("{} has no `{}`", self.what, entry.key.value),
+            entry.key.span,
+            "unknown key",
+        )
+        .help(help)
     }
 
     /// Whether a field of this name is given.
@@ -80,30 +89,68 @@ impl<'n> Fields<'n> {
         self.known.dedup();
         let taken = |key: &str| self.known.contains(&key) || self.misspelt.contains(&key);
         for entry in self.entries.iter().filter(|entry| !taken(&entry.key.value)) {
-            let free = self.known.iter().copied().filter(|key| !self.has(key));
-            let help = match nearest(&entry.key.value, free) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("{} takes {}", self.what, list(&self.known)),
-            };
-            findings.push(self.unknown_key(entry, &help));
+            let (_, help) = meant(&entry.key.value, &self.known, |key| self.has(key));
+            findings.push(
+                self.unknown_key(entry, &help.unwrap_or_else(|| format!("{} takes {}", self.what, list(&self.known)))),
+            );
         }
     }
 }
 
 /// "This is X; Y was expected."
 pub(crate) fn wrong_form(node: &Node, what: &str, expected: &str) -> Diagnostic {
-    let message = format!("{what} is {expected}, and this is {}", node.describe());
+    let message = format!("{what} is {expected}, and this is {}", given(node));
     Diagnostic::error("wrong-form", message, node.span, format!("expected {expected}"))
+}
+
+/// What is given, in words: a kind alone does not say what is wrong with 51.
+pub(crate) fn given(node: &Node) -> String {
+    const LONG: usize = 40;
+    match &node.kind {
+        NodeKind::Bool(truth) => format!("`{truth}`"),
+        NodeKind::Number(number) => format!("the number {number}"),
+        NodeKind::Text(text) if text.is_empty() => "empty text".to_owned(),
+        NodeKind::Text(text) if text.chars().count() <= LONG && !text.contains('\n') => format!("the text `{text}`"),
+        NodeKind::List(items) if items.is_empty() => "an empty list".to_owned(),
+        NodeKind::List(items) => format!("a list of {}", items.len()),
+        NodeKind::Map(entries) if entries.is_empty() => "an empty map".to_owned(),
+        NodeKind::Map(entries) if entries.len() > 1 => format!("a map with {} entries", entries.len()),
+        _ => node.describe().to_owned(),
+    }
 }
 
 /// `a`, `b` and `c`.
 pub(crate) fn list(names: &[impl AsRef<str>]) -> String {
+    joined(names, "and")
+}
+
+/// `a`, `b` or `c`.
+pub(crate) fn either(names: &[impl AsRef<str>]) -> String {
+    joined(names, "or")
+}
+
+fn joined(names: &[impl AsRef<str>], word: &str) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
     match quoted.as_slice() {
         [] => "nothing".to_owned(),
         [one] => one.clone(),
-        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+        [rest @ .., last] => format!("{} {word} {last}", rest.join(", ")),
     }
+}
+
+/// What an unknown name must have meant: the nearest name that is not given yet, or the one that it would be a second of.
+pub(crate) fn meant<'k>(
+    unknown: &str,
+    known: &[&'k str],
+    has: impl Fn(&str) -> bool,
+) -> (Option<&'k str>, Option<String>) {
+    let free = nearest(unknown, known.iter().copied().filter(|name| !has(name)));
+    let help = match (free, nearest(unknown, known.iter().copied())) {
+        (Some(near), _) => Some(format!("did you mean `{near}`?")),
+        (None, Some(near)) => Some(format!("did you mean `{near}`? It is given as well")),
+        (None, None) => None,
+    };
+    (free, help)
 }
 
 #[cfg(test)]
@@ -133,15 +180,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_already_is_not_suggested() {
+    fn a_second_of_what_is_given_is_called_so() {
         let (_, findings) = read("path: x\npaths: y\n");
-        assert_eq!(findings, [("unknown-key", "a thing takes `length` and `path`".to_owned())]);
+        assert_eq!(findings, [("unknown-key", "did you mean `path`? It is given as well".to_owned())]);
     }
 
     #[test]
     fn names_are_listed_as_in_a_sentence() {
         assert_eq!(list(&["a", "b", "c"]), "`a`, `b` and `c`");
+        assert_eq!(either(&["a", "b"]), "`a` or `b`");
         assert_eq!(list(&["a"]), "`a`");
-        assert_eq!(list::<&str>(&[]), "nothing");
+        assert_eq!(list(&[""; 0]), "nothing");
     }
 }

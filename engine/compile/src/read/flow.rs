@@ -4,7 +4,7 @@ use cosell_model::flow::{Flow, Input, Trigger, TriggerSource, ValueType};
 use cosell_model::node::Entry;
 use cosell_model::{Diagnostic, FlowId, Node, OperationName, Spanned, ids};
 
-use super::fields::{Fields, Findings, list, wrong_form};
+use super::fields::{Fields, Findings, either, list, wrong_form};
 use super::step::block;
 use super::words::{self, KEBAB};
 use crate::suggest::nearest;
@@ -52,15 +52,21 @@ fn trigger(node: &Node, findings: &mut Findings) -> Option<Trigger> {
     let mut fields = Fields::of(node, "a trigger", findings)?;
     let used = fields.require("use", findings);
     let source = used.and_then(|used| source(used, findings));
-    let connection = fields.take("connection").and_then(|n| Some(Spanned::new(words::text(n, "`connection`", findings)?, n.span)));
+    let connection =
+        fields.take("connection").and_then(|n| Some(Spanned::new(words::text(n, "`connection`", findings)?, n.span)));
     let with = fields.meant("with", findings).cloned();
     let when = fields.take("when").cloned();
     let takes_inputs = matches!(source, Some(TriggerSource::Manual | TriggerSource::Call) | None);
     let inputs = match fields.entry("inputs") {
         Some(entry) if !takes_inputs => {
             findings.push(
-                Diagnostic::error("inputs-not-taken", "only `manual` and `call` triggers have inputs", entry.key.span, "not taken here")
-                    .help("what this trigger brings is in `trigger`"),
+                Diagnostic::error(
+                    "inputs-not-taken",
+                    "only `manual` and `call` triggers have inputs",
+                    entry.key.span,
+                    "not taken here",
+                )
+                .help("what this trigger brings is in `trigger`"),
             );
             Vec::new()
         }
@@ -68,7 +74,14 @@ fn trigger(node: &Node, findings: &mut Findings) -> Option<Trigger> {
         None => Vec::new(),
     };
     fields.finish(findings);
-    Some(Trigger { source: source.unwrap_or(TriggerSource::Call), span: used.unwrap_or(node).span, connection, with, when, inputs })
+    Some(Trigger {
+        source: source.unwrap_or(TriggerSource::Call),
+        span: used.unwrap_or(node).span,
+        connection,
+        with,
+        when,
+        inputs,
+    })
 }
 
 fn source(node: &Node, findings: &mut Findings) -> Option<TriggerSource> {
@@ -80,10 +93,13 @@ fn source(node: &Node, findings: &mut Findings) -> Option<TriggerSource> {
     if name.is_none() {
         let known = BUILT_IN.map(|(word, _)| word);
         let help = nearest(&text, known).map_or_else(
-            || format!("a trigger is {} or a connector's, such as `dataverse.row_changed`", list(&known)),
+            || format!("a trigger is one of {}, or a connector's, such as `dataverse.row_changed`", list(&known)),
             |near| format!("did you mean `{near}`?"),
         );
-        findings.push(Diagnostic::error("unknown-trigger", format!("there is no trigger `{text}`"), node.span, "unknown trigger").help(help));
+        findings.push(
+            Diagnostic::error("unknown-trigger", format!("there is no trigger `{text}`"), node.span, "unknown trigger")
+                .help(help),
+        );
     }
     name.map(TriggerSource::Connector)
 }
@@ -135,8 +151,12 @@ pub(crate) fn value_type(node: &Node, findings: &mut Findings) -> Option<ValueTy
     let found = ValueType::WORDS.into_iter().find(|(word, _)| *word == text).map(|(_, kind)| kind);
     if found.is_none() {
         let known = ValueType::WORDS.map(|(word, _)| word);
-        let help = nearest(&text, known).map_or_else(|| format!("a type is {}", list(&known)), |near| format!("did you mean `{near}`?"));
-        findings.push(Diagnostic::error("unknown-type", format!("there is no type `{text}`"), node.span, "unknown type").help(help));
+        let help = nearest(&text, known)
+            .map_or_else(|| format!("a type is {}", either(&known)), |near| format!("did you mean `{near}`?"));
+        findings.push(
+            Diagnostic::error("unknown-type", format!("there is no type `{text}`"), node.span, "unknown type")
+                .help(help),
+        );
     }
     found
 }

@@ -8,13 +8,12 @@ use cosell_model::outcome::Accepts;
 use cosell_model::span::FileId;
 use cosell_model::{Diagnostic, FlowId, Node, OperationName, Outcome, Span, Spanned, StepId};
 
-use super::fields::{Fields, Findings, list, wrong_form};
+use super::fields::{Fields, Findings, either, list, wrong_form};
 use super::words;
 
 /// The key that makes a step what it is.
-const KINDS: [&str; 13] = [
-    "use", "call", "scope", "if", "switch", "for_each", "until", "let", "map", "compare", "wait", "respond", "stop",
-];
+const KINDS: [&str; 13] =
+    ["use", "call", "scope", "if", "switch", "for_each", "until", "let", "map", "compare", "wait", "respond", "stop"];
 
 /// Reads the steps of a block.
 pub(crate) fn block(node: &Node, what: &str, findings: &mut Findings) -> Block {
@@ -73,7 +72,11 @@ fn unreadable() -> StepKind {
 fn holds_block(kind: &StepKind) -> bool {
     matches!(
         kind,
-        StepKind::Scope(_) | StepKind::If { .. } | StepKind::Switch { .. } | StepKind::ForEach { .. } | StepKind::Until { .. }
+        StepKind::Scope(_)
+            | StepKind::If { .. }
+            | StepKind::Switch { .. }
+            | StepKind::ForEach { .. }
+            | StepKind::Until { .. }
     )
 }
 
@@ -94,7 +97,11 @@ fn after(node: &Node, findings: &mut Findings) -> Vec<After> {
             .collect(),
         NodeKind::Text(_) => plain(node, findings).into_iter().collect(),
         _ => {
-            findings.push(wrong_form(node, "`after`", "a step's name, a list of names, or a map of names with outcomes"));
+            findings.push(wrong_form(
+                node,
+                "`after`",
+                "a step's name, a list of names, or a map of names with outcomes",
+            ));
             Vec::new()
         }
     }
@@ -112,20 +119,32 @@ fn kind(entry: &Entry, fields: &mut Fields<'_>, findings: &mut Findings) -> Opti
             }
             let message = format!("step `{}` does not say what it does", id.value);
             findings.push(
-                Diagnostic::error("step-without-kind", message, id.span, "this step").help(format!("a step has one of {}", list(&KINDS))),
+                Diagnostic::error("step-without-kind", message, id.span, "this step")
+                    .help(format!("a step has {}", either(&KINDS))),
             );
             None
         }
         several => {
-            let place = |kind: &str| entry.value.entries().unwrap_or_default().iter().find(|e| e.key.value == kind).map_or(id.span, |e| e.key.span);
+            let place = |kind: &str| {
+                entry
+                    .value
+                    .entries()
+                    .unwrap_or_default()
+                    .iter()
+                    .find(|e| e.key.value == kind)
+                    .map_or(id.span, |e| e.key.span)
+            };
             let mut places: Vec<Span> = several.iter().map(|kind| place(kind)).collect();
             places.sort_unstable();
             let message = format!("step `{}` does {} things: {}", id.value, several.len(), list(several));
-            let mut finding = Diagnostic::error("step-with-two-kinds", message, places[1], "a second kind").also(places[0], "a first");
+            let mut finding = Diagnostic::error("step-with-two-kinds", message, places[1], "a second kind")
+                .also(places[0], "a first");
             for more in places.into_iter().skip(2) {
                 finding = finding.also(more, "and another");
             }
-            findings.push(finding.help("a step does one thing; make two steps of it, and let `after` order them if need be"));
+            findings.push(
+                finding.help("a step does one thing; make two steps of it, and let `after` order them if need be"),
+            );
             None
         }
     }
@@ -144,12 +163,21 @@ fn read_kind(kind: &'static str, fields: &mut Fields<'_>, findings: &mut Finding
                 );
                 return None;
             };
-            let connection = fields.take("connection").and_then(|n| Some(Spanned::new(words::text(n, "`connection`", findings)?, n.span)));
-            StepKind::Use { operation: Spanned::new(operation, main.span), connection, with: fields.meant("with", findings).cloned() }
+            let connection = fields
+                .take("connection")
+                .and_then(|n| Some(Spanned::new(words::text(n, "`connection`", findings)?, n.span)));
+            StepKind::Use {
+                operation: Spanned::new(operation, main.span),
+                connection,
+                with: fields.meant("with", findings).cloned(),
+            }
         }
         "call" => {
             let flow = words::text(main, "`call`", findings)?;
-            StepKind::Call { flow: Spanned::new(FlowId::new(flow), main.span), with: fields.meant("with", findings).cloned() }
+            StepKind::Call {
+                flow: Spanned::new(FlowId::new(flow), main.span),
+                with: fields.meant("with", findings).cloned(),
+            }
         }
         "scope" => StepKind::Scope(block(main, "`scope`", findings)),
         "if" => StepKind::If {
@@ -164,7 +192,10 @@ fn read_kind(kind: &'static str, fields: &mut Fields<'_>, findings: &mut Finding
         },
         "for_each" => StepKind::ForEach {
             items: main.clone(),
-            parallel: fields.take("parallel").and_then(|node| words::whole(node, "`parallel`", 1, 50, findings)).unwrap_or(1),
+            parallel: fields
+                .take("parallel")
+                .and_then(|node| words::whole(node, "`parallel`", 1, 50, findings))
+                .unwrap_or(1),
             body: body(fields, findings),
         },
         "until" => {
@@ -173,7 +204,10 @@ fn read_kind(kind: &'static str, fields: &mut Fields<'_>, findings: &mut Finding
                 condition: main.clone(),
                 count: count.unwrap_or(60),
                 time: time.unwrap_or(Duration::from_secs(3600)),
-                fail_at_limit: fields.take("fail_at_limit").and_then(|n| words::truth(n, "`fail_at_limit`", findings)).unwrap_or(false),
+                fail_at_limit: fields
+                    .take("fail_at_limit")
+                    .and_then(|n| words::truth(n, "`fail_at_limit`", findings))
+                    .unwrap_or(false),
                 body: body(fields, findings),
             }
         }

@@ -37,9 +37,11 @@ pub(crate) fn name(
 }
 
 /// What identifiers look like, for help texts.
-pub(crate) const IDENTIFIER: &str = "a name begins with a lower-case letter and goes on with lower-case letters, digits and `_`";
+pub(crate) const IDENTIFIER: &str =
+    "a name begins with a lower-case letter and goes on with lower-case letters, digits and `_`";
 /// What flow and mapping names look like, for help texts.
-pub(crate) const KEBAB: &str = "a name begins with a lower-case letter and goes on with lower-case letters, digits and `-`";
+pub(crate) const KEBAB: &str =
+    "a name begins with a lower-case letter and goes on with lower-case letters, digits and `-`";
 
 /// A whole number within bounds.
 pub(crate) fn whole(node: &Node, what: &str, low: u32, high: u32, findings: &mut Findings) -> Option<u32> {
@@ -86,9 +88,7 @@ pub(crate) fn duration(node: &Node, what: &str, findings: &mut Findings) -> Opti
 /// What is wrong with it.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let span: jiff::Span = text.parse().map_err(|error: jiff::Error| error.to_string())?;
-    let duration = span
-        .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
-        .map_err(|error| error.to_string())?;
+    let duration = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|error| error.to_string())?;
     if duration < SignedDuration::ZERO {
         return Err("a duration cannot be negative".to_owned());
     }
@@ -115,8 +115,13 @@ pub(crate) fn accepts(node: &Node, findings: &mut Findings) -> Option<Accepts> {
                     |near| format!("did you mean `{near}`?"),
                 );
                 findings.push(
-                    Diagnostic::error("unknown-outcome", format!("there is no outcome `{text}`"), word.span, "unknown outcome")
-                        .help(help),
+                    Diagnostic::error(
+                        "unknown-outcome",
+                        format!("there is no outcome `{text}`"),
+                        word.span,
+                        "unknown outcome",
+                    )
+                    .help(help),
                 );
                 fits = false;
             }

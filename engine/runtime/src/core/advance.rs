@@ -57,8 +57,12 @@ impl Happening {
     /// The step it is about, and the attempt that must have begun before.
     fn concerns(&self) -> Option<(Address, u32)> {
         match self {
-            Happening::Succeeded { step, attempt, .. } | Happening::Failed { step, attempt, .. } => Some((*step, (*attempt).max(1))),
-            Happening::TimerFired { step, timer: Timer::Retry(attempt) } => Some((*step, attempt.saturating_sub(1).max(1))),
+            Happening::Succeeded { step, attempt, .. } | Happening::Failed { step, attempt, .. } => {
+                Some((*step, (*attempt).max(1)))
+            }
+            Happening::TimerFired { step, timer: Timer::Retry(attempt) } => {
+                Some((*step, attempt.saturating_sub(1).max(1)))
+            }
             Happening::FlowEnded { step, .. } | Happening::TimerFired { step, .. } => Some((*step, 1)),
             Happening::Begun | Happening::Cancelled => None,
         }
@@ -66,7 +70,9 @@ impl Happening {
 
     fn can_happen_to(&self, step: &StepPlan) -> bool {
         match self {
-            Happening::Succeeded { .. } | Happening::Failed { .. } | Happening::TimerFired { timer: Timer::Retry(_), .. } => {
+            Happening::Succeeded { .. }
+            | Happening::Failed { .. }
+            | Happening::TimerFired { timer: Timer::Retry(_), .. } => {
                 matches!(step.action, Action::Operation { .. })
             }
             Happening::FlowEnded { .. } => matches!(step.action, Action::Call { .. }),
@@ -159,7 +165,9 @@ impl Turn<'_> {
                 slot.attempt = attempt;
                 self.out.commands.push(Command::Call { step: at, attempt, input, may_have_run });
             }
-            Timer::Wait if slot.status == Status::Running => self.end(at, Conclusion::success(cosell_model::Value::Null)),
+            Timer::Wait if slot.status == Status::Running => {
+                self.end(at, Conclusion::success(cosell_model::Value::Null))
+            }
             Timer::Timeout if slot.in_progress() => {
                 let limit = self.plan.step(at.step).timeout.unwrap_or_default();
                 let failure = Failure::new("timed_out", format!("it did not end within {limit:?}"));
@@ -189,7 +197,8 @@ fn called(outcome: Outcome, output: cosell_model::Value, failure: Option<Failure
     match outcome {
         Outcome::Succeeded => Conclusion::success(output),
         other => {
-            let failure = failure.unwrap_or_else(|| Failure::new("flow_failed", format!("the called flow ended as {other}")));
+            let failure =
+                failure.unwrap_or_else(|| Failure::new("flow_failed", format!("the called flow ended as {other}")));
             let outcome = if other == Outcome::TimedOut { Outcome::TimedOut } else { Outcome::Failed };
             Conclusion::failure(outcome, failure)
         }

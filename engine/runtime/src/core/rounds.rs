@@ -43,7 +43,10 @@ impl Rounds {
 impl Turn<'_> {
     pub(crate) fn begin_for_each(&mut self, at: Address, items: Value) -> Result<(), Failure> {
         let Value::Array(items) = items else {
-            return Err(Failure::new("not_a_list", format!("`for_each` takes a list, and this is {}", kind_of(&items))));
+            return Err(Failure::new(
+                "not_a_list",
+                format!("`for_each` takes a list, and this is {}", kind_of(&items)),
+            ));
         };
         if items.is_empty() {
             self.end(at, Conclusion::success(Value::Array(Vec::new())));

@@ -92,7 +92,13 @@ impl Turn<'_> {
         slot.output = output.clone();
         slot.failure = failure.clone();
         slot.skipped = conclusion.skipped.clone();
-        self.out.ended.push(Ended { step: at, outcome: conclusion.outcome, output, failure, skipped: conclusion.skipped });
+        self.out.ended.push(Ended {
+            step: at,
+            outcome: conclusion.outcome,
+            output,
+            failure,
+            skipped: conclusion.skipped,
+        });
     }
 
     /// Skips a step with everything in it.
@@ -198,7 +204,8 @@ impl Turn<'_> {
                 plan.region(region).slots.iter().for_each(|step| self.cancel_one(Address { frame, step: *step }));
             }
         }
-        let output = if outcome == Outcome::Succeeded { self.state.answer.clone().unwrap_or_default() } else { Value::Null };
+        let output =
+            if outcome == Outcome::Succeeded { self.state.answer.clone().unwrap_or_default() } else { Value::Null };
         self.finish(outcome, output, failure);
     }
 
@@ -238,7 +245,8 @@ impl Turn<'_> {
             if self.is_remote(at) {
                 self.out.commands.push(Command::Abandon { step: at });
             }
-            let failure = Failure::new("cancelled", "it was in progress when the run, or a step around it, was stopped");
+            let failure =
+                Failure::new("cancelled", "it was in progress when the run, or a step around it, was stopped");
             self.mark(at, Conclusion::failure(Outcome::Cancelled, failure));
         } else if slot.status == Status::Waiting {
             self.state.slot_mut(self.plan, at).after_failure = true;

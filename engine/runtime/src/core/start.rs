@@ -22,7 +22,9 @@ pub(crate) fn not_computed(error: &EvaluationError) -> Failure {
 /// Whether a case stands for `value`: types matter, but 3 and 3.0 are one number, as they are in expressions.
 fn is_same(case: &Value, value: &Value) -> bool {
     match (case, value) {
-        (Value::Number(case), Value::Number(number)) if case.is_f64() != number.is_f64() => case.as_f64() == number.as_f64(),
+        (Value::Number(case), Value::Number(number)) if case.is_f64() != number.is_f64() => {
+            case.as_f64() == number.as_f64()
+        }
         _ => case == value,
     }
 }
@@ -146,14 +148,18 @@ impl Turn<'_> {
             Action::WaitFor(time) => {
                 let time = self.render(time, at)?;
                 let text = time.as_str().unwrap_or_default();
-                let after = parse_duration(text)
-                    .map_err(|_| Failure::new("not_a_duration", format!("{time} is not a duration such as `30s` or `5m`")))?;
+                let after = parse_duration(text).map_err(|_| {
+                    Failure::new("not_a_duration", format!("{time} is not a duration such as `30s` or `5m`"))
+                })?;
                 self.out.commands.push(Command::SetTimer { step: at, timer: Timer::Wait, after });
             }
             Action::WaitUntil(instant) => {
                 let instant = self.render(instant, at)?;
                 let until: Timestamp = instant.as_str().unwrap_or_default().parse().map_err(|_| {
-                    Failure::new("not_an_instant", format!("{instant} is not an instant such as `2026-11-02T08:00:00Z`"))
+                    Failure::new(
+                        "not_an_instant",
+                        format!("{instant} is not an instant such as `2026-11-02T08:00:00Z`"),
+                    )
                 })?;
                 let after = until.duration_since(self.state.now).try_into().unwrap_or_default();
                 self.out.commands.push(Command::SetTimer { step: at, timer: Timer::Wait, after });
@@ -169,7 +175,10 @@ impl Turn<'_> {
                 let message = self.render_optional(message.as_ref(), at)?;
                 let failure = (*outcome != Outcome::Succeeded).then(|| Failure {
                     step: Some(self.state.path(plan, at)),
-                    ..Failure::new(code.as_str().unwrap_or("stopped"), message.as_str().unwrap_or("the flow stopped the run"))
+                    ..Failure::new(
+                        code.as_str().unwrap_or("stopped"),
+                        message.as_str().unwrap_or("the flow stopped the run"),
+                    )
                 });
                 // Only marked: its end must not end the blocks around it before the run is stopped.
                 self.mark(at, Conclusion::success(Value::Null));
@@ -205,7 +214,13 @@ impl Turn<'_> {
     }
 
     /// Begins a round of a loop, or the run itself.
-    pub(crate) fn begin_round(&mut self, region: RegionIx, body: BlockIx, holder: Option<Address>, item: (usize, Value)) {
+    pub(crate) fn begin_round(
+        &mut self,
+        region: RegionIx,
+        body: BlockIx,
+        holder: Option<Address>,
+        item: (usize, Value),
+    ) {
         let frame = self.state.add_frame(self.plan, region, body, holder, item);
         if self.plan.block(body).steps.is_empty() {
             return self.round_ended(frame, body);

@@ -44,9 +44,7 @@ impl Scope for View<'_> {
             })),
             Root::Item(loops) => Cow::Borrowed(self.frame(loops).map_or(&NULL, |frame| &frame.item)),
             Root::Index(loops) => Cow::Owned(self.frame(loops).map_or(Value::Null, |frame| Value::from(frame.index))),
-            Root::Step(step) => {
-                Cow::Borrowed(self.slot(step).and_then(|slot| slot.output.as_deref()).unwrap_or(&NULL))
-            }
+            Root::Step(step) => Cow::Borrowed(self.slot(step).and_then(|slot| slot.output.as_deref()).unwrap_or(&NULL)),
             Root::Outcome(step) => Cow::Owned(self.slot(step).map_or(Value::Null, |slot| {
                 json!({
                     "outcome": slot.outcome(),

@@ -304,7 +304,13 @@ impl Run {
     }
 
     /// The flow that the step at `path` calls ends.
-    pub fn flow_ended(&mut self, path: &str, outcome: Outcome, output: Value, failure: Option<Failure>) -> Consequences {
+    pub fn flow_ended(
+        &mut self,
+        path: &str,
+        outcome: Outcome,
+        output: Value,
+        failure: Option<Failure>,
+    ) -> Consequences {
         let step = self.at(path);
         self.feed(Happening::FlowEnded { step, outcome, output, failure })
     }
@@ -324,7 +330,7 @@ impl Run {
     }
 
     /// Answers what is in progress, the oldest first, until nothing is. What has no answer works.
-    pub fn to_end(&mut self, answers: &[(&str, Answer)]) -> &mut Self {
+    pub fn answer_all(&mut self, answers: &[(&str, Answer)]) -> &mut Self {
         while let Some(path) = self.in_progress().first().cloned() {
             let given = answers.iter().find(|(at, _)| *at == path).map(|(_, answer)| answer.clone());
             self.answer(&path, given.unwrap_or(Answer::Yields(json!({ "from": path }))));

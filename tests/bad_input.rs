@@ -1,0 +1,176 @@
+//! What a person reads when something is wrong: one clear error each, an exit code, and nothing written.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{Project, Stage, configuration, filters};
+
+/// Runs the program in a project and holds what a person sees against the snapshot of this name.
+fn shows(name: &str, project: &Project, arguments: &[&str]) {
+    let seen = project.transcript(arguments);
+    assert!(!seen.starts_with("exit code 0"), "{seen}");
+    insta::with_settings!({ filters => filters(), prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!(name, seen);
+    });
+}
+
+const CONFIGURATION: &str = "flows: [flows]\n";
+
+fn with_flow(name: &str, flow: &str) -> Project {
+    Project::new(name).file("cosell.yaml", CONFIGURATION).flow(flow)
+}
+
+#[test]
+fn a_file_that_is_not_yaml() {
+    shows("not_yaml", &with_flow("not_yaml", "flow: mine\nsteps:\n  a: [1, 2\n"), &["check"]);
+}
+
+#[test]
+fn an_operation_that_does_not_exist() {
+    let flow = "flow: mine\ntrigger: manual\nsteps:\n  get:\n    use: dataverse.get_rwo\n    with: { table: account, id: x }\n";
+    shows("unknown_operation", &with_flow("unknown_operation", flow), &["check"]);
+}
+
+#[test]
+fn steps_that_wait_for_each_other() {
+    let flow = "
+flow: mine
+trigger: manual
+steps:
+  first: { let: { value: \"${{ steps.third.value }}\" } }
+  second: { let: { value: \"${{ steps.first.value }}\" } }
+  third: { after: second, let: { value: 1 } }
+";
+    shows("cycle", &with_flow("cycle", flow), &["check"]);
+}
+
+#[test]
+fn a_step_that_does_not_exist() {
+    let flow = "
+flow: mine
+trigger: manual
+steps:
+  referral: { use: partner_center.get_referral, with: { id: x } }
+  copy: { let: { name: \"Deal ${{ steps.referal.name | upper }}\" } }
+";
+    shows("unknown_step", &with_flow("unknown_step", flow), &["run", "mine"]);
+}
+
+#[test]
+fn a_variable_that_does_not_exist() {
+    let flow = "flow: mine\ntrigger: manual\nsteps:\n  copy: { let: { column: \"${{ vars.deal_value_colum }}\" } }\n";
+    shows("unknown_variable", &with_flow("unknown_variable", flow), &["check"]);
+}
+
+#[test]
+fn a_variable_of_the_wrong_type() {
+    let project = Project::new("wrong_variable").file("cosell.yaml", "variables:\n  display_check_mark: perhaps\n");
+    shows("wrong_variable", &project, &["check"]);
+}
+
+#[test]
+fn everything_wrong_at_once() {
+    let flow = "
+flow: mine
+trigger: manual
+stepz: {}
+steps:
+  one: { use: dataverse.find_row, with: { table: account, were: { name: x } } }
+  two: { let: { a: \"${{ steps.one.name | uper }}\", b: \"${{ itm }}\" } }
+  two_b: { wait: soon }
+";
+    shows("all_at_once", &with_flow("all_at_once", flow), &["check"]);
+}
+
+#[test]
+fn findings_for_machines() {
+    let flow = "flow: mine\ntrigger: manual\nsteps:\n  copy: { let: { column: \"${{ vars.nothing }}\" } }\n";
+    let output = with_flow("json_findings", flow).run(&["check", "--format", "json"]);
+    let findings: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(findings[0]["code"], "unknown-variable");
+    assert_eq!((&findings[0]["primary"]["line"], &findings[0]["primary"]["column"]), (&json!(4), &json!(36)));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_flow_that_does_not_exist() {
+    shows("unknown_flow", &Project::new("unknown_flow"), &["run", "partner-centre-to-dynamics"]);
+}
+
+#[test]
+fn an_event_that_is_not_json() {
+    let project = Project::new("bad_event")
+        .file("cosell.yaml", &configuration(&Stage::new().addresses).to_string())
+        .file("flows/none.yaml", "variables: {}\n")
+        .file("event.json", "{ \"referral_id\": ");
+    let arguments = ["run", "dynamics-to-partner-center", "--event", "event.json"];
+    shows("bad_event", &project, &arguments);
+}
+
+#[test]
+fn a_connection_that_is_not_configured() {
+    let project = Project::new("no_connection");
+    shows("no_connection", &project, &["run", "dynamics-to-partner-center", "--input", "opportunity_id=x"]);
+}
+
+#[test]
+fn a_secret_that_is_not_there() {
+    let text = "
+connections:
+  dataverse:
+    address: https://org.crm4.dynamics.com
+    sign_in: { tenant: t, client_id: c, client_secret: { env: DATAVERSE_SECRET } }
+  partner_center:
+    sign_in: { tenant: t, client_id: c, client_secret: { file: secret.txt } }
+";
+    let project = Project::new("no_secret").file("cosell.yaml", text);
+    shows("no_secret", &project, &["run", "dynamics-to-partner-center", "--input", "opportunity_id=x"]);
+}
+
+#[test]
+fn a_wrong_credential() {
+    let stage = Stage::new();
+    let mut configuration = configuration(&stage.addresses);
+    configuration["connections"]["dataverse"]["sign_in"]["client_secret"] = json!("wrong");
+    let opportunity = stage.opportunity(&json!({}));
+    let project = Project::new("wrong_credential")
+        .file("cosell.yaml", &configuration.to_string())
+        .file("flows/none.yaml", "variables: {}\n");
+    let input = format!("opportunity_id={opportunity}");
+    shows("wrong_credential", &project, &["run", "dynamics-to-partner-center", "--input", &input]);
+    assert_eq!(stage.writes(), 0);
+}
+
+#[test]
+fn a_host_that_does_not_answer() {
+    let stage = Stage::new();
+    let mut configuration = configuration(&stage.addresses);
+    // Bound and closed again: nobody listens there.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    configuration["connections"]["dataverse"]["sign_in"]["authority"] = json!(format!("http://{free}"));
+    configuration["retry"] = json!("none");
+    let project = Project::new("unreachable")
+        .file("cosell.yaml", &configuration.to_string())
+        .file("flows/none.yaml", "variables: {}\n");
+    let input = "opportunity_id=c05e1100-0000-4000-8000-000300000001";
+    shows("unreachable", &project, &["run", "dynamics-to-partner-center", "--input", input]);
+    assert_eq!(stage.writes(), 0);
+}
+
+#[test]
+fn an_input_that_does_not_fit() {
+    let flow = "
+flow: mine
+trigger: { use: manual, inputs: { count: integer, colour: { type: text, one_of: [red, blue] } } }
+steps: { copy: { let: { a: \"${{ inputs.count }}\" } } }
+";
+    let project = with_flow("wrong_input", flow);
+    shows("wrong_input", &project, &["run", "mine", "--input", "count=many"]);
+    shows(
+        "wrong_inputs",
+        &project,
+        &["run", "mine", "--input", "count=3", "--input", "colour=green", "--input", "size=1"],
+    );
+}
