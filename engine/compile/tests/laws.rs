@@ -179,14 +179,18 @@ fn differences(mapping: &Mapping, from: usize, leading: &Value, following: &Valu
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 15000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn mapping_there_and_back_changes_nothing((mapping, records) in made()) {
         for from in [0, 1] {
             let there = mapping.apply(from, &records[from]).unwrap();
             prop_assert_eq!(differences(&mapping, from, &records[from], &there), json!([]), "there, from {} by {:?}", from, mapping);
-            prop_assert_eq!(differences(&mapping, 1 - from, &there, &records[from]), json!([]), "and back, from {} by {:?}", from, mapping);
+            // A row that only comes back was not mapped there.
+            let back = differences(&mapping, 1 - from, &there, &records[from]);
+            let both_ways = |difference: &&Value| mapping.rows.iter().any(|row| row.id == difference["row"] && row.only_to != Some(from));
+            let back: Vec<&Value> = back.as_array().unwrap().iter().filter(both_ways).collect();
+            prop_assert!(back.is_empty(), "and back, from {} by {:?}: {:?}", from, mapping, back);
         }
     }
 
@@ -201,12 +205,15 @@ proptest! {
     }
 
     #[test]
-    fn empty_records_agree((mapping, _) in made(), both in any::<bool>()) {
-        let defaults = mapping.rows.iter().any(|row| row.fields.iter().any(|field| field.default.is_some()));
-        prop_assume!(!defaults);
-        let null = mapping.apply(0, &json!({})).unwrap();
-        let (leading, following) = if both { (json!({}), json!({})) } else { (json!({}), null) };
-        prop_assert_eq!(differences(&mapping, 0, &leading, &following), json!([]));
+    fn empty_records_agree((mapping, _) in made(), from in 0..2usize) {
+        let found = differences(&mapping, from, &json!({}), &json!({}));
+        // Where nothing counts as a value, that value is written.
+        let without = |difference: &&Value| {
+            let default = |row: &cosell_compile::mapping::Row| row.fields[1 - from].default.is_none();
+            mapping.rows.iter().any(|row| row.id == difference["row"] && default(row))
+        };
+        let found: Vec<&Value> = found.as_array().unwrap().iter().filter(without).collect();
+        prop_assert!(found.is_empty(), "by {:?}: {:?}", mapping, found);
     }
 }
 
@@ -310,7 +317,7 @@ fn a_default_is_written_in_its_field_s_form_and_never_over_a_value() {
 #[test]
 fn what_cannot_be_taken_over_is_said_with_its_row() {
     for (row, left, words) in [
-        ("{ left: { path: f, as: date }, right: f }", json!("soon"), "\"soon\" is not a date or a time"),
+        ("{ left: { path: f, as: date }, right: f }", json!("soon"), "\"soon\" is not a date"),
         ("{ left: f, right: { path: f, as: money } }", json!("much"), "\"much\" is not an amount of money"),
         ("{ left: { path: f, as: country }, right: f }", json!("USA"), "\"USA\" is not a two-letter country code"),
         ("{ left: f, right: { path: f, as: guid } }", json!("OPP-1"), "\"OPP-1\" is not a GUID"),

@@ -3,7 +3,8 @@
 //! [`form`] is how a value looks on one side; [`read`] reads a mapping file; this file applies and compares.
 //!
 //! Two values agree when one, turned into the other side's form, equals it: a date agrees with any instant of that day,
-//! and a text cut to its column's length agrees with the whole. So mapping there and back never changes anything.
+//! and a text cut to its column's length agrees with the whole. Two sides that both have nothing agree as well: a default
+//! is for a record that is made, and for a value that is taken away. So mapping there and back never changes anything.
 
 pub mod form;
 pub(crate) mod read;
@@ -176,10 +177,10 @@ impl Row {
         if old.is_ok_and(|old| same(&old, new)) {
             return true;
         }
-        // What the following side has may be the whole of which the leading side can only hold a part: then nothing is
-        // to be changed. But nothing at all is never a part.
+        // What the following side has may be the whole of which the leading side can only hold a part, or both may have
+        // nothing: then nothing is to be changed.
         let there = source.form.write(member(leading, &source.path)).unwrap_or_default();
-        !there.is_null() && self.convert(1 - from, following).is_ok_and(|back| same(&back, &there))
+        self.convert(1 - from, following).is_ok_and(|back| same(&back, &there))
     }
 }
 

@@ -1,0 +1,119 @@
+//! From events to runs: the dispatcher, over a connector made with the connector kit. Time is tokio's, and stands still until everything waits
+//! for it: an hour passes in no time, and what is measured is exact.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/fake.rs"]
+mod fake;
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cosell_model::{FlowId, Value};
+use cosell_runtime::dispatch::Dispatcher;
+use cosell_runtime::record::Nobody;
+use cosell_sdk::TriggerEvent;
+use fake::Bench;
+use serde_json::json;
+use support::rejected;
+
+/// A flow that takes a second for each event, under the event's key, and wants no event that says so.
+const KEYED: &str = "
+flow: f
+trigger: { use: http, when: \"${{ not trigger.unwanted }}\" }
+key: ${{ trigger.key }}
+steps: { a: { use: test.write, with: { name: \"${{ trigger.name }}\", takes: 1 } } }
+";
+
+fn event(name: &str, key: Value) -> TriggerEvent {
+    TriggerEvent { payload: json!({ "name": name, "key": key }), dedup_key: name.to_owned() }
+}
+
+fn dispatcher(bench: &Bench) -> Dispatcher {
+    Dispatcher::new(Arc::clone(&bench.engine), Arc::new(Nobody))
+}
+
+#[tokio::test(start_paused = true)]
+async fn equal_keys_go_one_at_a_time_in_order_of_arrival_and_different_keys_side_by_side() {
+    let bench = Bench::new(&[KEYED]);
+    let dispatcher = dispatcher(&bench);
+    for (name, key) in [("a1", "a"), ("a2", "a"), ("b1", "b"), ("a3", "a"), ("b2", "b")] {
+        dispatcher.dispatch(&FlowId::new("f"), event(name, json!(key)));
+    }
+    assert_eq!(dispatcher.under_way(), 5, "those that wait count, too");
+    dispatcher.idle().await;
+    assert_eq!(bench.log(), "+a1 +b1 -a1 +a2 -b1 +b2 -a2 +a3 -b2 -a3");
+    assert_eq!((dispatcher.under_way(), bench.elapsed()), (0, Duration::from_secs(3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn runs_without_a_key_wait_for_nobody() {
+    let bench = Bench::new(&[KEYED]);
+    let dispatcher = dispatcher(&bench);
+    for name in ["x", "y", "z"] {
+        dispatcher.dispatch(&FlowId::new("f"), event(name, Value::Null));
+    }
+    dispatcher.idle().await;
+    assert_eq!(bench.elapsed(), Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_fails_holds_nobody_up() {
+    let bench = Bench::new(&[KEYED]);
+    bench.answers("a1", [Err(rejected())]);
+    let dispatcher = dispatcher(&bench);
+    for name in ["a1", "a2"] {
+        dispatcher.dispatch(&FlowId::new("f"), event(name, json!("a")));
+    }
+    dispatcher.idle().await;
+    assert_eq!(bench.log(), "+a1 -a1 +a2 -a2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_free_again_once_its_runs_have_ended() {
+    let bench = Bench::new(&[KEYED]);
+    let dispatcher = dispatcher(&bench);
+    for name in ["a1", "a2"] {
+        dispatcher.dispatch(&FlowId::new("f"), event(name, json!("a")));
+        dispatcher.idle().await;
+    }
+    assert_eq!(bench.log(), "+a1 -a1 +a2 -a2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_comes_twice_starts_one_run_of_each_flow() {
+    let other = KEYED.replace("flow: f", "flow: g");
+    let bench = Bench::new(&[KEYED, &other]);
+    let dispatcher = dispatcher(&bench);
+    for flow in ["f", "f", "g"] {
+        dispatcher.dispatch(&FlowId::new(flow), event("a", Value::Null));
+    }
+    dispatcher.idle().await;
+    dispatcher.dispatch(&FlowId::new("f"), event("a", Value::Null));
+    dispatcher.idle().await;
+    assert_eq!(bench.log(), "+a +a -a -a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_the_flow_does_not_want_starts_nothing() {
+    let bench = Bench::new(&[KEYED]);
+    let dispatcher = dispatcher(&bench);
+    let unwanted = TriggerEvent { payload: json!({ "name": "a", "unwanted": true }), dedup_key: "1".to_owned() };
+    dispatcher.dispatch(&FlowId::new("f"), unwanted);
+    dispatcher.dispatch(&FlowId::new("nobody"), event("b", Value::Null));
+    assert_eq!(dispatcher.under_way(), 0);
+    dispatcher.idle().await;
+    assert_eq!(bench.seen().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_whose_key_or_condition_cannot_be_computed_starts_nothing() {
+    for (from, to) in [("${{ trigger.key }}", "${{ 1 / trigger.zero }}"), ("not trigger.unwanted", "1 / trigger.zero")]
+    {
+        let bench = Bench::new(&[&KEYED.replace(from, to)]);
+        let dispatcher = dispatcher(&bench);
+        dispatcher.dispatch(&FlowId::new("f"), event("a", Value::Null));
+        assert_eq!(dispatcher.under_way(), 0, "{to}");
+    }
+}
