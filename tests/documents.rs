@@ -36,7 +36,8 @@ fn blocks<'t>(text: &'t str, language: &str) -> Vec<&'t str> {
 }
 
 fn catalogue() -> Catalogue {
-    let connectors = [cosell_partner_center::connector(), cosell_partner_center_events::connector(), cosell_dataverse::connector()];
+    let connectors =
+        [cosell_partner_center::connector(), cosell_partner_center_events::connector(), cosell_dataverse::connector()];
     Catalogue::new(connectors.iter().map(|connector| connector.description().clone()))
 }
 
@@ -49,7 +50,11 @@ fn every_yaml_example_in_the_documentation_compiles() {
         let text = std::fs::read_to_string(&document).unwrap();
         let mut sources: Vec<SourceFile> = files(&root().join("flows"), "yaml")
             .into_iter()
-            .map(|path| SourceFile { text: std::fs::read_to_string(&path).unwrap(), path: path.display().to_string(), layer: Layer::Shipped })
+            .map(|path| SourceFile {
+                text: std::fs::read_to_string(&path).unwrap(),
+                path: path.display().to_string(),
+                layer: Layer::Shipped,
+            })
             .collect();
         for (number, block) in blocks(&text, "yaml").into_iter().enumerate() {
             seen += 1;
@@ -66,7 +71,14 @@ fn every_yaml_example_in_the_documentation_compiles() {
         let findings: Vec<String> = compilation
             .diagnostics
             .iter()
-            .map(|f| format!("{}: {:?}: {}", compilation.sources.file(f.primary.span.file).path, compilation.sources.line_column(f.primary.span), f.message))
+            .map(|f| {
+                format!(
+                    "{}: {:?}: {}",
+                    compilation.sources.file(f.primary.span.file).path,
+                    compilation.sources.line_column(f.primary.span),
+                    f.message
+                )
+            })
             .collect();
         assert!(findings.is_empty(), "{findings:#?}");
     }
@@ -75,7 +87,11 @@ fn every_yaml_example_in_the_documentation_compiles() {
 
 #[test]
 fn every_shipped_flow_compiles_without_a_finding() {
-    let output = Command::new(env!("CARGO_BIN_EXE_cosell")).arg("check").current_dir(env!("CARGO_TARGET_TMPDIR")).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_cosell"))
+        .arg("check")
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .output()
+        .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && text.ends_with("0 errors, 0 warnings\n"), "{text}");
 }
@@ -90,7 +106,9 @@ fn every_example_runs() {
         }
         seen += 1;
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
-        let run = |arguments: &[&str]| Command::new(env!("CARGO_BIN_EXE_cosell")).args(arguments).current_dir(&folder).output().unwrap();
+        let run = |arguments: &[&str]| {
+            Command::new(env!("CARGO_BIN_EXE_cosell")).args(arguments).current_dir(&folder).output().unwrap()
+        };
         let checked = run(&["check"]);
         assert!(checked.status.success(), "{name}: {}", String::from_utf8_lossy(&checked.stdout));
         let ran = run(&["run", "example", "--json"]);

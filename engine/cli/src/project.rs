@@ -8,7 +8,6 @@ use cosell_compile::configuration::{self, Configuration};
 use cosell_compile::plan::{Action, Plan};
 use cosell_compile::source::{Layer, SourceFile, Sources};
 use cosell_compile::{Compilation, compile, did_you_mean};
-use cosell_model::flow::TriggerSource;
 use cosell_model::{Catalogue, Diagnostic, FlowId, Severity, Value};
 use cosell_runtime::memory::Engine;
 use cosell_sdk::{Connection, Connector, settings};
@@ -113,15 +112,25 @@ impl Project {
         (!errors.is_empty()).then(|| diagnostic::all(&errors, &self.compilation.sources))
     }
 
-    /// An engine that can run `flows` and everything they call, with the connections that these need.
+    /// An engine that can run `flows` and everything they call, with the connections that these need; those that only
+    /// their triggers need are opened where `listening` says so.
     ///
     /// # Errors
     /// A connection that is not configured, or whose settings are wrong.
-    pub(crate) fn engine(&self, flows: &[FlowId], connectors: &[Connector]) -> Result<Engine, Trouble> {
+    pub(crate) fn engine(
+        &self,
+        flows: &[FlowId],
+        listening: bool,
+        connectors: &[Connector],
+    ) -> Result<Engine, Trouble> {
         let plans = self.reachable(flows)?;
+        let connections_of = |plan: &Arc<Plan>| {
+            let trigger = plan.trigger.connection.clone().filter(|_| listening);
+            trigger.into_iter().chain(connections_called(plan)).collect::<Vec<_>>()
+        };
         let mut connections = BTreeMap::new();
         let mut wrong = Vec::new();
-        for name in plans.values().flat_map(|plan| connections_of(plan)).collect::<BTreeSet<_>>() {
+        for name in plans.values().flat_map(connections_of).collect::<BTreeSet<_>>() {
             match self.open(&name, connectors) {
                 Ok(connection) => drop(connections.insert(name, connection)),
                 Err(trouble) => wrong.push(trouble.text()),
@@ -181,14 +190,11 @@ impl Project {
     }
 }
 
-fn connections_of(plan: &Plan) -> Vec<String> {
-    let trigger =
-        matches!(plan.trigger.source, TriggerSource::Connector(_)).then(|| plan.trigger.connection.clone()).flatten();
-    let steps = plan.steps.iter().filter_map(|step| match &step.action {
+fn connections_called(plan: &Plan) -> impl Iterator<Item = String> {
+    plan.steps.iter().filter_map(|step| match &step.action {
         Action::Operation { connection, .. } => Some(connection.clone()),
         _ => None,
-    });
-    trigger.into_iter().chain(steps).collect()
+    })
 }
 
 fn shipped() -> Vec<SourceFile> {

@@ -34,7 +34,7 @@ pub(crate) struct Options {
 pub(crate) async fn run(config: &Path, options: &Options, connectors: &[Connector]) -> Result<Ending, Trouble> {
     let project = Project::load(config, &[], connectors)?;
     let flow = FlowId::new(options.flow.as_str());
-    let engine = project.engine(std::slice::from_ref(&flow), connectors)?;
+    let engine = project.engine(std::slice::from_ref(&flow), false, connectors)?;
     let trigger = options.event.as_deref().map_or(Ok(Value::Null), event)?;
     let kinds: Vec<(String, ValueType)> = engine
         .plan(&flow)

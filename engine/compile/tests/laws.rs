@@ -179,7 +179,7 @@ fn differences(mapping: &Mapping, from: usize, leading: &Value, following: &Valu
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 15000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn mapping_there_and_back_changes_nothing((mapping, records) in made()) {

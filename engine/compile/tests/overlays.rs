@@ -57,7 +57,11 @@ steps:
     let compiled = compiled(vec![shipped("deal.yaml", FLOW), own("mine.yaml", mine)]);
     assert_eq!(compiled.diagnostics, []);
     let plan = plan(&compiled, "deal");
-    assert_eq!((plan.title.as_str(), ids(plan)), ("Deal", vec!["read", "values", "write", "last"]), "new steps stand behind");
+    assert_eq!(
+        (plan.title.as_str(), ids(plan)),
+        ("Deal", vec!["read", "values", "write", "last"]),
+        "new steps stand behind"
+    );
     assert_eq!(plan.step(plan.find("read").unwrap()).timeout, Some(std::time::Duration::from_secs(5)));
     let values = plan.step(plan.find("values").unwrap());
     assert_eq!(values.title, "Values");
@@ -68,7 +72,10 @@ steps:
 #[test]
 fn it_does_not_matter_which_file_is_given_first() {
     let mine = "flow: deal\nsteps:\n  values: { title: Mine }\n";
-    for files in [vec![shipped("deal.yaml", FLOW), own("mine.yaml", mine)], vec![own("mine.yaml", mine), shipped("deal.yaml", FLOW)]] {
+    for files in [
+        vec![shipped("deal.yaml", FLOW), own("mine.yaml", mine)],
+        vec![own("mine.yaml", mine), shipped("deal.yaml", FLOW)],
+    ] {
         let compiled = compiled(files);
         let plan = plan(&compiled, "deal");
         assert_eq!(plan.step(plan.find("values").unwrap()).title, "Mine");
@@ -77,7 +84,8 @@ fn it_does_not_matter_which_file_is_given_first() {
 
 #[test]
 fn rows_are_merged_one_by_one() {
-    let mine = "mapping: deal\nrows:\n  amount: { right: estimatedvalue }\n  notes: { left: notes, right: description }\n";
+    let mine =
+        "mapping: deal\nrows:\n  amount: { right: estimatedvalue }\n  notes: { left: notes, right: description }\n";
     let compiled = compiled(vec![shipped("deal.yaml", MAPPING), own("mine.yaml", mine)]);
     assert_eq!(compiled.diagnostics, []);
     let made = compiled.mappings["deal"].apply(0, &json!({ "name": "N", "amount": "5", "notes": "x" }));
@@ -123,7 +131,8 @@ fn a_mistake_is_shown_in_the_file_it_is_in() {
 
 #[test]
 fn a_plan_s_hash_follows_everything_it_is_made_of() {
-    let variables = |value: &str| shipped("variables.yaml", format!("variables:\n  x: {{ type: text, default: {value} }}\n"));
+    let variables =
+        |value: &str| shipped("variables.yaml", format!("variables:\n  x: {{ type: text, default: {value} }}\n"));
     let hash = |files: Vec<SourceFile>| plan(&compiled(files), "deal").hash;
     let flow = || shipped("deal.yaml", FLOW);
     let base = hash(vec![flow(), variables("a")]);
@@ -140,16 +149,29 @@ fn what_needs_a_broken_file_has_no_plan_and_no_finding_of_its_own() {
     let mapper = "flow: mapper\ntrigger: manual\nsteps:\n  map: { map: deal, from: { left: {} } }\n";
     let fine = "flow: fine\ntrigger: manual\nsteps:\n  a: { let: { b: 1 } }\n";
     let files = |broken: &str, mapping: &str| {
-        [("caller.yaml", caller), ("middle.yaml", middle), ("mapper.yaml", mapper), ("fine.yaml", fine), ("broken.yaml", broken), ("mapping.yaml", mapping)]
-            .map(|(path, text)| shipped(path, text))
-            .to_vec()
+        [
+            ("caller.yaml", caller),
+            ("middle.yaml", middle),
+            ("mapper.yaml", mapper),
+            ("fine.yaml", fine),
+            ("broken.yaml", broken),
+            ("mapping.yaml", mapping),
+        ]
+        .map(|(path, text)| shipped(path, text))
+        .to_vec()
     };
     let sound = "flow: broken\ntrigger: call\nsteps: {}\n";
     assert_eq!(plans(&compiled(files(sound, MAPPING))), ["broken", "caller", "fine", "mapper", "middle"]);
     let broken = compiled(files("flow: broken\ntrigger: call\nsteps:\n  a: { use: crm.nothing }\n", MAPPING));
     assert_eq!((codes(&broken), plans(&broken)), (vec![("unknown-operation", "broken.yaml")], vec!["fine", "mapper"]));
-    let mapping = compiled(files(sound, "mapping: deal\nbetween: [left, right]\nrows:\n  a: { left: x, right: y }\n  b: { left: z }\n"));
-    assert_eq!((codes(&mapping), plans(&mapping)), (vec![("missing-field", "mapping.yaml")], vec!["broken", "caller", "fine", "middle"]));
+    let mapping = compiled(files(
+        sound,
+        "mapping: deal\nbetween: [left, right]\nrows:\n  a: { left: x, right: y }\n  b: { left: z }\n",
+    ));
+    assert_eq!(
+        (codes(&mapping), plans(&mapping)),
+        (vec![("missing-field", "mapping.yaml")], vec!["broken", "caller", "fine", "middle"])
+    );
     assert!(mapping.mappings.is_empty(), "a mapping with a row left out would lose data");
     let unreadable = compiled(files("flow: broken\nsteps: [\n", "mapping: \"deal\n"));
     assert_eq!(codes(&unreadable), [("not-yaml", "broken.yaml"), ("not-yaml", "mapping.yaml")]);

@@ -1,11 +1,13 @@
 //! From events to runs: runs with equal keys go one at a time, in order of arrival; others side by side.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cosell_model::flow::TriggerSource;
 use cosell_model::{FlowId, Value};
 use cosell_sdk::TriggerEvent;
+use futures::FutureExt;
 use tokio::sync::watch;
 
 use crate::core::entry;
@@ -93,7 +95,11 @@ impl Dispatcher {
         tokio::spawn(async move {
             let mut next = Some((flow, start));
             while let Some((flow, start)) = next {
-                shared.engine.run(&flow, start, &*shared.observer).await;
+                // A connector that panics must not keep the key, and everything behind it, for ever.
+                let run = AssertUnwindSafe(shared.engine.run(&flow, start, &*shared.observer)).catch_unwind();
+                if run.await.is_err() {
+                    tracing::error!(%flow, "a run panicked");
+                }
                 shared.under_way.send_modify(|count| *count -= 1);
                 next = key.as_ref().and_then(|key| shared.lanes().next(key));
             }

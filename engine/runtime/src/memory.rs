@@ -196,17 +196,17 @@ impl<'r> Driving<'r> {
     }
 
     fn note(&mut self, kind: &Happening, requests: Vec<RequestRecord>) {
-        let (step, attempt) = match kind {
-            Happening::Succeeded { step, attempt, .. } | Happening::Failed { step, attempt, .. } => (*step, *attempt),
-            Happening::FlowEnded { step, .. } => (*step, 1),
-            _ => return,
+        let (Happening::Succeeded { step, .. } | Happening::Failed { step, .. } | Happening::FlowEnded { step, .. }) =
+            kind
+        else {
+            return;
         };
+        let step = *step;
         let done = self.done.entry(step).or_default();
-        done.attempts = attempt;
         done.requests.extend(requests);
         if let Happening::Failed { error, .. } = kind {
             done.last_error = error.to_string();
-            tracing::debug!(run = self.state.id(), step = self.state.path(self.plan, step), attempt, %error, "attempt failed");
+            tracing::debug!(run = self.state.id(), step = self.state.path(self.plan, step), %error, "attempt failed");
         }
     }
 
@@ -236,6 +236,7 @@ impl<'r> Driving<'r> {
     fn carry_out(&mut self, command: Command) -> Option<Finished> {
         match command {
             Command::Call { step, attempt, input, may_have_run } => {
+                self.done.entry(step).or_default().attempts = attempt;
                 let call = self.call(step, attempt, input, may_have_run);
                 self.begin(step, call);
             }

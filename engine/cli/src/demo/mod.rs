@@ -65,7 +65,7 @@ pub(crate) async fn demo(options: &Options, connectors: &[Connector]) -> Result<
         .map_err(|error| Trouble::new(format!("the sandbox cannot be started: {error}")))?;
     let project = Project::shipped_with(connections(sandbox.addresses()), connectors)?;
     let flows = FLOWS.map(FlowId::new);
-    let engine = project.engine(&flows, connectors)?.with_default_retry(faults::patience());
+    let engine = project.engine(&flows, true, connectors)?.with_default_retry(faults::patience());
     let runs = Arc::new(Runs::default());
     let dispatcher = Dispatcher::new(Arc::new(engine), Arc::clone(&runs) as _);
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

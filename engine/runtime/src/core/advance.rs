@@ -114,7 +114,8 @@ impl Turn<'_> {
             }
             Happening::FlowEnded { step, outcome, output, failure } => {
                 if self.awaits(step, 1) {
-                    self.end(step, called(outcome, output, failure));
+                    let path = self.state.path(self.plan, step);
+                    self.end(step, called(&path, outcome, output, failure));
                 }
             }
             Happening::TimerFired { step, timer } => self.timer_fired(step, timer),
@@ -192,13 +193,15 @@ impl Turn<'_> {
     }
 }
 
-/// What the end of a called flow means for the step that called it.
-fn called(outcome: Outcome, output: cosell_model::Value, failure: Option<Failure>) -> Conclusion {
+/// What the end of a called flow means for the step at `path` that called it. A failure keeps naming the step it began
+/// in, as seen from here.
+fn called(path: &str, outcome: Outcome, output: cosell_model::Value, failure: Option<Failure>) -> Conclusion {
     match outcome {
         Outcome::Succeeded => Conclusion::success(output),
         other => {
-            let failure =
+            let mut failure =
                 failure.unwrap_or_else(|| Failure::new("flow_failed", format!("the called flow ended as {other}")));
+            failure.step = failure.step.map(|step| format!("{path}/{step}"));
             let outcome = if other == Outcome::TimedOut { Outcome::TimedOut } else { Outcome::Failed };
             Conclusion::failure(outcome, failure)
         }
