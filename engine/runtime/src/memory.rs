@@ -100,7 +100,7 @@ impl Engine {
                     Err(failure) => (not_begun(failure), None),
                     Ok(inputs) => {
                         let state = RunState::new(id.clone(), start.trigger, inputs, self.default_retry.clone());
-                        Driving::new(self, plan, state, depth, observer).to_end().await
+                        Driving::new(self, plan, state, depth, observer).drive().await
                     }
                 },
             };
@@ -120,6 +120,9 @@ struct Finished {
     failure: Option<Failure>,
 }
 
+/// What work in progress reports when it ends, with the requests made for it.
+type Reported = (Happening, Vec<RequestRecord>);
+
 /// What was done for a step, over all attempts.
 #[derive(Default)]
 struct Done {
@@ -135,7 +138,7 @@ struct Driving<'r> {
     state: RunState,
     depth: usize,
     observer: &'r dyn Observer,
-    in_progress: FuturesUnordered<BoxFuture<'r, Option<(Happening, Vec<RequestRecord>)>>>,
+    in_progress: FuturesUnordered<BoxFuture<'r, Option<Reported>>>,
     handles: HashMap<Address, Vec<AbortHandle>>,
     done: HashMap<Address, Done>,
     answer: Option<(u16, Value, Value)>,
@@ -156,7 +159,7 @@ impl<'r> Driving<'r> {
         }
     }
 
-    async fn to_end(mut self) -> (Finished, Option<(u16, Value, Value)>) {
+    async fn drive(mut self) -> (Finished, Option<(u16, Value, Value)>) {
         let mut happened = VecDeque::from([Happening::Begun]);
         loop {
             while let Some(kind) = happened.pop_front() {
@@ -264,7 +267,7 @@ impl<'r> Driving<'r> {
         None
     }
 
-    fn begin(&mut self, step: Address, work: BoxFuture<'r, (Happening, Vec<RequestRecord>)>) {
+    fn begin(&mut self, step: Address, work: BoxFuture<'r, Reported>) {
         let (handle, registration) = AbortHandle::new_pair();
         self.handles.entry(step).or_default().push(handle);
         self.in_progress.push(Abortable::new(work, registration).map(Result::ok).boxed());
@@ -276,7 +279,7 @@ impl<'r> Driving<'r> {
         attempt: u32,
         input: Arc<Value>,
         may_have_run: bool,
-    ) -> BoxFuture<'r, (Happening, Vec<RequestRecord>)> {
+    ) -> BoxFuture<'r, Reported> {
         let Action::Operation { connection, operation, .. } = &self.plan.step(step.step).action else {
             return Box::pin(std::future::pending());
         };

@@ -27,7 +27,7 @@ pub(crate) fn step(step: &Step, findings: &mut Findings) {
             );
         }
         StepKind::Wait(Wait::For(node))
-            if !is_computed(node) && !node.text().is_some_and(|text| parse_duration(text).is_ok()) =>
+            if !has_expression(node) && node.text().is_none_or(|text| parse_duration(text).is_err()) =>
         {
             findings.push(
                 wrong_form(node, "`wait`", "a duration").help(
@@ -36,7 +36,7 @@ pub(crate) fn step(step: &Step, findings: &mut Findings) {
             );
         }
         StepKind::Wait(Wait::Until(node))
-            if !has_expression(node) && !node.text().is_some_and(|text| Moment::read(text).is_some()) =>
+            if !has_expression(node) && node.text().is_none_or(|text| Moment::read(text).is_none()) =>
         {
             findings.push(wrong_form(node, "`until`", "an instant").help("such as `2026-11-02T08:15:30Z`"));
         }

@@ -53,7 +53,7 @@ enum Body {
     Constant(Value),
     /// It needs the engine, which gets the paths' values under short names.
     Engine {
-        compiled: minijinja::Expression<'static, 'static>,
+        compiled: Box<minijinja::Expression<'static, 'static>>,
         names: Vec<String>,
         /// Values known when compiling, by the number of the path whose place they take.
         constants: Vec<(usize, EngineValue)>,
@@ -111,7 +111,7 @@ impl Expression {
             .map_err(|error| error.detail().unwrap_or("syntax error").to_owned())?;
         let names = (0..paths.len()).map(placeholder).collect();
         let constants = constants.iter().map(|(at, value)| (*at, to_engine(value))).collect();
-        Ok(Self { source: source.to_owned(), span, paths, body: Body::Engine { compiled, names, constants } })
+        Ok(Self { source: source.to_owned(), span, paths, body: Body::Engine { compiled: Box::new(compiled), names, constants } })
     }
 
     /// Its value, where that is known without a run.
