@@ -348,3 +348,15 @@ fn a_run_cannot_be_stopped_from_a_loop() {
         assert_eq!(codes(&[&flow(steps)]), ["stop-in-loop"]);
     }
 }
+
+#[test]
+fn a_failure_quotes_nothing_of_a_sensitive_input() {
+    let text = flow("s: { scope: { a: { let: { x: \"${{ trigger.secret | date }}\" }, sensitive: input } } }");
+    let begin = |text: &str| {
+        let mut run = Run::new(&plan_of(&[text]), json!({ "secret": "hush" }), json!({}), Retry::NONE);
+        run.feed(Happening::Begun);
+        ["a", "s"].map(|step| run.end_of(step).unwrap().failure.as_ref().unwrap().message.contains("hush"))
+    };
+    assert_eq!(begin(&text), [false, false]);
+    assert_eq!(begin(&text.replace("sensitive: input", "sensitive: output")), [true, true], "what is not sensitive is quoted");
+}

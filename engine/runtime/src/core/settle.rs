@@ -80,10 +80,7 @@ impl Turn<'_> {
 
     /// Writes down how a step ended.
     pub(crate) fn mark(&mut self, at: Address, conclusion: Conclusion) {
-        let failure = conclusion.failure.map(|mut failure| {
-            failure.step.get_or_insert_with(|| self.state.path(self.plan, at));
-            Arc::new(failure)
-        });
+        let failure = conclusion.failure.map(|failure| Arc::new(self.traced(at, failure)));
         let output = conclusion.output.map(Arc::new);
         let slot = self.state.slot_mut(self.plan, at);
         slot.status = Status::Ended(conclusion.outcome);
@@ -99,6 +96,20 @@ impl Turn<'_> {
             failure,
             skipped: conclusion.skipped,
         });
+    }
+
+    /// A failure that names the step it began in. Where that step's input is sensitive, what a message quotes of it is
+    /// hidden from everybody.
+    fn traced(&self, at: Address, failure: Failure) -> Failure {
+        if failure.step.is_some() {
+            return failure;
+        }
+        let step = Some(self.state.path(self.plan, at));
+        if self.plan.step(at.step).sensitive.input {
+            let message = "what went wrong is not shown, because the step's input is sensitive";
+            return Failure { step, ..Failure::new(failure.code, message) };
+        }
+        Failure { step, ..failure }
     }
 
     /// Skips a step with everything in it.
