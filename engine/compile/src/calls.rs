@@ -7,7 +7,6 @@ use cosell_model::{Catalogue, Diagnostic, Effect, FlowId, Span};
 use petgraph::algo::{tarjan_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use crate::lower::step_effect;
 use crate::read::fields::Findings;
 
 /// Calls among flows.
@@ -84,4 +83,22 @@ pub(crate) fn walk<'f>(block: &'f Block, visit: &mut impl FnMut(&'f Step)) {
             _ => {}
         }
     }
+}
+
+/// What a step, with everything in it, does to the world. Waiting, answering and stopping keep their place among the
+/// writes: where they stand in the file matters. What is not known counts as a write.
+pub(crate) fn step_effect(step: &Step, catalogue: &Catalogue, flows: &BTreeMap<FlowId, Effect>) -> Effect {
+    let block = |block: &Block| block.steps.iter().any(|step| step_effect(step, catalogue, flows) == Effect::Write);
+    let writes = match &step.kind {
+        StepKind::Use { operation, .. } => {
+            catalogue.operation(&operation.value).is_none_or(|operation| operation.effect == Effect::Write)
+        }
+        StepKind::Call { flow, .. } => flows.get(&flow.value).is_none_or(|effect| *effect == Effect::Write),
+        StepKind::Scope(body) | StepKind::ForEach { body, .. } | StepKind::Until { body, .. } => block(body),
+        StepKind::If { then, otherwise, .. } => block(then) || block(otherwise),
+        StepKind::Switch { cases, default, .. } => cases.iter().any(|case| block(&case.block)) || block(default),
+        StepKind::Let(_) | StepKind::Map { .. } | StepKind::Compare { .. } => false,
+        StepKind::Wait(_) | StepKind::Respond { .. } | StepKind::Stop { .. } => true,
+    };
+    if writes { Effect::Write } else { Effect::Read }
 }

@@ -121,19 +121,103 @@ fn may_be(schema: &Schema, kind: &str) -> bool {
 
 /// The schema behind references and "or null"; nothing where there are several to choose from.
 pub(crate) fn concrete<'s>(root: &'s Schema, schema: &'s Schema) -> Option<&'s Schema> {
+    innermost(root, schema).filter(|schema| choices(schema).is_none())
+}
+
+/// The same, or the schema with the choices.
+pub(crate) fn innermost<'s>(root: &'s Schema, schema: &'s Schema) -> Option<&'s Schema> {
     let mut schema = schema;
     for _ in 0..16 {
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
             schema = root.pointer(reference.strip_prefix('#')?)?;
             continue;
         }
-        let choices = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array);
-        let Some(choices) = choices else { return Some(schema) };
+        let Some(choices) = choices(schema) else { return Some(schema) };
         let mut concrete = choices.iter().filter(|choice| choice.get("type").and_then(Value::as_str) != Some("null"));
         match (concrete.next(), concrete.next()) {
             (Some(only), None) => schema = only,
-            _ => return None,
+            _ => return Some(schema),
         }
     }
     None
+}
+
+/// The schemas that a schema gives to choose from.
+pub(crate) fn choices(schema: &Schema) -> Option<&Vec<Value>> {
+    schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use cosell_model::Severity;
+    use cosell_model::span::FileId;
+    use serde_json::json;
+
+    /// What is said of `path` in a value of this shape: severity, message and the number of the member it points at.
+    fn said(shape: &Shape<'_>, path: &str) -> Vec<(Severity, String, u32)> {
+        let segment = |name: &str| name.parse().map_or_else(|_| Segment::Key(name.into()), Segment::Index);
+        let segments: Vec<Segment> = path.split('.').filter(|name| !name.is_empty()).map(segment).collect();
+        let members: Vec<(&Segment, Span)> =
+            segments.iter().enumerate().map(|(at, segment)| (segment, Span::new(FileId(0), at, at + 1))).collect();
+        let mut findings = Vec::new();
+        shape.check("`x`", Span::new(FileId(0), 90, 91), &members, &mut findings);
+        findings.into_iter().map(|finding| (finding.severity, finding.message, finding.primary.span.start)).collect()
+    }
+
+    #[test]
+    fn a_schema_is_followed_through_references_nulls_and_items() {
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "list": { "type": ["array", "null"], "items": { "$ref": "#/$defs/Item" } },
+                "maybe": { "anyOf": [{ "$ref": "#/$defs/Item" }, { "type": "null" }] },
+                "either": { "anyOf": [{ "$ref": "#/$defs/Item" }, { "type": "object" }] },
+                "loop": { "$ref": "#/properties/loop" },
+                "lost": { "$ref": "#/$defs/Nowhere" },
+                "free": {},
+            },
+            "$defs": { "Item": { "type": "object", "properties": { "name": { "type": "string" } } } },
+        });
+        let shape = Shape::Schema(&schema);
+        for fine in ["", "list", "list.0.name", "maybe.name", "either.anything", "loop.x", "lost.x", "free.a.0.b"] {
+            assert_eq!(said(&shape, fine), [], "{fine}");
+        }
+        for (path, message, place) in [
+            ("lst", "`x` has no `lst`", 0),
+            ("list.0.nam", "`x.list[0]` has no `nam`", 2),
+            ("maybe.other", "`x.maybe` has no `other`", 1),
+            ("list.name", "`x.list` is no map, so it has no `name`", 1),
+            ("maybe.0", "`x.maybe` is no list, so it has no item 0", 1),
+            ("maybe.name.more", "`x.maybe.name` is no map, so it has no `more`", 2),
+        ] {
+            assert_eq!(said(&shape, path), [(Severity::Error, message.to_owned(), place)], "{path}");
+        }
+    }
+
+    #[test]
+    fn more_than_is_listed_may_be_there_only_where_it_is_allowed() {
+        let open = json!({ "type": "object", "properties": { "statecode": {} }, "additionalProperties": true });
+        assert_eq!(said(&Shape::Schema(&open), "telephone"), []);
+        assert_eq!(
+            said(&Shape::Schema(&open), "statuscode").first().map(|(severity, ..)| *severity),
+            Some(Severity::Warning)
+        );
+        let closed = json!({ "type": "object", "properties": { "a": {} }, "additionalProperties": false });
+        assert_eq!(said(&Shape::Schema(&closed), "telephone").len(), 1);
+    }
+
+    #[test]
+    fn other_shapes_know_their_members_or_nothing() {
+        assert_eq!(said(&Shape::Unknown, "a.b"), []);
+        assert_eq!(said(&Shape::Members(&["a"]), "a.b"), []);
+        assert_eq!(said(&Shape::Named(vec!["a".to_owned()]), "b").len(), 1);
+        let nothing = said(&Shape::Nothing("why"), "");
+        assert_eq!(
+            nothing,
+            [(Severity::Error, "`x` has no output".to_owned(), 90)],
+            "also where no member is asked for"
+        );
+    }
 }

@@ -273,13 +273,7 @@ impl<'r> Driving<'r> {
         self.in_progress.push(Abortable::new(work, registration).map(Result::ok).boxed());
     }
 
-    fn call(
-        &self,
-        step: Address,
-        attempt: u32,
-        input: Arc<Value>,
-        may_have_run: bool,
-    ) -> BoxFuture<'r, Reported> {
+    fn call(&self, step: Address, attempt: u32, input: Arc<Value>, may_have_run: bool) -> BoxFuture<'r, Reported> {
         let Action::Operation { connection, operation, .. } = &self.plan.step(step.step).action else {
             return Box::pin(std::future::pending());
         };

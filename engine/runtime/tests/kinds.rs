@@ -358,5 +358,9 @@ fn a_failure_quotes_nothing_of_a_sensitive_input() {
         ["a", "s"].map(|step| run.end_of(step).unwrap().failure.as_ref().unwrap().message.contains("hush"))
     };
     assert_eq!(begin(&text), [false, false]);
-    assert_eq!(begin(&text.replace("sensitive: input", "sensitive: output")), [true, true], "what is not sensitive is quoted");
+    assert_eq!(
+        begin(&text.replace("sensitive: input", "sensitive: output")),
+        [true, true],
+        "what is not sensitive is quoted"
+    );
 }

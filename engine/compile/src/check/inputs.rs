@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::read::fields::{Findings, either, given, list, meant};
 use crate::read::words::type_in_words;
-use crate::shape::concrete;
+use crate::shape::{choices, concrete, innermost};
 use crate::suggest::did_you_mean;
 
 /// Checks `with` against the schema of what `what` takes; values that are computed are left to the run.
@@ -101,24 +101,22 @@ fn may_be_null(root: &Schema, schema: &Schema) -> bool {
         Some(Value::Array(several)) => several.iter().any(|one| one == "null"),
         _ => false,
     };
-    let choices = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array);
     direct(schema)
-        || choices.is_some_and(|choices| choices.iter().any(direct))
+        || choices(schema).is_some_and(|choices| choices.iter().any(direct))
         || concrete(root, schema).is_none_or(|schema| schema.get("type").is_none())
 }
 
 /// The only values allowed, where a schema lists them: as an `enum`, or as choices of one value each.
 fn values(root: &Schema, schema: &Schema) -> Option<Vec<Value>> {
-    let schema = concrete(root, schema).unwrap_or(schema);
+    let schema = innermost(root, schema)?;
     if let Some(several) = schema.get("enum").and_then(Value::as_array) {
         return Some(several.clone());
     }
-    let choices = schema.get("oneOf").or_else(|| schema.get("anyOf")).and_then(Value::as_array)?;
     let of_choice = |choice: &Value| match choice.get("const") {
         Some(only) => Some(vec![only.clone()]),
         None => choice.get("enum").and_then(Value::as_array).cloned(),
     };
-    let values: Vec<Vec<Value>> = choices.iter().map(of_choice).collect::<Option<_>>()?;
+    let values: Vec<Vec<Value>> = choices(schema)?.iter().map(of_choice).collect::<Option<_>>()?;
     Some(values.concat())
 }
 
@@ -268,6 +266,83 @@ pub(crate) fn call(
     for input in inputs.iter().filter(|input| input.default.is_none() && !slips.contains(&input.name.value.as_str())) {
         if !entries.iter().any(|entry| entry.key.value == input.name.value) {
             findings.push(missing(&format!("flow `{}`", name.value), &input.name.value, name.span));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use cosell_model::Severity;
+    use cosell_model::span::FileId;
+    use serde_json::json;
+
+    fn said(with: Option<&str>) -> Vec<(Severity, &'static str, String)> {
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "table": { "type": "string" },
+                "count": { "type": "integer" },
+                "share": { "type": ["number", "null"] },
+                "mode": { "$ref": "#/$defs/Mode" },
+                "maybe": { "anyOf": [{ "$ref": "#/$defs/Inner" }, { "type": "null" }] },
+                "list": { "type": "array", "items": { "$ref": "#/$defs/Mode" } },
+                "free": true,
+            },
+            "required": ["table"],
+            "$defs": {
+                "Mode": { "oneOf": [{ "const": "quick", "description": "…" }, { "enum": ["careful", "slow"] }] },
+                "Inner": { "type": "object", "properties": { "on": { "type": "boolean" } }, "required": ["on"] },
+            },
+        });
+        let with = with.map(|text| crate::yaml::parse(FileId(0), text).unwrap());
+        let mut findings = Vec::new();
+        operation(&schema, with.as_ref(), Span::new(FileId(0), 0, 0), "`x.y`", &mut findings);
+        findings.into_iter().map(|finding| (finding.severity, finding.code, finding.message)).collect()
+    }
+
+    #[test]
+    fn what_fits_is_not_found_fault_with() {
+        for fine in [
+            "{ table: a }",
+            "{ table: a, count: 3, share: 3, mode: slow, maybe: { on: true }, list: [quick, slow], free: [1] }",
+            "{ table: a, share: null, maybe: null }",
+            "{ table: a, share: 0.5 }",
+            "{ table: '${{ x }}', count: '${{ x }}', mode: 'a${{ x }}', maybe: '${{ x }}', list: ['${{ x }}'] }",
+            "{ table: a, '${{ vars.x }}': 1 }",
+            "'${{ x }}'",
+        ] {
+            assert_eq!(said(Some(fine)), [], "{fine}");
+        }
+    }
+
+    #[test]
+    fn each_thing_that_does_not_fit_is_said_once() {
+        for (with, code, message) in [
+            (None, "missing-input", "`x.y` needs `table`"),
+            (Some("{ count: 3 }"), "missing-input", "`x.y` needs `table`"),
+            (Some("{ tabel: a }"), "unknown-input", "`x.y` does not take `tabel`"),
+            (Some("{ table: a, colour: red }"), "unknown-input", "`x.y` does not take `colour`"),
+            (Some("{ table: 5 }"), "wrong-type", "`table` takes text, and this is the number 5"),
+            (Some("{ table: null }"), "wrong-type", "`table` takes text, and this is nothing"),
+            (
+                Some("{ table: a, count: 1.5 }"),
+                "wrong-type",
+                "`count` takes a whole number, and this is the number 1.5",
+            ),
+            (Some("{ table: a, share: x }"), "wrong-type", "`share` takes a number, and this is the text `x`"),
+            (Some("{ table: a, mode: fast }"), "wrong-value", "`mode` cannot be `fast`"),
+            (Some("{ table: a, list: [quick, 5] }"), "wrong-value", "an item of `list` cannot be `5`"),
+            (
+                Some("{ table: a, maybe: { on: 1 } }"),
+                "wrong-type",
+                "`on` takes true or false, and this is the number 1",
+            ),
+            (Some("{ table: a, maybe: {} }"), "missing-input", "`maybe` needs `on`"),
+            (Some("[a]"), "wrong-type", "`x.y` takes a map, and this is a list of 1"),
+        ] {
+            assert_eq!(said(with), [(Severity::Error, code, message.to_owned())], "{with:?}");
         }
     }
 }

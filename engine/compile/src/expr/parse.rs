@@ -29,7 +29,7 @@ pub struct Mention {
 pub struct Parsed {
     /// What it mentions, in order.
     pub mentions: Vec<Mention>,
-    /// The expression as the engine takes it, with a short name for each mention: see [`placeholder`].
+    /// The expression as the engine takes it, with a short name for each mention, `_0` for the first.
     pub rewritten: String,
     /// Whether it is one mention and nothing else.
     pub is_mention: bool,

@@ -111,7 +111,12 @@ impl Expression {
             .map_err(|error| error.detail().unwrap_or("syntax error").to_owned())?;
         let names = (0..paths.len()).map(placeholder).collect();
         let constants = constants.iter().map(|(at, value)| (*at, to_engine(value))).collect();
-        Ok(Self { source: source.to_owned(), span, paths, body: Body::Engine { compiled: Box::new(compiled), names, constants } })
+        Ok(Self {
+            source: source.to_owned(),
+            span,
+            paths,
+            body: Body::Engine { compiled: Box::new(compiled), names, constants },
+        })
     }
 
     /// Its value, where that is known without a run.
@@ -249,4 +254,93 @@ fn render_text(parts: &[TextPart], scope: &dyn Scope) -> Result<String, Evaluati
         }
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::expr::path::{Root, Segment};
+    use cosell_model::span::FileId;
+    use serde_json::json;
+
+    /// Everything is the trigger.
+    struct Only(Value);
+
+    impl Scope for Only {
+        fn value(&self, _: Root) -> Cow<'_, Value> {
+            Cow::Borrowed(&self.0)
+        }
+    }
+
+    fn span(start: usize, end: usize) -> Span {
+        Span::new(FileId(0), start, end)
+    }
+
+    fn trigger(names: &[&str]) -> Path {
+        Path { root: Root::Trigger, segments: names.iter().map(|name| Segment::Key((*name).into())).collect() }
+    }
+
+    fn engine(source: &str, paths: Vec<Path>) -> Expression {
+        Expression::engine(source, span(0, 1), source.to_owned(), paths, Vec::new()).unwrap()
+    }
+
+    #[test]
+    fn a_mention_is_borrowed_from_the_run_s_data() {
+        let data = Only(json!({ "a": { "b": [1, 2] } }));
+        let mention = Template::Expression(Expression::path("trigger.a.b", span(0, 1), trigger(&["a", "b"])));
+        assert!(matches!(mention.evaluate(&data).unwrap(), Cow::Borrowed(value) if *value == json!([1, 2])));
+        let missing = Template::Expression(Expression::path("trigger.c", span(0, 1), trigger(&["c"])));
+        assert_eq!(*missing.evaluate(&data).unwrap(), json!(null));
+    }
+
+    #[test]
+    fn known_values_take_the_place_of_paths() {
+        let paths = vec![trigger(&["x"]), trigger(&[]), trigger(&["y"])];
+        let known = vec![(1, json!(10))];
+        let sum = Expression::engine("…", span(0, 1), "_0 + _1 + _2".into(), paths, known).unwrap();
+        assert_eq!(*sum.evaluate(&Only(json!({ "x": 1, "y": 100 }))).unwrap(), json!(111));
+    }
+
+    #[test]
+    fn an_error_names_the_expression_and_its_place() {
+        let text = Template::Text(vec![
+            TextPart::Plain("x".into()),
+            TextPart::Expression(Expression::path("trigger.a", span(3, 12), trigger(&["a"]))),
+        ]);
+        let error = text.render(&Only(json!({ "a": {} }))).unwrap_err();
+        assert_eq!((error.span, error.expression.as_str()), (span(3, 12), "trigger.a"));
+        assert_eq!(
+            error.to_string(),
+            "`${{ trigger.a }}`: a map cannot stand inside text; use `| join(', ')` or `| json`"
+        );
+        assert_eq!(text.place(), Some(span(3, 12)));
+        let list = Template::List(vec![Template::Constant(json!(1)), Template::Map(vec![("k".into(), text)])]);
+        assert_eq!(list.place(), Some(span(3, 12)));
+        assert_eq!(Template::Constant(json!(1)).place(), None);
+    }
+
+    #[test]
+    fn what_takes_too_much_says_what_to_do() {
+        let hungry = engine("range(100000)|map('lookup', {}, range(100000))|map('list')|list", Vec::new());
+        let message = hungry.evaluate(&Only(json!(null))).unwrap_err().message;
+        assert_eq!(message, "it handles too much; split it, or let a loop go through the list");
+        assert_eq!(
+            *engine("1 + 1", Vec::new()).evaluate(&Only(json!(null))).unwrap(),
+            json!(2),
+            "the next one starts anew"
+        );
+    }
+
+    #[test]
+    fn what_is_empty_counts_as_false() {
+        for empty in [json!(null), json!(false), json!(0), json!(0.0), json!(""), json!([]), json!({})] {
+            assert!(!truth(&empty), "{empty}");
+        }
+        for something in
+            [json!(true), json!(-1), json!(0.1), json!(" "), json!("false"), json!([null]), json!({ "a": null })]
+        {
+            assert!(truth(&something), "{something}");
+        }
+    }
 }

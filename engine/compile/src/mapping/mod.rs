@@ -1,6 +1,6 @@
 //! Mappings: tables of fields between two kinds of record, read once, used in both directions.
 //!
-//! [`form`] is how a value looks on one side; [`read`] reads a mapping file; this file applies and compares.
+//! [`form`] is how a value looks on one side; `read` reads a mapping file; this file applies and compares.
 //!
 //! Two values agree when one, turned into the other side's form, equals it: a date agrees with any instant of that day,
 //! and a text cut to its column's length agrees with the whole. Two sides that both have nothing agree as well: a default

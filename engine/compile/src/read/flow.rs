@@ -160,3 +160,53 @@ pub(crate) fn value_type(node: &Node, findings: &mut Findings) -> Option<ValueTy
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    fn read(text: &str) -> (Flow, Vec<&'static str>) {
+        let node = crate::yaml::parse(cosell_model::span::FileId(0), text).unwrap();
+        let mut findings = Vec::new();
+        let flow = flow(&node, &mut findings).unwrap();
+        (flow, findings.into_iter().map(|finding| finding.code).collect())
+    }
+
+    #[test]
+    fn a_trigger_can_be_a_word() {
+        let (flow, findings) = read("flow: a\ntrigger: manual\nsteps:\n");
+        assert_eq!((flow.trigger.source, findings, flow.title.as_str()), (TriggerSource::Manual, vec![], "a"));
+        let (flow, findings) = read("flow: a\ntrigger: { use: x.happened }\nsteps: {}\n");
+        assert_eq!(
+            (flow.trigger.source, findings.len()),
+            (TriggerSource::Connector(OperationName::parse("x.happened").unwrap()), 0)
+        );
+    }
+
+    #[test]
+    fn inputs_are_a_type_or_a_map() {
+        let inputs =
+            "{ use: call, inputs: { id: text, kind: { type: text, one_of: [a, b], default: a, description: x } } }";
+        let (flow, findings) = read(&format!("flow: a\ntrigger: {inputs}\nsteps: {{}}\n"));
+        let [id, kind] = flow.trigger.inputs.as_slice() else { unreachable!() };
+        assert_eq!((id.kind, &id.default, &id.one_of), (ValueType::Text, &None, &None));
+        assert_eq!((&kind.default, &kind.one_of), (&Some(json!("a")), &Some(vec![json!("a"), json!("b")])));
+        assert_eq!(findings, ["unknown-key"; 0]);
+    }
+
+    #[test]
+    fn the_rest_of_a_flow_is_read_whatever_is_wrong_with_its_beginning() {
+        for (text, code) in [
+            ("flow: A\ntrigger: manual\n", "bad-name"),
+            ("flow: a\n", "missing-field"),
+            ("flow: a\ntrigger: manuel\n", "unknown-trigger"),
+            ("flow: a\ntrigger: { when: true }\n", "missing-field"),
+            ("flow: a\ntrigger: [manual]\n", "wrong-form"),
+        ] {
+            let (flow, findings) = read(&format!("{text}steps: {{ x: {{ stop: failed }} }}\n"));
+            assert_eq!((flow.steps.steps.len(), findings), (1, vec![code]), "{text}");
+        }
+    }
+}

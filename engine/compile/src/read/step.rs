@@ -329,3 +329,65 @@ fn stop(node: &Node, findings: &mut Findings) -> Option<StepKind> {
     fields.finish(findings);
     Some(StepKind::Stop { outcome: given??, code, message })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// The one step of `text`, and the codes of what is said of it.
+    fn read(text: &str) -> (Step, Vec<&'static str>) {
+        let node = crate::yaml::parse(FileId(0), &format!("step: {text}\n")).unwrap();
+        let mut findings = Vec::new();
+        let mut block = block(&node, "`steps`", &mut findings);
+        (block.steps.remove(0), findings.into_iter().map(|finding| finding.code).collect())
+    }
+
+    #[test]
+    fn after_is_a_name_a_list_or_a_map_of_outcomes() {
+        let after = |text: &str| {
+            let (step, findings) = read(&format!("{{ after: {text}, stop: failed }}"));
+            let shown = |after: After| format!("{}: {}", after.step.value, after.accepts);
+            (step.after.map(|list| list.into_iter().map(shown).collect::<Vec<_>>()), findings)
+        };
+        let waits = |list: &[&str]| (Some(list.iter().map(|text| (*text).to_owned()).collect()), vec![]);
+        assert_eq!(after("a"), waits(&["a: succeeded"]));
+        assert_eq!(after("[a, b]"), waits(&["a: succeeded", "b: succeeded"]));
+        assert_eq!(after("{ a: failed, b: [succeeded, timed_out] }"), waits(&["a: failed", "b: succeeded, timed_out"]));
+        assert_eq!(after("[]"), waits(&[]), "nothing to wait for is not the same as nothing said");
+        assert_eq!(after("{ a: [] }").1, ["wrong-form"]);
+        assert_eq!(after("{ a: cancelled }").1, ["unknown-outcome"]);
+    }
+
+    #[test]
+    fn what_is_not_said_has_a_default() {
+        let (step, findings) = read("{ until: true, do: { a: { stop: failed } } }");
+        let StepKind::Until { count, time, fail_at_limit, .. } = step.kind else { unreachable!() };
+        assert_eq!((count, time, fail_at_limit, findings), (60, Duration::from_secs(3600), false, vec![]));
+        let (step, _) = read("{ for_each: [1], do: { a: { stop: failed } } }");
+        assert!(matches!(step.kind, StepKind::ForEach { parallel: 1, .. }));
+    }
+
+    #[test]
+    fn the_cases_of_a_switch_keep_their_type() {
+        let (step, findings) = read("{ switch: x, cases: { 3: {}, '4': {}, true: {}, Shared: {} } }");
+        assert_eq!(findings, ["duplicate-key"; 0]);
+        let StepKind::Switch { cases, .. } = step.kind else { unreachable!() };
+        let values: Vec<_> = cases.into_iter().map(|case| case.value.value.to_string()).collect();
+        assert_eq!(values, ["3", "\"4\"", "true", "\"Shared\""]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_still_a_step() {
+        for (text, code) in [
+            ("text", "wrong-form"),
+            ("{ title: x }", "step-without-kind"),
+            ("{ use: a.b, call: c }", "step-with-two-kinds"),
+            ("{ use: nothing }", "unknown-operation"),
+            ("{ let: 5 }", "wrong-form"),
+        ] {
+            let (step, findings) = read(text);
+            assert_eq!((step.id.value.as_str(), findings), ("step", vec![code]), "{text}");
+        }
+    }
+}

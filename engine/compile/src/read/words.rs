@@ -208,6 +208,7 @@ pub(crate) fn identifier(text: &Spanned<String>, what: &str, findings: &mut Find
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -219,5 +220,41 @@ mod tests {
         for wrong in ["", "5", "soon", "-5s"] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
+    }
+
+    fn node(text: &str) -> Node {
+        crate::yaml::parse(cosell_model::span::FileId(0), text).unwrap()
+    }
+
+    #[test]
+    fn retries_are_none_or_built_on_the_default() {
+        let read = |text: &str| {
+            let mut findings = Vec::new();
+            (retry(&node(text), &mut findings), findings.len())
+        };
+        assert_eq!(read("none"), (Some(Retry::NONE), 0));
+        let once =
+            Retry { count: 1, interval: Duration::from_secs(2), minimum: Duration::from_secs(2), ..Retry::default() };
+        assert_eq!(read("{ count: 1, interval: 2s }"), (Some(once), 0), "no wait is longer than the shortest allowed");
+        let long =
+            Retry { interval: Duration::from_secs(3600), maximum: Duration::from_secs(3600), ..Retry::default() };
+        assert_eq!(read("{ interval: 1h }"), (Some(long), 0), "and none is shorter than the longest");
+        assert_eq!(read("often").1, 1);
+        assert_eq!(read("{ count: 91 }").1, 1);
+        assert_eq!(read("3").1, 1);
+    }
+
+    #[test]
+    fn what_is_sensitive_is_said_as_a_whole_or_in_parts() {
+        let read = |text: &str| {
+            let mut findings = Vec::new();
+            let sensitive = sensitive(&node(text), &mut findings);
+            (sensitive.input, sensitive.output, findings.len())
+        };
+        assert_eq!(read("true"), (true, true, 0));
+        assert_eq!(read("false"), (false, false, 0));
+        assert_eq!(read("input"), (true, false, 0));
+        assert_eq!(read("[output, input]"), (true, true, 0));
+        assert_eq!(read("[output, all]"), (false, true, 1));
     }
 }
