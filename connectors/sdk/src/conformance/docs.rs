@@ -1,85 +1,154 @@
 //! A page of documentation per connector, made from its description.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::LazyLock;
 
 use cosell_model::Effect;
 use cosell_model::catalogue::{ConnectorDescription, Delivery};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// The page, as Markdown.
 pub fn page(connector: &ConnectorDescription) -> String {
-    let mut page = format!("# {}\n\n", connector.title);
-    page.push_str("<!-- Made from the connector's own descriptions; UPDATE_DOCS=1 cargo test makes it anew. -->\n\n");
-    let _ = write!(page, "`{}`: {}\n\n", connector.name, connector.description);
-    page.push_str("## Settings\n\n");
-    members(&mut page, &connector.settings);
+    let mut page = Page::default();
+    page.line(&format!("# {}", connector.title));
+    page.line("<!-- Made from the connector's own descriptions; UPDATE_DOCS=1 cargo test makes it anew. -->");
+    page.line(&format!("`{}`: {}", connector.name, connector.description));
+    page.line("## Settings");
+    page.members(&connector.settings, true);
     if !connector.triggers.is_empty() {
-        page.push_str("## Triggers\n\n");
+        page.line("## Triggers");
     }
     for trigger in &connector.triggers {
         let delivery = match trigger.delivery {
             Delivery::Webhook => "The remote system calls.",
             Delivery::Poll => "The connector asks from time to time.",
         };
-        let _ = write!(page, "### {}\n\n`{}.{}`\n\n", trigger.title, connector.name, trigger.name);
-        let _ = write!(page, "{} {delivery}\n\n", trigger.description);
-        page.push_str("`with` takes:\n\n");
-        members(&mut page, &trigger.input);
-        page.push_str("`trigger` holds:\n\n");
-        members(&mut page, &trigger.output);
+        page.line(&format!("### {}\n\n`{}.{}`", trigger.title, connector.name, trigger.name));
+        page.line(&format!("{} {delivery}", trigger.description));
+        page.line("`with` takes:");
+        page.members(&trigger.input, true);
+        page.output("`trigger` holds", &trigger.output);
     }
     if !connector.operations.is_empty() {
-        page.push_str("## Operations\n\n");
+        page.line("## Operations");
     }
     for operation in &connector.operations {
         let effect = match operation.effect {
             Effect::Read => "reads",
             Effect::Write => "writes",
         };
-        let _ = write!(page, "### {}\n\n`{}.{}` ({effect})\n\n", operation.title, connector.name, operation.name);
-        let _ = write!(page, "{}\n\n", operation.description);
+        page.line(&format!("### {}\n\n`{}.{}` ({effect})", operation.title, connector.name, operation.name));
+        page.line(&operation.description);
         if let Some(finds_out) = &operation.finds_out {
-            let _ = write!(page, "After an interruption: {finds_out}\n\n");
+            page.line(&format!("After an interruption: {finds_out}"));
         }
-        page.push_str("Input:\n\n");
-        members(&mut page, &operation.input);
+        page.line("Input:");
+        page.members(&operation.input, true);
         let example = serde_json::to_string_pretty(&operation.example).unwrap_or_default();
-        let _ = write!(page, "```json\n{example}\n```\n\nOutput:\n\n");
-        members(&mut page, &operation.output);
+        page.line(&format!("```json\n{example}\n```"));
+        page.output("Output", &operation.output);
     }
-    format!("{}\n", page.trim_end())
+    page.types();
+    format!("{}\n", page.text.trim_end())
 }
 
-/// The members of an object's schema, one a line; those of objects within stand in their own descriptions.
-fn members(page: &mut String, schema: &Value) {
-    let Some((schema, properties)) = object(schema, schema) else {
-        let text = schema.get("description").and_then(Value::as_str).unwrap_or("Anything.");
-        let _ = write!(page, "{}\n\n", one_line(text));
-        return;
-    };
-    if properties.is_empty() {
-        page.push_str("Nothing.\n\n");
-        return;
+/// A page in the making.
+#[derive(Default)]
+struct Page {
+    text: String,
+    /// Schemas that are described at the end, by name.
+    types: BTreeMap<String, Value>,
+}
+
+impl Page {
+    fn line(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.text.push_str("\n\n");
     }
-    let required = |name: &str| {
-        let names = schema.get("required").and_then(Value::as_array);
-        names.is_some_and(|names| names.iter().any(|required| required == name))
-    };
-    page.push_str("| member | type | |\n|---|---|---|\n");
-    for (name, property) in properties {
-        let mut text = one_line(property.get("description").and_then(Value::as_str).unwrap_or_default());
-        if required(name) {
-            text.insert_str(0, "Required. ");
+
+    /// An output, which is described at the end where it has a name: several operations may yield the same.
+    fn output(&mut self, what: &str, schema: &Value) {
+        self.collect(schema);
+        match (schema.get("title").and_then(Value::as_str), object(schema, schema)) {
+            (Some(title), Some(_)) if schema.get("properties").is_some() => {
+                self.line(&format!("{what}: {}.", link(title)));
+                self.types.insert(title.to_owned(), schema.clone());
+            }
+            _ if schema.get("anyOf").is_some() || schema.get("$ref").is_some() => {
+                self.line(&format!("{what}: {}, or null.", kind(schema)));
+            }
+            _ => {
+                self.line(&format!("{what}:"));
+                self.members(schema, false);
+            }
         }
-        if let Some(default) = property.get("default").filter(|default| !default.is_null()) {
-            let _ = write!(text, " Default: `{default}`.");
-        }
-        let kind = kind(property).replace('|', "\\|");
-        let _ = writeln!(page, "| `{name}` | {kind} | {} |", text.replace('|', "\\|"));
     }
-    page.push('\n');
+
+    /// The named schemas within.
+    fn collect(&mut self, schema: &Value) {
+        for (name, inner) in schema.get("$defs").and_then(Value::as_object).into_iter().flatten() {
+            self.types.insert(name.clone(), inner.clone());
+        }
+    }
+
+    fn types(&mut self) {
+        if !self.types.is_empty() {
+            self.line("## Types");
+        }
+        for (name, schema) in std::mem::take(&mut self.types) {
+            self.line(&format!("### {name}"));
+            if let Some(text) = schema.get("description").and_then(Value::as_str) {
+                self.line(&one_line(text));
+            }
+            if let Some(choices) = schema.get("oneOf").and_then(Value::as_array) {
+                for choice in choices {
+                    let text = one_line(choice.get("description").and_then(Value::as_str).unwrap_or_default());
+                    let _ = writeln!(self.text, "- {}: {text}", kind(choice));
+                }
+                self.text.push('\n');
+            } else if schema.get("properties").is_some() {
+                self.members(&schema, false);
+            } else {
+                self.line(&format!("Type: {}.", kind(&schema)));
+            }
+        }
+    }
+
+    /// The members of an object's schema, one a line.
+    fn members(&mut self, schema: &Value, is_input: bool) {
+        self.collect(schema);
+        let Some((schema, properties)) = object(schema, schema) else {
+            let text = schema.get("description").and_then(Value::as_str).unwrap_or("Anything.");
+            self.line(&one_line(text));
+            return;
+        };
+        if properties.is_empty() {
+            self.line("Nothing.");
+            return;
+        }
+        let required = schema.get("required").and_then(Value::as_array);
+        self.text.push_str("| member | type | |\n|---|---|---|\n");
+        for (name, property) in properties {
+            let mut text = one_line(property.get("description").and_then(Value::as_str).unwrap_or_default());
+            if is_input && required.is_some_and(|names| names.contains(&json!(name))) {
+                text.insert_str(0, "Required. ");
+            }
+            let default = property.get("default").filter(|default| is_input && !default.is_null());
+            if let Some(default) = default {
+                let _ = write!(text, " Default: `{default}`.");
+            }
+            let kind = kind(property).replace('|', "\\|");
+            let _ = writeln!(self.text, "| `{name}` | {kind} | {} |", text.replace('|', "\\|"));
+        }
+        self.text.push('\n');
+    }
+}
+
+/// A link to a type's place on the page.
+fn link(name: &str) -> String {
+    format!("[{name}](#{})", name.to_ascii_lowercase())
 }
 
 /// The object that a schema describes, perhaps by reference or beside null.
@@ -107,7 +176,7 @@ fn kind(schema: &Value) -> String {
         return format!("`{value}`");
     }
     if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
-        return reference.rsplit('/').next().unwrap_or("object").to_owned();
+        return link(reference.rsplit('/').next().unwrap_or("object"));
     }
     if let Some(choices) = ["anyOf", "oneOf"].iter().find_map(|name| schema.get(*name)?.as_array()) {
         let kinds: Vec<String> = choices.iter().map(kind).filter(|kind| kind != "null").collect();
