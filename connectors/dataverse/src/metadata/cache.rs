@@ -54,7 +54,12 @@ impl Tables {
         self.tables.get(&head.logical_name, load).await
     }
 
-    async fn part(&self, address: String, request: Request<'_>, context: &CallContext) -> Result<Arc<Vec<Value>>, CallError> {
+    async fn part(
+        &self,
+        address: String,
+        request: Request<'_>,
+        context: &CallContext,
+    ) -> Result<Arc<Vec<Value>>, CallError> {
         let load = async {
             let all: All = request.send(context).await?.json()?;
             Ok(all.value)

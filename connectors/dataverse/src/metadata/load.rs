@@ -135,7 +135,10 @@ where
 fn typed<T: DeserializeOwned>(values: &[Value]) -> Result<Vec<T>, CallError> {
     let read = |value: &Value| T::deserialize(value);
     values.iter().map(read).collect::<Result<_, _>>().map_err(|error| {
-        CallError::rejected("unreadable_metadata", format!("Dataverse describes a table in a form not known here: {error}"))
+        CallError::rejected(
+            "unreadable_metadata",
+            format!("Dataverse describes a table in a form not known here: {error}"),
+        )
     })
 }
 

@@ -64,7 +64,11 @@ fn check_schema(kit: &mut Kit<'_>, place: &str, schema: &Value) {
 fn undescribed(schema: &Value, above: &str, bare: &mut Vec<String>) {
     match schema {
         Value::Object(members) => {
-            for (name, property) in members.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            let properties = members.get("properties").and_then(Value::as_object);
+            // A variant of an enumeration is an object of one member, and described as a whole.
+            let is_variant = properties.is_some_and(|properties| properties.len() == 1);
+            let is_described = is_variant && members.get("description").is_some_and(Value::is_string);
+            for (name, property) in properties.into_iter().flatten().filter(|_| !is_described) {
                 let place = format!("{above}.{name}");
                 if property.get("description").and_then(Value::as_str).is_none_or(str::is_empty) {
                     bare.push(place.trim_start_matches('.').to_owned());

@@ -109,6 +109,11 @@ impl Client {
         Ok(Request { url, ..self.request(Method::GET, &[]) })
     }
 
+    /// The address itself at these path segments, for bodies that name a record by its address.
+    pub fn absolute(&self, segments: &[&str]) -> String {
+        self.address.below(segments).into()
+    }
+
     /// Path and query of a link, to keep it without its host.
     ///
     /// # Errors
