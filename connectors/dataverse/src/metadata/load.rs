@@ -128,8 +128,8 @@ where
         choices("StateAttributeMetadata", "OptionSet($select=Options)"),
         choices("StatusAttributeMetadata", "OptionSet($select=Options)"),
     );
-    let choices = [typed(&*picklists?)?, typed(&*states?)?, typed(&*statuses?)?].into_iter().flatten().collect();
-    Ok(assemble(head.clone(), typed(&*attributes?)?, typed(&*relationships?)?, choices))
+    let choices = [typed(&picklists?)?, typed(&states?)?, typed(&statuses?)?].into_iter().flatten().collect();
+    Ok(assemble(head.clone(), typed(&attributes?)?, typed(&relationships?)?, choices))
 }
 
 fn typed<T: DeserializeOwned>(values: &[Value]) -> Result<Vec<T>, CallError> {

@@ -64,29 +64,39 @@ fn check_schema(kit: &mut Kit<'_>, place: &str, schema: &Value) {
 fn undescribed(schema: &Value, above: &str, bare: &mut Vec<String>) {
     match schema {
         Value::Object(members) => {
-            let properties = members.get("properties").and_then(Value::as_object);
-            // A variant of an enumeration is an object of one member, and described as a whole.
-            let is_variant = properties.is_some_and(|properties| properties.len() == 1);
-            let is_described = is_variant && members.get("description").is_some_and(Value::is_string);
-            for (name, property) in properties.into_iter().flatten().filter(|_| !is_described) {
-                let place = format!("{above}.{name}");
-                if property.get("description").and_then(Value::as_str).is_none_or(str::is_empty) {
-                    bare.push(place.trim_start_matches('.').to_owned());
+            for (name, property) in members.get("properties").and_then(Value::as_object).into_iter().flatten() {
+                if !is_described(property) {
+                    bare.push(format!("{above}.{name}").trim_start_matches('.').to_owned());
                 }
             }
             for (name, inner) in members {
-                let named = match name.as_str() {
+                match name.as_str() {
                     // Examples and defaults are values, not schemas.
-                    "default" | "examples" | "const" | "enum" => continue,
-                    "properties" | "$defs" | "items" | "anyOf" | "oneOf" | "allOf" => above.to_owned(),
-                    _ => format!("{above}.{name}"),
-                };
-                undescribed(inner, &named, bare);
+                    "default" | "examples" | "const" | "enum" => {}
+                    "oneOf" => variants(inner, above, bare),
+                    "properties" | "$defs" | "items" | "anyOf" | "allOf" => undescribed(inner, above, bare),
+                    _ => undescribed(inner, &format!("{above}.{name}"), bare),
+                }
             }
         }
         Value::Array(items) => items.iter().for_each(|item| undescribed(item, above, bare)),
         _ => {}
     }
+}
+
+/// A variant of an enumeration may be an object of one member, and is then described as a whole.
+fn variants(choices: &Value, above: &str, bare: &mut Vec<String>) {
+    for choice in choices.as_array().into_iter().flatten() {
+        let members = choice.get("properties").and_then(Value::as_object).filter(|members| members.len() == 1);
+        match members {
+            Some(members) if is_described(choice) => members.values().for_each(|inner| undescribed(inner, above, bare)),
+            _ => undescribed(choice, above, bare),
+        }
+    }
+}
+
+fn is_described(schema: &Value) -> bool {
+    schema.get("description").and_then(Value::as_str).is_some_and(|text| !text.is_empty())
 }
 
 fn is_snake_case(name: &str) -> bool {

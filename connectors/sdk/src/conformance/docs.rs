@@ -183,15 +183,22 @@ fn kind(schema: &Value) -> String {
         return kinds.join(" or ");
     }
     match schema.get("type") {
-        Some(Value::String(name)) if name == "array" => {
-            format!("list of {}", schema.get("items").map_or_else(|| "anything".to_owned(), kind))
-        }
-        Some(Value::String(name)) => name.clone(),
+        Some(Value::String(name)) => named_kind(name, schema),
         Some(Value::Array(names)) => {
-            let names: Vec<&str> = names.iter().filter_map(Value::as_str).filter(|name| *name != "null").collect();
-            names.join(" or ")
+            let names = names.iter().filter_map(Value::as_str).filter(|name| *name != "null");
+            names.map(|name| named_kind(name, schema)).collect::<Vec<_>>().join(" or ")
         }
         _ => "anything".to_owned(),
+    }
+}
+
+fn named_kind(name: &str, schema: &Value) -> String {
+    let member = schema.get("properties").and_then(Value::as_object).filter(|members| members.len() == 1);
+    match (name, member.and_then(|members| members.iter().next())) {
+        ("array", _) => format!("list of {}", schema.get("items").map_or_else(|| "anything".to_owned(), kind)),
+        // A variant of an enumeration, or what stands for a text kept elsewhere.
+        ("object", Some((member, inner))) => format!("`{{ {member}: … }}` with {}", kind(inner)),
+        _ => name.to_owned(),
     }
 }
 

@@ -94,6 +94,31 @@ pub(super) fn refusal(status: u16, body: &Value, after: Option<Duration>) -> Cal
 mod tests {
     use super::*;
 
+    /// Every number that the documentation tells something about (Microsoft Entra authentication error codes).
+    #[test]
+    fn each_known_number_has_its_remedy() {
+        for (expected, codes) in [
+            (Remedy::Interactive, &[50072, 50074, 50076, 50078, 50079, 50089, 50173, 70000, 70008, 70043, 700_082][..]),
+            (Remedy::Consent, &[65001, 65004, 90094]),
+            (
+                Remedy::Configure,
+                &[
+                    28002, 50001, 50011, 50020, 50034, 50194, 65005, 70002, 70011, 90002, 500_011, 501_481, 650_057,
+                    700_005, 700_011, 700_016, 700_022, 700_025, 700_084, 901_002, 7_000_215, 7_000_218,
+                ],
+            ),
+            (Remedy::Admin, &[50053, 50055, 50057, 50105, 50126, 53000, 53001, 53003, 530_032, 530_035]),
+            (Remedy::Rotate, &[7_000_222]),
+            (Remedy::Restart, &[54005, 70018, 70019]),
+            (Remedy::BackOff, &[50196, 70016, 90006, 90024, 90033, 90055]),
+        ] {
+            for code in codes {
+                assert_eq!(by_code(*code), Some(expected), "AADSTS{code}");
+            }
+        }
+        assert_eq!(by_code(1), None);
+    }
+
     #[test]
     fn numbers_come_before_the_general_error() {
         for (error, codes, expected) in [
