@@ -93,6 +93,8 @@ fn catalogue() -> Catalogue {
         effect: Effect::Read,
         input: json!({}),
         output: json!({}),
+        example: json!({}),
+        finds_out: None,
     };
     Catalogue::new([ConnectorDescription {
         name: "bench".into(),

@@ -7,5 +7,6 @@ fn main() -> ExitCode {
         cosell_partner_center::connector(),
         cosell_partner_center_events::connector(),
         cosell_dataverse::connector(),
+        cosell_http::connector(),
     ])
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use cosell_sdk::http::{Address, Client, Request, Response};
+use cosell_sdk::settings::Secret;
 use cosell_sdk::sign_in::{EntraSettings, SignIn};
 use cosell_sdk::{CallContext, CallError, Connect, JsonSchema};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
 use crate::metadata::{Head, Table, Tables};
+use crate::values::filter;
 
 /// Path of the Web API below the environment's address.
 pub(crate) const API: &str = "/api/data/v9.2";
@@ -27,6 +28,10 @@ pub struct Settings {
     #[serde(default = "default_page_size")]
     #[schemars(range(min = 1, max = 5000))]
     pub page_size: u32,
+    /// Secret with which Dataverse calls the trigger `row_saved`, in the header `x-cosell-key`; register_webhook gives
+    /// it to Dataverse.
+    #[serde(default)]
+    pub webhook_secret: Option<Secret>,
 }
 
 fn default_page_size() -> u32 {
@@ -39,6 +44,7 @@ pub struct Dataverse {
     pub(crate) client: Client,
     tables: Tables,
     page_size: u32,
+    pub(crate) webhook_secret: Option<Secret>,
 }
 
 impl Connect for Dataverse {
@@ -55,7 +61,12 @@ impl Connect for Dataverse {
         let origin = Address::new("address", &settings.address)?.origin();
         let sign_in = Arc::new(SignIn::new(&settings.sign_in, &origin)?);
         let client = Client::new("Dataverse", Address::new("address", &format!("{origin}{API}"))?, sign_in)?;
-        Ok(Self { client, tables: Tables::default(), page_size: settings.page_size })
+        Ok(Self {
+            client,
+            tables: Tables::default(),
+            page_size: settings.page_size,
+            webhook_secret: settings.webhook_secret,
+        })
     }
 }
 
@@ -64,10 +75,25 @@ impl Connect for Dataverse {
 pub(crate) struct Page {
     #[serde(default)]
     pub(crate) value: Vec<Map<String, Value>>,
+    #[serde(rename = "@odata.count", default)]
+    pub(crate) count: Option<u64>,
+    /// Of an answer to FetchXML.
+    #[serde(rename = "@Microsoft.Dynamics.CRM.morerecords", default)]
+    pub(crate) more_records: bool,
+    #[serde(rename = "@Microsoft.Dynamics.CRM.fetchxmlpagingcookie", default)]
+    pub(crate) paging_cookie: Option<String>,
     #[serde(rename = "@odata.nextLink", default)]
     pub(crate) next_link: Option<String>,
     #[serde(rename = "@odata.deltaLink", default)]
     pub(crate) delta_link: Option<String>,
+}
+
+/// A row after a write.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) row: Map<String, Value>,
+    /// Whether the answer says that the row is new.
+    pub(crate) created: bool,
 }
 
 impl Dataverse {
@@ -81,17 +107,28 @@ impl Dataverse {
         self.tables.head(&self.client, name, context).await
     }
 
-    /// Reads one row; none where it does not exist.
+    /// Reads one row by its address; none where it does not exist.
     pub(crate) async fn read_row(
         &self,
-        set: &str,
-        id: Uuid,
+        address: &str,
         select: Option<&str>,
         context: &CallContext,
     ) -> Result<Option<Map<String, Value>>, CallError> {
-        let mut request = headed(self.client.get(&[&format!("{set}({id})")])).header("prefer", ANNOTATIONS).allow(404);
-        if let Some(select) = select {
-            request = request.query("$select", select);
+        self.read_row_with(address, [("$select", select)], context).await
+    }
+
+    /// The same, with any members of the query.
+    pub(crate) async fn read_row_with(
+        &self,
+        address: &str,
+        query: impl IntoIterator<Item = (&'static str, Option<&str>)>,
+        context: &CallContext,
+    ) -> Result<Option<Map<String, Value>>, CallError> {
+        let mut request = headed(self.client.get(&[address])).header("prefer", ANNOTATIONS).allow(404);
+        for (name, value) in query {
+            if let Some(value) = value {
+                request = request.query(name, value);
+            }
         }
         let response = request.send(context).await?;
         if response.status == 404 { Ok(None) } else { response.json().map(Some) }
@@ -101,11 +138,42 @@ impl Dataverse {
     pub(crate) async fn read_existing_row(
         &self,
         head: &Head,
-        id: Uuid,
+        address: &str,
         select: Option<&str>,
         context: &CallContext,
     ) -> Result<Map<String, Value>, CallError> {
-        self.read_row(&head.set_name, id, select, context).await?.ok_or_else(|| missing(&head.logical_name, id))
+        self.read_row(address, select, context).await?.ok_or_else(|| missing(&head.logical_name, address))
+    }
+
+    /// The one row of a table with these values.
+    pub(crate) async fn find_id(
+        &self,
+        table: &str,
+        conditions: &Map<String, Value>,
+        context: &CallContext,
+    ) -> Result<String, CallError> {
+        let table = self.table(table, context).await?;
+        let (name, id) = (&table.head.logical_name, &table.head.primary_id);
+        let found = match filter::equal(&table, conditions)? {
+            Some(filter) => {
+                let request = self.client.get(&[&table.head.set_name]).query("$select", id);
+                let request = request.query("$filter", &filter).query("$top", "2");
+                self.read_page(request, false, None, context).await?.value
+            }
+            None => Vec::new(),
+        };
+        let wanted = Value::Object(conditions.clone());
+        match found.as_slice() {
+            [row] => Ok(row.get(id).and_then(Value::as_str).unwrap_or_default().to_owned()),
+            [] => Err(CallError::rejected(
+                "no_such_row",
+                format!("the table {name} has no row with {wanted}; create it first, or correct the values"),
+            )),
+            _ => Err(CallError::rejected(
+                "ambiguous_row",
+                format!("the table {name} has several rows with {wanted}; give values that only one row has"),
+            )),
+        }
     }
 
     /// Sends a write that is to answer with the row; reads the row where the answer has none.
@@ -113,15 +181,17 @@ impl Dataverse {
         &self,
         request: Request<'_>,
         head: &Head,
-        id: Uuid,
+        address: &str,
         context: &CallContext,
-    ) -> Result<Map<String, Value>, CallError> {
+    ) -> Result<Written, CallError> {
         let response =
             headed(request).header("prefer", format!("return=representation,{ANNOTATIONS}")).send(context).await?;
-        if response.is_empty() {
-            return self.read_existing_row(head, id, None, context).await.map_err(CallError::after_write);
-        }
-        response.json()
+        let row = if response.is_empty() {
+            self.read_existing_row(head, address, None, context).await.map_err(CallError::after_write)?
+        } else {
+            response.json()?
+        };
+        Ok(Written { row, created: response.status == 201 })
     }
 
     /// Sends a request for one page of rows.
@@ -153,9 +223,6 @@ fn headed(request: Request<'_>) -> Request<'_> {
 }
 
 /// A row that is not there, in Dataverse's own terms: ObjectDoesNotExist.
-pub(crate) fn missing(table: &str, id: Uuid) -> CallError {
-    CallError::rejected(
-        "0x80040217",
-        format!("the table {table} has no row with the id {id}; it may have been deleted"),
-    )
+pub(crate) fn missing(table: &str, address: &str) -> CallError {
+    CallError::rejected("0x80040217", format!("the table {table} has no row {address}; it may have been deleted"))
 }

@@ -4,14 +4,18 @@
 //! connector reads the tables' metadata and turns lookups, choices and filters into what the Web API takes, and back.
 //!
 //! Read in this order: [`connection`] (settings, and how requests are made), [`metadata`] (what a table is), [`row`]
-//! (rows as flows see them), [`values`] (values as the Web API takes them), [`operations`], [`row_changed`] (the
-//! trigger).
+//! (rows as flows see them), [`values`] (values as the Web API takes them), [`operations`], and the two triggers:
+//! [`row_changed`] asks, [`row_saved`] is called.
 
 pub mod connection;
+#[cfg(test)]
+mod contract;
 pub mod metadata;
 pub mod operations;
+mod preview;
 pub mod row;
 pub mod row_changed;
+pub mod row_saved;
 #[cfg(test)]
 mod testing;
 pub mod values;
@@ -31,12 +35,27 @@ pub fn connector() -> Connector {
     .operation::<operations::GetRow>()
     .operation::<operations::FindRow>()
     .operation::<operations::ListRows>()
-    .operation::<operations::CreateRow>()
-    .operation::<operations::UpdateRow>()
-    .operation::<operations::DeleteRow>()
-    .operation::<operations::WinOpportunity>()
-    .operation::<operations::LoseOpportunity>()
+    .operation::<operations::FetchRows>()
+    .operation::<operations::ListChanges>()
+    .operation::<operations::GetMetadata>()
+    .operation::<operations::CallFunction>()
     .operation::<operations::WhoAmI>()
+    .write::<operations::CreateRow>()
+    .write::<operations::UpdateRow>()
+    .write::<operations::UpsertRow>()
+    .write::<operations::DeleteRow>()
+    .write::<operations::AssociateRows>()
+    .write::<operations::DisassociateRows>()
+    .write::<operations::CreateRows>()
+    .write::<operations::UpdateRows>()
+    .write::<operations::UpsertRows>()
+    .write::<operations::RunBatch>()
+    .write::<operations::WinOpportunity>()
+    .write::<operations::LoseOpportunity>()
+    .write::<operations::QualifyLead>()
+    .write::<operations::CallAction>()
+    .write::<operations::RegisterWebhook>()
     .poll::<row_changed::RowChanged>()
+    .webhook::<row_saved::RowSaved>()
     .build()
 }

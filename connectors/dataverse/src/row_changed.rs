@@ -99,10 +99,10 @@ impl PollTrigger for RowChanged {
     }
 }
 
-type Changes = (Vec<Map<String, Value>>, String);
+pub(crate) type Changes = (Vec<Map<String, Value>>, String);
 
 /// All rows as they are, and the link to what changes from now on.
-async fn read_all(
+pub(crate) async fn read_all(
     dataverse: &Dataverse,
     table: &Table,
     with: &RowChangedWith,
@@ -124,7 +124,11 @@ async fn read_all(
 }
 
 /// What changed since a link was given, and the next link.
-async fn read_changes(dataverse: &Dataverse, link: &str, context: &CallContext) -> Result<Changes, CallError> {
+pub(crate) async fn read_changes(
+    dataverse: &Dataverse,
+    link: &str,
+    context: &CallContext,
+) -> Result<Changes, CallError> {
     let request = dataverse.client.follow(link)?;
     read_pages(dataverse, request, None, context)
         .await?
@@ -150,21 +154,25 @@ async fn read_pages(
 }
 
 fn event(table: &Table, wire: &Map<String, Value>) -> Option<TriggerEvent> {
+    let payload = payload(table, wire)?;
+    let version = payload.row.as_ref().map_or("deleted", |row| row.etag.as_deref().unwrap_or_default());
+    let dedup_key = format!("{} {version}", payload.id);
+    Some(TriggerEvent { payload: json!(payload), dedup_key })
+}
+
+/// One changed row as flows see it; none where its identifier is missing.
+pub(crate) fn payload(table: &Table, wire: &Map<String, Value>) -> Option<RowChangedPayload> {
     let text = |name: &str| wire.get(name).and_then(Value::as_str);
     // A deleted row comes as `{ "@odata.context": "…$deletedEntity", "id": …, "reason": "deleted" }`.
     let is_deleted = text("@odata.context").is_some_and(|context| context.ends_with("/$deletedEntity"));
-    let (id, change, version) = if is_deleted {
-        (text("id")?, Change::Deleted, "deleted")
-    } else {
-        (text(&table.head.primary_id)?, Change::Saved, text("@odata.etag").unwrap_or_default())
-    };
-    let payload = RowChangedPayload {
+    let (id, change) =
+        if is_deleted { (text("id")?, Change::Deleted) } else { (text(&table.head.primary_id)?, Change::Saved) };
+    Some(RowChangedPayload {
         table: table.head.logical_name.clone(),
         id: id.to_owned(),
         change,
         row: (change == Change::Saved).then(|| Row::from_wire(wire)),
-    };
-    Some(TriggerEvent { payload: json!(payload), dedup_key: format!("{id} {version}") })
+    })
 }
 
 #[cfg(test)]

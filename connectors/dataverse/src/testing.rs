@@ -21,7 +21,7 @@ pub(crate) fn path(id: &str) -> String {
 }
 
 fn settings(stub: &Stub) -> Value {
-    json!({ "address": format!("{}/", stub.origin()), "sign_in": stub.sign_in() })
+    json!({ "address": format!("{}/", stub.origin()), "sign_in": stub.sign_in(), "webhook_secret": "hook-secret" })
 }
 
 pub(crate) fn connect(stub: &Stub) -> Dataverse {
@@ -161,6 +161,7 @@ pub(crate) fn script_metadata(stub: &Stub) {
         ("lead", "leads"),
         ("systemuser", "systemusers"),
         ("msft_solution", "msft_solutions"),
+        ("queue", "queues"),
     ] {
         stub.on("GET", &entity(logical), [Reply::json(200, definition(logical, set))]);
         stub.on("GET", &by_set(set), all(vec![definition(logical, set)]));

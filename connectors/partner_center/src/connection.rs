@@ -58,12 +58,17 @@ pub(crate) struct ListQuery {
     pub(crate) filter: Option<String>,
     pub(crate) order_by: Option<String>,
     pub(crate) select: Option<String>,
+    pub(crate) expand: Option<String>,
     pub(crate) top: Option<u32>,
+    pub(crate) skip: Option<u32>,
+    pub(crate) count: bool,
 }
 
 #[derive(Deserialize)]
 struct Page {
     value: Vec<Referral>,
+    #[serde(rename = "@odata.count", default)]
+    count: Option<u64>,
     #[serde(rename = "@odata.nextLink", default)]
     next_link: Option<String>,
 }
@@ -106,6 +111,7 @@ impl PartnerCenter {
     }
 
     /// Reads pages of referrals, each with its number from 1 on, until there are no more or `page` has seen enough.
+    /// Gives how many there are in all, if the query asks for it.
     ///
     /// Of a next link only the query counts: the documentation prints its path and scheme in ways that cannot be right
     /// (Referrals API, get a list of referrals).
@@ -114,23 +120,30 @@ impl PartnerCenter {
         query: &ListQuery,
         context: &CallContext,
         mut page: impl FnMut(usize, Vec<Referral>) -> Result<ControlFlow<()>, CallError>,
-    ) -> Result<(), CallError> {
+    ) -> Result<Option<u64>, CallError> {
         let mut request = self.client.get(&["referrals"]);
-        let top = query.top.map(|top| top.to_string());
-        for (name, value) in
-            [("$filter", &query.filter), ("$orderby", &query.order_by), ("$select", &query.select), ("$top", &top)]
-        {
+        let (top, skip) = (query.top.map(|top| top.to_string()), query.skip.map(|skip| skip.to_string()));
+        for (name, value) in [
+            ("$filter", &query.filter),
+            ("$orderby", &query.order_by),
+            ("$select", &query.select),
+            ("$expand", &query.expand),
+            ("$top", &top),
+            ("$skip", &skip),
+            ("$count", &query.count.then(|| "true".to_owned())),
+        ] {
             if let Some(value) = value {
                 request = request.query(name, value);
             }
         }
-        let mut number = 1;
+        let (mut number, mut count) = (1, None);
         loop {
             let read: Page = headed(request).send(context).await?.json()?;
+            count = count.or(read.count);
             if page(number, read.value)?.is_break() {
-                return Ok(());
+                return Ok(count);
             }
-            let Some(next_link) = read.next_link else { return Ok(()) };
+            let Some(next_link) = read.next_link else { return Ok(count) };
             request = self.client.get(&["referrals"]).query_of(&next_link)?;
             number += 1;
         }

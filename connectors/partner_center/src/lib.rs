@@ -5,11 +5,14 @@
 //!
 //! Read in this order: [`connection`] (settings, and how requests are made), [`referral`] (what a referral is),
 //! [`rules`] and [`status`] (what the API would refuse), [`changes`] (what may be changed, and how), `recent` (finding
-//! what an interrupted attempt made), [`operations`].
+//! what an interrupted attempt made), `preview` (what a write would do), [`operations`].
 
 pub mod changes;
 pub mod connection;
+#[cfg(test)]
+mod contract;
 pub mod operations;
+mod preview;
 mod recent;
 pub mod referral;
 pub mod rules;
@@ -32,8 +35,14 @@ pub fn connector() -> Connector {
     .operation::<operations::GetReferral>()
     .operation::<operations::ListReferrals>()
     .operation::<operations::RelatedReferrals>()
-    .operation::<operations::CreateReferral>()
-    .operation::<operations::CreateSharedReferral>()
-    .operation::<operations::UpdateReferral>()
+    .write::<operations::CreateReferral>()
+    .write::<operations::CreateSharedReferral>()
+    .write::<operations::UpdateReferral>()
+    .write::<operations::AcceptReferral>()
+    .write::<operations::DeclineReferral>()
+    .write::<operations::WinReferral>()
+    .write::<operations::LoseReferral>()
+    .write::<operations::CreateDealRegistration>()
+    .write::<operations::UpdateDealRegistration>()
     .build()
 }

@@ -3,6 +3,8 @@
 use cosell_sdk::CallError;
 use serde_json::{Map, Value};
 
+use crate::referral::Referral;
+
 const LEGAL: [(&str, &[&str]); 3] =
     [("New", &["Pending", "Received"]), ("Active", &["Accepted"]), ("Closed", &["Won", "Lost", "Declined", "Expired"])];
 
@@ -28,6 +30,23 @@ pub fn check(changes: &Map<String, Value>) -> Result<(), CallError> {
     Err(illegal(&format!(
         "`substatus` is `{substatus}`, which does not go with status {status}; expected one of {legal}"
     )))
+}
+
+/// Checks the step from a referral's present status to another one. A closed referral stays as it is; one that was
+/// answered is not new again.
+///
+/// # Errors
+/// `illegal_status`, saying what stands in the way.
+pub fn check_step(referral: &Referral, status: &str) -> Result<(), CallError> {
+    let (now, sub) =
+        (referral.status.as_deref().unwrap_or_default(), referral.substatus.as_deref().unwrap_or("no substatus"));
+    match (now, status) {
+        ("Closed", _) => Err(illegal(&format!(
+            "the referral is Closed ({sub}), which is final; create a new referral to go on with the deal"
+        ))),
+        ("Active", "New") => Err(illegal("the referral is Active, and cannot become New again")),
+        _ => Ok(()),
+    }
 }
 
 fn text(value: &Value) -> String {
@@ -57,6 +76,22 @@ mod tests {
             }
         }
         check_json(json!({ "details": {} })).unwrap();
+    }
+
+    #[test]
+    fn closed_is_final_and_answered_is_not_new() {
+        for (now, next, legal) in [
+            ("New", "Active", true),
+            ("New", "Closed", true),
+            ("Active", "Closed", true),
+            ("Active", "Active", true),
+            ("Active", "New", false),
+            ("Closed", "Active", false),
+            ("Closed", "Closed", false),
+        ] {
+            let referral = Referral { status: Some(now.to_owned()), ..Referral::default() };
+            assert_eq!(check_step(&referral, next).is_ok(), legal, "{now} to {next}");
+        }
     }
 
     #[test]

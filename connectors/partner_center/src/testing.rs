@@ -66,3 +66,12 @@ pub(crate) fn stored() -> Value {
     }
     referral
 }
+
+/// The same, won and visible to Microsoft.
+pub(crate) fn won() -> Value {
+    let mut referral = stored();
+    referral["status"] = json!("Closed");
+    referral["substatus"] = json!("Won");
+    referral["consent"]["consentToShareReferralWithMicrosoftSellers"] = json!(true);
+    referral
+}

@@ -7,6 +7,8 @@
 //! Microsoft), `registration` and [`operations`].
 
 pub mod connection;
+#[cfg(test)]
+mod contract;
 pub mod operations;
 pub mod received;
 mod registration;
@@ -27,6 +29,8 @@ pub fn connector() -> Connector {
     )
     .webhook::<received::Received>()
     .operation::<operations::ViewRegistration>()
-    .operation::<operations::Register>()
+    .operation::<operations::ListEvents>()
+    .write::<operations::Register>()
+    .write::<operations::RequestValidationEvent>()
     .build()
 }

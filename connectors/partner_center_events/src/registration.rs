@@ -1,7 +1,7 @@
 //! The registration of the partner's tenant: one address, and the events it gets (Partner Center webhooks).
 
 use cosell_sdk::http::Request;
-use cosell_sdk::{CallContext, CallError};
+use cosell_sdk::{CallContext, CallError, Meaning};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -16,14 +16,16 @@ pub(crate) struct Registration {
     pub(crate) events: Vec<String>,
 }
 
+/// A member in either casing: samples write `WebhookUrl`, the published interface description `webhookUrl`.
+pub(crate) fn member<'a>(body: &'a Value, name: &str) -> Option<&'a Value> {
+    body.as_object()?.iter().find(|(member, _)| member.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
 impl Registration {
     /// Reads a registration, whose members come in either casing.
     fn read(body: &Value) -> Option<Self> {
-        let member = |name: &str| {
-            body.as_object()?.iter().find(|(member, _)| member.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-        };
-        let url = member("WebhookUrl")?.as_str().filter(|url| !url.is_empty())?.to_owned();
-        let events = member("WebhookEvents").and_then(Value::as_array).into_iter().flatten();
+        let url = member(body, "WebhookUrl")?.as_str().filter(|url| !url.is_empty())?.to_owned();
+        let events = member(body, "WebhookEvents").and_then(Value::as_array).into_iter().flatten();
         Some(Self { url, events: events.filter_map(Value::as_str).map(str::to_owned).collect() })
     }
 
@@ -60,6 +62,37 @@ impl PartnerCenterEvents {
         });
         headed(request).json(body).send(context).await?;
         Ok(())
+    }
+
+    /// The names of the events there are.
+    pub(crate) async fn events(&self, context: &CallContext) -> Result<Vec<String>, CallError> {
+        let [webhooks, version, registration] = PATH;
+        headed(self.client.get(&[webhooks, version, registration, "events"])).send(context).await?.json()
+    }
+
+    /// Asks for a test event; gives the identifier by which it is followed. The interface description types the answer
+    /// as a bare text, the samples show an object.
+    pub(crate) async fn request_validation(&self, context: &CallContext) -> Result<String, CallError> {
+        let [webhooks, version, registration] = PATH;
+        let request = headed(self.client.post(&[webhooks, version, registration, "validationEvents"]));
+        // The body is empty, but proxies want to know so.
+        let body: Value = request.body("application/json", "").send(context).await?.json()?;
+        let id = body.as_str().or_else(|| member(&body, "correlationId")?.as_str());
+        id.map(str::to_owned).ok_or_else(|| {
+            CallError::new(
+                Meaning::OutcomeUnknown,
+                "unreadable_answer",
+                "Partner Center answered without the identifier of the test event",
+            )
+        })
+    }
+
+    /// What became of a test event; null where nothing is known of it yet.
+    pub(crate) async fn validation(&self, id: &str, context: &CallContext) -> Result<Value, CallError> {
+        let [webhooks, version, registration] = PATH;
+        let request = headed(self.client.get(&[webhooks, version, registration, "validationEvents", id])).allow(404);
+        let response = request.send(context).await?;
+        if response.status == 404 { Ok(Value::Null) } else { response.json() }
     }
 }
 

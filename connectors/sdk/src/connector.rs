@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::context::CallContext;
 use crate::error::CallError;
-use crate::operation::{ErasedOperation, Operation, parse};
+use crate::operation::{ErasedOperation, Operation, Prediction, Write, parse};
 use crate::trigger::{ErasedTrigger, How, Incoming, Poll, PollTrigger, Refusal, TriggerEvent, WebhookTrigger};
 
 /// A connection type: what a connector needs to reach its remote system.
@@ -77,12 +77,21 @@ pub struct Contents<C> {
 }
 
 impl<C: Connect> Contents<C> {
-    /// Adds an operation.
+    /// Adds an operation that only reads.
     #[must_use]
-    pub fn operation<O: Operation<Connection = C>>(mut self) -> Self {
-        let operation = ErasedOperation::of::<O>();
+    pub fn operation<O: Operation<Connection = C>>(self) -> Self {
+        self.add(O::NAME, ErasedOperation::of::<O>())
+    }
+
+    /// Adds an operation that writes.
+    #[must_use]
+    pub fn write<O: Write<Connection = C>>(self) -> Self {
+        self.add(O::NAME, ErasedOperation::write::<O>())
+    }
+
+    fn add(mut self, name: &'static str, operation: ErasedOperation<C>) -> Self {
         self.description.operations.push(operation.description.clone());
-        self.table.operations.insert(O::NAME, operation);
+        self.table.operations.insert(name, operation);
         self
     }
 
@@ -133,6 +142,14 @@ impl Connection {
         self.opened.call(operation, input, context).await
     }
 
+    /// What calling a write would do. Nothing is written.
+    ///
+    /// # Errors
+    /// `no_prediction` for what only reads; else whatever would keep the call from working.
+    pub async fn predict(&self, operation: &str, input: Value, context: CallContext) -> Result<Prediction, CallError> {
+        self.opened.predict(operation, input, context).await
+    }
+
     /// How a trigger learns that something happened; none where there is no such trigger.
     pub fn delivery(&self, trigger: &str) -> Option<Delivery> {
         self.opened.delivery(trigger)
@@ -168,8 +185,11 @@ struct Opened<C> {
     table: Arc<Table<C>>,
 }
 
+type Predicting<'a> = BoxFuture<'a, Result<Prediction, CallError>>;
+
 trait Erased: Send + Sync {
     fn call(&self, operation: &str, input: Value, context: CallContext) -> BoxFuture<'_, Result<Value, CallError>>;
+    fn predict(&self, operation: &str, input: Value, context: CallContext) -> Predicting<'_>;
     fn delivery(&self, trigger: &str) -> Option<Delivery>;
     fn receive(&self, trigger: &str, request: Incoming) -> BoxFuture<'_, Result<Vec<TriggerEvent>, Refusal>>;
     fn wants(&self, trigger: &str, with: &Value, payload: &Value) -> Result<bool, CallError>;
@@ -185,6 +205,18 @@ impl<C: Send + Sync + 'static> Erased for Opened<C> {
         match self.table.operations.get(operation) {
             Some(operation) => (operation.call)(Arc::clone(&self.connection), input, context),
             None => Box::pin(std::future::ready(Err(unknown("operation", operation)))),
+        }
+    }
+
+    fn predict(&self, operation: &str, input: Value, context: CallContext) -> Predicting<'_> {
+        let failed = |error| -> Predicting<'_> { Box::pin(std::future::ready(Err(error))) };
+        match self.table.operations.get(operation).map(|operation| operation.predict) {
+            Some(Some(predict)) => predict(Arc::clone(&self.connection), input, context),
+            Some(None) => failed(CallError::rejected(
+                "no_prediction",
+                format!("`{operation}` only reads, so there is nothing to predict; call it"),
+            )),
+            None => failed(unknown("operation", operation)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a call is told beside its input.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -14,23 +14,57 @@ pub struct CallContext {
     pub idempotency_key: Uuid,
     /// True where an earlier attempt of this very call may have taken effect: the call must find out before it writes.
     pub may_have_run: bool,
-    requests: Arc<Mutex<Vec<RequestRecord>>>,
+    reads_only: bool,
+    noted: Arc<Mutex<Noted>>,
+}
+
+/// What was noted during a call.
+#[derive(Debug, Default)]
+struct Noted {
+    requests: Vec<RequestRecord>,
+    remaining: Option<u64>,
 }
 
 impl CallContext {
     /// A context for one attempt.
     pub fn new(idempotency_key: Uuid, may_have_run: bool) -> Self {
-        Self { idempotency_key, may_have_run, requests: Arc::default() }
+        Self { idempotency_key, may_have_run, reads_only: false, noted: Arc::default() }
+    }
+
+    /// The same, for a prediction: the HTTP kit refuses to send a write.
+    #[must_use]
+    pub fn reading_only(self) -> Self {
+        Self { reads_only: true, ..self }
+    }
+
+    /// Whether writes are refused.
+    pub fn reads_only(&self) -> bool {
+        self.reads_only
     }
 
     /// Notes a request made for this call; the HTTP kit does so by itself.
     pub fn note(&self, request: RequestRecord) {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+        self.noted().requests.push(request);
     }
 
     /// The requests made so far, in order.
     pub fn requests(&self) -> Vec<RequestRecord> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.noted().requests.clone()
+    }
+
+    /// Notes how many requests the remote system says it still takes before it throttles; the HTTP kit does so by
+    /// itself.
+    pub fn note_remaining(&self, remaining: u64) {
+        self.noted().remaining = Some(remaining);
+    }
+
+    /// How many requests the remote system last said it still takes; none where it says nothing of the kind.
+    pub fn remaining(&self) -> Option<u64> {
+        self.noted().remaining
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
@@ -18,6 +19,11 @@ impl Secret {
     /// The text itself, for the one place that sends it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
+    }
+
+    /// Whether a stranger's text is this secret, in a time that does not tell how much of it is right.
+    pub fn matches(&self, text: &str) -> bool {
+        verify_slices_are_equal(self.expose().as_bytes(), text.as_bytes()).is_ok()
     }
 }
 
@@ -169,6 +175,7 @@ mod tests {
         let secret = Secret::from("hunter2".to_owned());
         assert_eq!(format!("{secret} {secret:?}"), "[secret] [secret]");
         assert_eq!(secret.expose(), "hunter2");
+        assert!(secret.matches("hunter2") && !secret.matches("hunter") && !secret.matches("hunter3"));
     }
 
     #[test]

@@ -97,8 +97,12 @@ impl Seen {
     }
 }
 
+/// What answers before the script is asked.
+type Interceptor = Box<dyn Fn(&Seen) -> Option<Reply> + Send>;
+
 #[derive(Default)]
 struct Script {
+    interceptor: Option<Interceptor>,
     replies: HashMap<String, VecDeque<Reply>>,
     seen: Vec<Seen>,
     tokens: usize,
@@ -153,6 +157,16 @@ impl Stub {
         lock(&self.script).replies.entry(format!("{method} {path}")).or_default().extend(replies);
     }
 
+    /// From now on, asks this first about every request but those for tokens; where it gives none, the script answers.
+    pub fn intercept(&self, interceptor: impl Fn(&Seen) -> Option<Reply> + Send + 'static) {
+        lock(&self.script).interceptor = Some(Box::new(interceptor));
+    }
+
+    /// Forgets the requests so far.
+    pub fn forget(&self) {
+        lock(&self.script).seen.clear();
+    }
+
     /// The requests so far, but those for tokens.
     pub fn requests(&self) -> Vec<Seen> {
         lock(&self.script).seen.iter().filter(|seen| seen.target != TOKENS).cloned().collect()
@@ -180,7 +194,11 @@ impl Script {
             key.truncate(key.find('?').unwrap_or(key.len()));
         }
         let is_token = seen.target == TOKENS;
+        let intercepted = self.interceptor.as_ref().filter(|_| !is_token).and_then(|intercept| intercept(&seen));
         self.seen.push(seen);
+        if let Some(reply) = intercepted {
+            return reply;
+        }
         match self.replies.get_mut(&key) {
             Some(replies) if replies.len() > 1 => replies.pop_front(),
             Some(replies) => replies.front().cloned(),

@@ -36,6 +36,12 @@ pub struct OperationDescription {
     pub input: Schema,
     /// What `steps.<id>` then holds.
     pub output: Schema,
+    /// An example of what `with` takes.
+    #[serde(default)]
+    pub example: Value,
+    /// How a write that was interrupted is found out to have taken effect or not, in a sentence; none for reads.
+    #[serde(default)]
+    pub finds_out: Option<String>,
 }
 
 /// How a trigger learns that something happened.

@@ -8,6 +8,7 @@ mod load;
 use std::collections::BTreeMap;
 
 use cosell_sdk::CallError;
+use uuid::Uuid;
 
 pub(crate) use cache::Tables;
 
@@ -20,6 +21,13 @@ pub struct Head {
     pub set_name: String,
     /// Column of the row's identifier.
     pub primary_id: String,
+}
+
+impl Head {
+    /// The address of a row, below the Web API's.
+    pub fn row(&self, id: Uuid) -> String {
+        format!("{}({id})", self.set_name)
+    }
 }
 
 /// A table.

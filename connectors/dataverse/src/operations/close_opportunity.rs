@@ -1,9 +1,11 @@
 use cosell_sdk::values::guid;
-use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation};
+use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation, Prediction, Write};
 use serde::Deserialize;
 use serde_json::{Map, Number, Value, json};
+use uuid::Uuid;
 
 use crate::connection::Dataverse;
+use crate::preview;
 use crate::row::Row;
 use crate::values::assign::bind;
 
@@ -42,19 +44,22 @@ impl Operation for WinOpportunity {
     const TITLE: &'static str = "Close an opportunity as won";
     const DESCRIPTION: &'static str = "Closes an opportunity as won and gives it back as it then is.";
     const EFFECT: Effect = Effect::Write;
+    const EXAMPLE: &'static str = r#"{ "id": "c0a7a7d0-55b0-4c39-9a0e-0f6a1d6c9a10", "actual_revenue": 90000 }"#;
 
     async fn call(dataverse: &Dataverse, input: Self::Input, context: &CallContext) -> Result<Row, CallError> {
-        let closing = Closing {
-            action: "WinOpportunity",
-            state: WON,
-            status: 3,
-            subject: input.subject.as_deref().unwrap_or("Won"),
-        };
-        let more = [
-            ("actualrevenue", input.actual_revenue.map(Value::Number)),
-            ("description", input.description.map(Value::String)),
-        ];
-        closing.close(dataverse, &input.id, more, context).await
+        Closing::won(input)?.close(dataverse, context).await
+    }
+}
+
+impl Write for WinOpportunity {
+    const FINDS_OUT: &'static str = FINDS_OUT;
+
+    async fn predict(
+        dataverse: &Dataverse,
+        input: Self::Input,
+        context: &CallContext,
+    ) -> Result<Prediction<Row>, CallError> {
+        Closing::won(input)?.predict(dataverse, context).await
     }
 }
 
@@ -93,55 +98,109 @@ impl Operation for LoseOpportunity {
     const TITLE: &'static str = "Close an opportunity as lost";
     const DESCRIPTION: &'static str = "Closes an opportunity as lost and gives it back as it then is.";
     const EFFECT: Effect = Effect::Write;
+    const EXAMPLE: &'static str =
+        r#"{ "id": "c0a7a7d0-55b0-4c39-9a0e-0f6a1d6c9a10", "status": 5, "description": "Lost on price" }"#;
 
     async fn call(dataverse: &Dataverse, input: Self::Input, context: &CallContext) -> Result<Row, CallError> {
+        Closing::lost(input)?.close(dataverse, context).await
+    }
+}
+
+impl Write for LoseOpportunity {
+    const FINDS_OUT: &'static str = FINDS_OUT;
+
+    async fn predict(
+        dataverse: &Dataverse,
+        input: Self::Input,
+        context: &CallContext,
+    ) -> Result<Prediction<Row>, CallError> {
+        Closing::lost(input)?.predict(dataverse, context).await
+    }
+}
+
+const FINDS_OUT: &str =
+    "The opportunity is read; that its state is the wanted one is what an earlier attempt brought about.";
+
+/// Closing goes by an action of its own: a closed opportunity's state cannot be set like a column (Web API, WinOpportunity
+/// and LoseOpportunity).
+struct Closing {
+    action: &'static str,
+    id: Uuid,
+    state: i64,
+    status: u8,
+    activity: Map<String, Value>,
+}
+
+impl Closing {
+    fn won(input: WinOpportunityInput) -> Result<Self, CallError> {
+        let id = guid("id", &input.id)?;
+        let more = [
+            ("actualrevenue", input.actual_revenue.map(Value::Number)),
+            ("description", input.description.map(Value::String)),
+        ];
+        let activity = activity(id, input.subject.as_deref().unwrap_or("Won"), more);
+        Ok(Self { action: "WinOpportunity", id, state: WON, status: 3, activity })
+    }
+
+    fn lost(input: LoseOpportunityInput) -> Result<Self, CallError> {
+        let id = guid("id", &input.id)?;
         if !matches!(input.status, 4 | 5) {
             return Err(CallError::rejected(
                 "wrong_status",
                 format!("`status` is {}; expected 4 (cancelled) or 5 (sold by someone else)", input.status),
             ));
         }
-        let subject = input.subject.as_deref().unwrap_or("Lost");
-        let closing = Closing { action: "LoseOpportunity", state: LOST, status: input.status, subject };
-        closing.close(dataverse, &input.id, [("description", input.description.map(Value::String))], context).await
+        let more = [("description", input.description.map(Value::String))];
+        let activity = activity(id, input.subject.as_deref().unwrap_or("Lost"), more);
+        Ok(Self { action: "LoseOpportunity", id, state: LOST, status: input.status, activity })
     }
-}
 
-/// Closing goes by an action of its own: a closed opportunity's state cannot be set like a column (Web API, WinOpportunity
-/// and LoseOpportunity).
-struct Closing<'a> {
-    action: &'static str,
-    state: i64,
-    status: u8,
-    subject: &'a str,
-}
+    fn is_done(&self, row: &Map<String, Value>) -> bool {
+        row.get("statecode").and_then(Value::as_i64) == Some(self.state)
+    }
 
-impl Closing<'_> {
-    async fn close(
-        &self,
-        dataverse: &Dataverse,
-        id: &str,
-        more: impl IntoIterator<Item = (&'static str, Option<Value>)> + Send,
-        context: &CallContext,
-    ) -> Result<Row, CallError> {
-        let id = guid("id", id)?;
-        let mut activity = Map::new();
-        activity.insert("subject".to_owned(), json!(self.subject));
-        activity.insert("opportunityid@odata.bind".to_owned(), bind("opportunities", id));
-        activity.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-
+    async fn close(self, dataverse: &Dataverse, context: &CallContext) -> Result<Row, CallError> {
         let head = dataverse.head("opportunity", context).await?;
+        let address = head.row(self.id);
         if context.may_have_run {
-            let row = dataverse.read_existing_row(&head, id, None, context).await?;
-            if row.get("statecode").and_then(Value::as_i64) == Some(self.state) {
+            let row = dataverse.read_existing_row(&head, &address, None, context).await?;
+            if self.is_done(&row) {
                 return Ok(Row::from_wire(&row));
             }
         }
-        let body = json!({ "Status": self.status, "OpportunityClose": activity });
+        let body = json!({ "Status": self.status, "OpportunityClose": self.activity });
         dataverse.send(dataverse.client.post(&[self.action]).json(body), context).await?;
-        let row = dataverse.read_existing_row(&head, id, None, context).await.map_err(CallError::after_write)?;
+        let row = dataverse.read_existing_row(&head, &address, None, context).await.map_err(CallError::after_write)?;
         Ok(Row::from_wire(&row))
     }
+
+    async fn predict(self, dataverse: &Dataverse, context: &CallContext) -> Result<Prediction<Row>, CallError> {
+        let head = dataverse.head("opportunity", context).await?;
+        let row = dataverse.read_existing_row(&head, &head.row(self.id), None, context).await?;
+        if self.is_done(&row) {
+            return Ok(Prediction::unchanged(Row::from_wire(&row)));
+        }
+        let mut after = row.clone();
+        after.insert("statecode".to_owned(), json!(self.state));
+        after.insert("statuscode".to_owned(), json!(self.status));
+        if let Some(revenue) = self.activity.get("actualrevenue") {
+            after.insert("actualvalue".to_owned(), revenue.clone());
+        }
+        Ok(preview::between(&head, self.id, &row, &after))
+    }
+}
+
+/// The closing activity.
+fn activity(
+    id: Uuid,
+    subject: &str,
+    more: impl IntoIterator<Item = (&'static str, Option<Value>)>,
+) -> Map<String, Value> {
+    let mut activity = Map::new();
+    activity.insert("subject".to_owned(), json!(subject));
+    activity.insert("opportunityid@odata.bind".to_owned(), bind("opportunities", id));
+    activity.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    activity
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
-use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation};
+use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation, Prediction, Write};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::connection::Dataverse;
+use crate::preview;
 use crate::row::Row;
-use crate::values::assign::{Write, assignments, body};
+use crate::values::assign::{Write as Kind, assignments, body};
 
 /// DuplicateRecord, "A record with matching key values already exists."
 const DUPLICATE: &str = "0x80040237";
@@ -16,7 +17,8 @@ pub struct CreateRowInput {
     /// The table, by logical name or entity set name.
     pub table: String,
     /// Values by the columns' logical names. A lookup is `{ table, id }`, `{ account: id }` for a row of the table
-    /// account, or a plain identifier where it can refer to one table only; a choice is its number or its label.
+    /// account, `{ account: { accountnumber: A } }` for the one row with these values, or a plain identifier where it can
+    /// refer to one table only; a choice is its number or its label.
     pub values: Map<String, Value>,
 }
 
@@ -33,29 +35,46 @@ impl Operation for CreateRow {
     const TITLE: &'static str = "Create a row";
     const DESCRIPTION: &'static str = "Creates a row and gives it back as Dataverse stored it.";
     const EFFECT: Effect = Effect::Write;
+    const EXAMPLE: &'static str = r#"{
+        "table": "opportunity",
+        "values": { "name": "Deal", "estimatedvalue": 84000, "customerid": { "account": "c0a7a7d0-55b0-4c39-9a0e-0f6a1d6c9a10" }, "opportunityratingcode": "Hot" }
+    }"#;
 
     async fn call(dataverse: &Dataverse, input: Self::Input, context: &CallContext) -> Result<Row, CallError> {
         let table = dataverse.table(&input.table, context).await?;
         let (head, id) = (&table.head, context.idempotency_key);
-        let assignments = assignments(dataverse, &table, &input.values, Write::Create, context).await?;
+        let assignments = assignments(dataverse, &table, &input.values, Kind::Create, context).await?;
         if context.may_have_run
-            && let Some(made) = dataverse.read_row(&head.set_name, id, None, context).await?
+            && let Some(made) = dataverse.read_row(&head.row(id), None, context).await?
         {
             return Ok(Row::from_wire(&made));
         }
         let mut body = body(&assignments);
         body.insert(head.primary_id.clone(), Value::String(id.to_string()));
         let request = dataverse.client.post(&[&head.set_name]).json(Value::Object(body));
-        match dataverse.write_row(request, head, id, context).await {
-            Ok(row) => Ok(Row::from_wire(&row)),
+        match dataverse.write_row(request, head, &head.row(id), context).await {
+            Ok(written) => Ok(Row::from_wire(&written.row)),
             // Either an attempt of ours came through late, or another key of the row is taken.
             Err(error) if error.code == DUPLICATE => {
-                let made =
-                    dataverse.read_row(&head.set_name, id, None, context).await.map_err(CallError::after_write)?;
+                let made = dataverse.read_row(&head.row(id), None, context).await.map_err(CallError::after_write)?;
                 made.map(|row| Row::from_wire(&row)).ok_or(error)
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+impl Write for CreateRow {
+    const FINDS_OUT: &'static str = "The new row's identifier is the call's idempotency key, and is looked for.";
+
+    async fn predict(
+        dataverse: &Dataverse,
+        input: Self::Input,
+        context: &CallContext,
+    ) -> Result<Prediction<Row>, CallError> {
+        let table = dataverse.table(&input.table, context).await?;
+        let assignments = assignments(dataverse, &table, &input.values, Kind::Create, context).await?;
+        Ok(preview::creation(&table.head, context.idempotency_key, &assignments))
     }
 }
 

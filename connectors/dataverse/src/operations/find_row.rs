@@ -38,6 +38,8 @@ impl Operation for FindRow {
     const DESCRIPTION: &'static str =
         "Finds the first row whose columns have certain values; null where there is none.";
     const EFFECT: Effect = Effect::Read;
+    const EXAMPLE: &'static str =
+        r#"{ "table": "opportunity", "where": { "name": "Deal" }, "select": ["name", "estimatedvalue"] }"#;
 
     async fn call(dataverse: &Dataverse, input: Self::Input, context: &CallContext) -> Result<Option<Row>, CallError> {
         if input.r#where.is_empty() {

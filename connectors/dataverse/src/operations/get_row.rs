@@ -1,9 +1,10 @@
-use cosell_sdk::values::guid;
 use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use crate::connection::Dataverse;
+use crate::connection::{Dataverse, missing};
 use crate::row::Row;
+use crate::values::key::RowKey;
 use crate::values::names;
 
 /// Which row to read.
@@ -12,11 +13,18 @@ use crate::values::names;
 pub struct GetRowInput {
     /// The table, by logical name or entity set name.
     pub table: String,
-    /// The row's identifier, a GUID.
-    pub id: String,
+    /// The row's identifier, a GUID. Give this or `key`.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// The values of the columns of an alternate key, such as `{ accountnumber: A }`.
+    #[serde(default)]
+    pub key: Option<Map<String, Value>>,
     /// The columns to read, by logical name; all when not given.
     #[serde(default)]
     pub select: Option<Vec<String>>,
+    /// Rows to read along, in the Web API's own words, such as `primarycontactid($select=fullname)`.
+    #[serde(default)]
+    pub expand: Option<String>,
 }
 
 /// Reads a row by its identifier.
@@ -30,14 +38,20 @@ impl Operation for GetRow {
 
     const NAME: &'static str = "get_row";
     const TITLE: &'static str = "Get a row";
-    const DESCRIPTION: &'static str = "Reads a row by its identifier. One that does not exist is refused.";
+    const DESCRIPTION: &'static str =
+        "Reads a row by its identifier or an alternate key. One that does not exist is refused.";
     const EFFECT: Effect = Effect::Read;
+    const EXAMPLE: &'static str =
+        r#"{ "table": "opportunity", "id": "c0a7a7d0-55b0-4c39-9a0e-0f6a1d6c9a10", "select": ["name", "customerid"] }"#;
 
     async fn call(dataverse: &Dataverse, input: Self::Input, context: &CallContext) -> Result<Row, CallError> {
-        let id = guid("id", &input.id)?;
+        let which = RowKey::new(input.id.as_deref(), input.key.as_ref())?;
         let table = dataverse.table(&input.table, context).await?;
         let select = names::select(&table, input.select.as_deref())?;
-        let row = dataverse.read_existing_row(&table.head, id, select.as_deref(), context).await?;
+        let address = which.address(&table)?;
+        let query = [("$select", select.as_deref()), ("$expand", input.expand.as_deref())];
+        let row = dataverse.read_row_with(&address, query, context).await?;
+        let row = row.ok_or_else(|| missing(&table.head.logical_name, &address))?;
         Ok(Row::from_wire(&row))
     }
 }
@@ -65,6 +79,27 @@ mod tests {
         assert_eq!(seen.header("odata-version"), Some("4.0"));
         assert_eq!(seen.header("authorization"), Some("Bearer token-1"));
         assert!(stub.token_requests()[0].body.contains("127.0.0.1"), "the audience is the environment's origin");
+    }
+
+    #[tokio::test]
+    async fn an_alternate_key_stands_in_the_address() {
+        let stub = Stub::start().await;
+        script_metadata(&stub);
+        let by_key =
+            "/api/data/v9.2/opportunities(name='O''Neill',_customerid_value=c0a7a7d0-55b0-4c39-9a0e-0f6a1d6c9a10)";
+        stub.on("GET", by_key, [Reply::json(200, stored())]);
+        let key = json!({ "name": "O'Neill", "customerid": { "account": ID } });
+        let input = json!({ "table": "opportunity", "key": key, "expand": "customerid_account($select=name)" });
+        let connection = open(&stub);
+        assert_eq!(call(&connection, "get_row", input, false).await.unwrap()["name"], "Deal");
+        assert!(stub.lines().last().unwrap().ends_with("?$expand=customerid_account%28%24select%3Dname%29"));
+        for (input, code) in [
+            (json!({ "table": "opportunity" }), "which_row"),
+            (json!({ "table": "opportunity", "id": ID, "key": { "name": "x" } }), "which_row"),
+            (json!({ "table": "opportunity", "key": { "name": null } }), "wrong_key"),
+        ] {
+            assert_eq!(call(&connection, "get_row", input, false).await.unwrap_err().code, code);
+        }
     }
 
     #[tokio::test]

@@ -31,6 +31,13 @@ pub struct ListRowsInput {
     /// Rows to read along, in the Web API's own words, such as `primarycontactid($select=fullname)`.
     #[serde(default)]
     pub expand: Option<String>,
+    /// Whether to have the rows that meet the conditions counted. Dataverse counts no further than 5000.
+    #[serde(default)]
+    pub count: bool,
+    /// An aggregation in the Web API's own words, such as `groupby((statecode),aggregate($count as total))`; the rows
+    /// are then its groups.
+    #[serde(default)]
+    pub apply: Option<String>,
 }
 
 /// Rows read.
@@ -38,6 +45,8 @@ pub struct ListRowsInput {
 pub struct Rows {
     /// The rows.
     pub rows: Vec<Row>,
+    /// How many meet the conditions; null where that was not asked for.
+    pub count: Option<u64>,
 }
 
 /// Reads rows by conditions.
@@ -53,6 +62,10 @@ impl Operation for ListRows {
     const TITLE: &'static str = "List rows";
     const DESCRIPTION: &'static str = "Reads the rows that meet conditions, page by page.";
     const EFFECT: Effect = Effect::Read;
+    const EXAMPLE: &'static str = r#"{
+        "table": "opportunity", "where": { "statecode": "Open" }, "filter": "estimatedvalue gt 1000",
+        "select": ["name", "estimatedvalue"], "order_by": "createdon desc", "top": 50
+    }"#;
 
     async fn call(dataverse: &Dataverse, input: Self::Input, context: &CallContext) -> Result<Rows, CallError> {
         if input.top.is_some_and(|top| !(1..=5000).contains(&top)) {
@@ -62,7 +75,9 @@ impl Operation for ListRows {
             ));
         }
         let table = dataverse.table(&input.table, context).await?;
-        let Some(equal) = filter::equal(&table, &input.r#where)? else { return Ok(Rows { rows: Vec::new() }) };
+        let Some(equal) = filter::equal(&table, &input.r#where)? else {
+            return Ok(Rows { rows: Vec::new(), count: Some(0) });
+        };
         let filter = match (equal.is_empty(), input.filter) {
             (true, filter) => filter,
             (false, None) => Some(equal),
@@ -73,18 +88,25 @@ impl Operation for ListRows {
         let top = input.top.map(|top| top.to_string());
 
         let mut request = dataverse.client.get(&[&table.head.set_name]);
-        for (name, value) in
-            [("$filter", filter), ("$select", select), ("$orderby", order_by), ("$top", top), ("$expand", input.expand)]
-        {
+        for (name, value) in [
+            ("$apply", input.apply),
+            ("$filter", filter),
+            ("$select", select),
+            ("$orderby", order_by),
+            ("$top", top),
+            ("$expand", input.expand),
+            ("$count", input.count.then(|| "true".to_owned())),
+        ] {
             if let Some(value) = value {
                 request = request.query(name, &value);
             }
         }
-        let mut rows = Vec::new();
+        let (mut rows, mut count) = (Vec::new(), None);
         loop {
             let page = dataverse.read_page(request, input.top.is_none(), None, context).await?;
+            count = count.or(page.count);
             rows.extend(page.value.iter().map(Row::from_wire));
-            let Some(next) = page.next_link else { return Ok(Rows { rows }) };
+            let Some(next) = page.next_link else { return Ok(Rows { rows, count }) };
             request = dataverse.client.follow(&next)?;
         }
     }
@@ -129,6 +151,18 @@ mod tests {
         for seen in seen {
             assert_eq!(seen.header("prefer"), Some("odata.include-annotations=\"*\",odata.maxpagesize=1000"));
         }
+    }
+
+    #[tokio::test]
+    async fn rows_are_counted_and_grouped() {
+        let stub = Stub::start().await;
+        script_metadata(&stub);
+        stub.on("GET", SET, [Reply::json(200, json!({ "value": [{ "total": 3 }], "@odata.count": 1 }))]);
+        let input = json!({ "table": "opportunity", "apply": "aggregate($count as total)", "count": true });
+        let output = call(&open(&stub), "list_rows", input, false).await.unwrap();
+        assert_eq!((&output["rows"][0]["total"], &output["count"]), (&json!(3), &json!(1)));
+        let target = stub.requests().pop().unwrap().target;
+        assert_eq!(target, format!("{SET}?$apply=aggregate%28%24count%20as%20total%29&$count=true"));
     }
 
     #[tokio::test]

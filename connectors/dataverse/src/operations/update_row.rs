@@ -1,11 +1,12 @@
 use cosell_sdk::values::guid;
-use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation};
+use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation, Prediction, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::connection::Dataverse;
+use crate::preview;
 use crate::row::Row;
-use crate::values::assign::{Write, assignments, body};
+use crate::values::assign::{Write as Kind, assignments, body};
 
 /// What to change.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -44,14 +45,15 @@ impl Operation for UpdateRow {
     const TITLE: &'static str = "Update a row";
     const DESCRIPTION: &'static str = "Changes columns of an existing row. One that does not exist is refused.";
     const EFFECT: Effect = Effect::Write;
+    const EXAMPLE: &'static str = r#"{ "table": "opportunity", "id": "c0a7a7d0-55b0-4c39-9a0e-0f6a1d6c9a10", "values": { "estimatedvalue": 91000 } }"#;
 
     async fn call(dataverse: &Dataverse, input: Self::Input, context: &CallContext) -> Result<UpdatedRow, CallError> {
         let id = guid("id", &input.id)?;
         let table = dataverse.table(&input.table, context).await?;
         let head = &table.head;
-        let mut assignments = assignments(dataverse, &table, &input.values, Write::Update, context).await?;
+        let mut assignments = assignments(dataverse, &table, &input.values, Kind::Update, context).await?;
         if context.may_have_run || assignments.is_empty() {
-            let row = dataverse.read_existing_row(head, id, None, context).await?;
+            let row = dataverse.read_existing_row(head, &head.row(id), None, context).await?;
             assignments.retain(|assignment| !assignment.is_done(&row));
             if assignments.is_empty() {
                 return Ok(UpdatedRow { row: Row::from_wire(&row), changed: false });
@@ -60,11 +62,29 @@ impl Operation for UpdateRow {
         // Without If-Match a PATCH of a row that is gone would make it anew (Web API, conditional operations).
         let request = dataverse
             .client
-            .patch(&[&format!("{}({id})", head.set_name)])
+            .patch(&[&head.row(id)])
             .header("if-match", input.if_match.as_deref().unwrap_or("*"))
             .json(Value::Object(body(&assignments)));
-        let row = dataverse.write_row(request, head, id, context).await?;
+        let row = dataverse.write_row(request, head, &head.row(id), context).await?.row;
         Ok(UpdatedRow { row: Row::from_wire(&row), changed: true })
+    }
+}
+
+impl Write for UpdateRow {
+    const FINDS_OUT: &'static str = "The row is read, and only columns that differ are sent.";
+
+    async fn predict(
+        dataverse: &Dataverse,
+        input: Self::Input,
+        context: &CallContext,
+    ) -> Result<Prediction<UpdatedRow>, CallError> {
+        let id = guid("id", &input.id)?;
+        let table = dataverse.table(&input.table, context).await?;
+        let assignments = assignments(dataverse, &table, &input.values, Kind::Update, context).await?;
+        let row = dataverse.read_existing_row(&table.head, &table.head.row(id), None, context).await?;
+        let changed = preview::change(&table.head, id, &row, &assignments);
+        let is_changed = !changed.changes.is_empty();
+        Ok(changed.map(|row| UpdatedRow { row, changed: is_changed }))
     }
 }
 

@@ -12,13 +12,13 @@ pub struct WhoAmIInput {}
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WhoIAm {
     /// The user, a row of systemuser.
-    #[serde(rename(deserialize = "UserId"))]
+    #[serde(alias = "UserId")]
     pub user_id: String,
     /// The user's business unit.
-    #[serde(rename(deserialize = "BusinessUnitId"))]
+    #[serde(alias = "BusinessUnitId")]
     pub business_unit_id: String,
     /// The environment's organisation.
-    #[serde(rename(deserialize = "OrganizationId"))]
+    #[serde(alias = "OrganizationId")]
     pub organization_id: String,
 }
 

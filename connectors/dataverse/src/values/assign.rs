@@ -2,7 +2,7 @@
 
 use cosell_sdk::values::same;
 use cosell_sdk::{CallContext, CallError};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{choice, lookup, wrong_value};
@@ -21,10 +21,14 @@ pub enum Write {
 /// One column to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assignment {
+    /// Its logical name.
+    pub(crate) column: String,
     /// Its name in rows on the wire.
     wire_name: String,
     /// What it will hold there.
     holds: Value,
+    /// The table that a lookup then refers to.
+    target: Option<String>,
     /// Name and value in the body, which differ from those for lookups.
     member: (String, Value),
 }
@@ -33,6 +37,16 @@ impl Assignment {
     /// Whether a row, as it came, holds this already.
     pub fn is_done(&self, row: &Map<String, Value>) -> bool {
         same(&self.holds, row.get(&self.wire_name).unwrap_or(&Value::Null))
+    }
+
+    /// Makes a row, as it came, hold it. What people would read for it is not known beforehand.
+    pub(crate) fn apply(&self, row: &mut Map<String, Value>) {
+        let prefix = format!("{}@", self.wire_name);
+        row.retain(|name, _| !name.starts_with(&prefix));
+        row.insert(self.wire_name.clone(), self.holds.clone());
+        if let Some(target) = &self.target {
+            row.insert(format!("{prefix}Microsoft.Dynamics.CRM.lookuplogicalname"), Value::String(target.clone()));
+        }
     }
 }
 
@@ -59,17 +73,28 @@ pub async fn assignments(
         let Kind::Lookup(targets) = &column.kind else {
             let value = plain(table, column, value)?;
             assignments.push(Assignment {
+                column: name.clone(),
                 wire_name: name.clone(),
                 holds: value.clone(),
+                target: None,
                 member: (name.clone(), value),
             });
             continue;
         };
-        let (navigation, bound, holds) = if value.is_null() {
+        let (navigation, bound, holds, to) = if value.is_null() {
             // Any one of a lookup's navigations clears it.
             let Some(target) = targets.first() else { continue };
-            (&target.navigation, Value::Null, Value::Null)
+            (&target.navigation, Value::Null, Value::Null, None)
         } else {
+            let found;
+            let value = match lookup::conditions(value) {
+                Some((target, conditions)) => {
+                    let id = dataverse.find_id(target, conditions, context).await?;
+                    found = json!({ "table": target, "id": id });
+                    &found
+                }
+                None => value,
+            };
             let reference = lookup::reference(table, name, value)?;
             // Flows may write an entity set name here too.
             let head = match reference.table {
@@ -82,12 +107,19 @@ pub async fn assignments(
                 Some(head) => head,
                 None => dataverse.head(&target.table, context).await?,
             };
-            (&target.navigation, bind(&head.set_name, reference.id), Value::String(reference.id.to_string()))
+            let holds = Value::String(reference.id.to_string());
+            (&target.navigation, bind(&head.set_name, reference.id), holds, Some(head.logical_name.clone()))
         };
         // A new row has no reference that could be cleared.
         if write == Write::Update || !bound.is_null() {
             let member = (format!("{navigation}@odata.bind"), bound);
-            assignments.push(Assignment { wire_name: column.wire_name(), holds, member });
+            assignments.push(Assignment {
+                column: name.clone(),
+                wire_name: column.wire_name(),
+                holds,
+                target: to,
+                member,
+            });
         }
     }
     Ok(assignments)
@@ -151,7 +183,6 @@ mod tests {
     use super::*;
     use crate::testing::{ID, connect, script_metadata, table};
     use cosell_sdk::stub::Stub;
-    use serde_json::json;
 
     async fn write(values: Value, write: Write) -> Result<Value, CallError> {
         let stub = Stub::start().await;

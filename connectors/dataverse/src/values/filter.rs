@@ -26,7 +26,8 @@ pub fn equal(table: &Table, conditions: &Map<String, Value>) -> Result<Option<St
     Ok(Some(terms.join(" and ")))
 }
 
-fn literal(table: &Table, column: &Column, value: &Value) -> Result<Option<String>, CallError> {
+/// A value as it stands in a filter or a key; none where the column can never hold it.
+pub(super) fn literal(table: &Table, column: &Column, value: &Value) -> Result<Option<String>, CallError> {
     if value.is_null() {
         return Ok(Some("null".to_owned()));
     }

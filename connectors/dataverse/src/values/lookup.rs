@@ -1,5 +1,5 @@
 use cosell_sdk::CallError;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::wrong_value;
@@ -14,9 +14,24 @@ pub(super) struct Reference<'a> {
     pub(super) id: Uuid,
 }
 
+/// Reads `{ account: { accountnumber: A } }`: the row of a table that has these values, by an alternate key or any
+/// other columns.
+pub(super) fn conditions(value: &Value) -> Option<(&str, &Map<String, Value>)> {
+    let members = value.as_object().filter(|members| members.len() == 1)?;
+    let (table, conditions) = members.iter().next()?;
+    Some((table, conditions.as_object().filter(|conditions| !conditions.is_empty())?))
+}
+
 /// Reads `{ table, id }` (so also a lookup of a row that was read), `{ account: id }`, or a plain identifier.
 pub(super) fn reference<'a>(table: &Table, column: &str, value: &'a Value) -> Result<Reference<'a>, CallError> {
-    let wrong = || wrong_value(table, column, value, "null, an id, { table: …, id: … } or { TABLE: id }");
+    let wrong = || {
+        wrong_value(
+            table,
+            column,
+            value,
+            "null, an id, { table: …, id: … }, { TABLE: id } or { TABLE: { COLUMN: value } }",
+        )
+    };
     let (target, id) = match value {
         Value::String(id) => (None, id.as_str()),
         Value::Object(members) => match (members.get("table"), members.get("id")) {

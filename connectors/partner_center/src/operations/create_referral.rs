@@ -1,10 +1,10 @@
-use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation};
+use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation, Prediction, Write};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::connection::PartnerCenter;
 use crate::referral::Referral;
-use crate::{recent, rules};
+use crate::{preview, recent, rules};
 
 /// What to create.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -29,6 +29,20 @@ impl Operation for CreateReferral {
     const TITLE: &'static str = "Create a referral";
     const DESCRIPTION: &'static str =
         "Creates one referral: a private deal, or a partner-led one that Microsoft may see.";
+    const EXAMPLE: &'static str = r#"{
+        "referral": {
+            "name": "Northwind warehouse rollout",
+            "externalReferenceId": "OPP-20417",
+            "type": "Independent",
+            "qualification": "SalesQualified",
+            "customerProfile": { "name": "Northwind Cold Storage BV", "address": { "city": "Rotterdam", "country": "NL" } },
+            "consent": { "consentToContact": true, "consentToShareReferralWithMicrosoftSellers": false },
+            "details": {
+                "dealValue": 84000, "currency": "EUR", "closingDateTime": "2027-01-29T00:00:00Z",
+                "requirements": { "solutions": [{ "id": "SOL-48120-KQP", "name": "ColdTrack", "type": "Name" }] }
+            }
+        }
+    }"#;
     const EFFECT: Effect = Effect::Write;
 
     async fn call(
@@ -46,6 +60,22 @@ impl Operation for CreateReferral {
             }
         }
         connection.create(&referral, context).await
+    }
+}
+
+impl Write for CreateReferral {
+    const FINDS_OUT: &'static str = "The referrals of the last 24 hours are searched for one with the same \
+                                     `externalReferenceId`.";
+
+    async fn predict(
+        _: &PartnerCenter,
+        input: Self::Input,
+        context: &CallContext,
+    ) -> Result<Prediction<Referral>, CallError> {
+        let mut referral = input.referral;
+        rules::check(&referral)?;
+        recent::reference(&mut referral, context);
+        preview::created(&referral, context)
     }
 }
 

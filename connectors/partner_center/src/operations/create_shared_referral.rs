@@ -1,10 +1,10 @@
-use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation};
+use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation, Prediction, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::connection::PartnerCenter;
 use crate::referral::Referral;
-use crate::{recent, rules};
+use crate::{preview, recent, rules};
 
 /// What to create.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -38,6 +38,20 @@ impl Operation for CreateSharedReferral {
     const TITLE: &'static str = "Create a co-sell referral with Microsoft";
     const DESCRIPTION: &'static str =
         "Creates a shared referral and, in the same engagement, the one that asks Microsoft in.";
+    const EXAMPLE: &'static str = r#"{
+        "referral": {
+            "name": "Northwind warehouse rollout",
+            "externalReferenceId": "OPP-20417",
+            "type": "Shared",
+            "qualification": "SalesQualified",
+            "customerProfile": { "name": "Northwind Cold Storage BV", "address": { "city": "Rotterdam", "country": "NL" } },
+            "consent": { "consentToContact": true, "consentToShareReferralWithMicrosoftSellers": false },
+            "details": {
+                "dealValue": 84000, "currency": "EUR", "closingDateTime": "2027-01-29T00:00:00Z",
+                "requirements": { "solutions": [{ "id": "SOL-48120-KQP", "name": "ColdTrack", "type": "Name" }] }
+            }
+        }
+    }"#;
     const EFFECT: Effect = Effect::Write;
 
     async fn call(
@@ -72,11 +86,50 @@ impl Operation for CreateSharedReferral {
                 return Ok(SharedReferral { referral, microsoft_referral });
             }
         }
-        own.insert("engagementId".to_owned(), Value::String(engagement));
-        own.insert("target".to_owned(), json!([{ "type": "BusinessProfileLocation", "id": "msft" }]));
+        for_microsoft(&mut own, engagement);
         let microsoft_referral = connection.create(&own, context).await?;
         Ok(SharedReferral { referral, microsoft_referral })
     }
+}
+
+impl Write for CreateSharedReferral {
+    const FINDS_OUT: &'static str = "Every attempt first searches the referrals of the last 24 hours for one with the \
+                                     same `externalReferenceId`, and its engagement for Microsoft's side.";
+
+    async fn predict(
+        connection: &PartnerCenter,
+        input: Self::Input,
+        context: &CallContext,
+    ) -> Result<Prediction<SharedReferral>, CallError> {
+        let mut own = input.referral;
+        prepare(&mut own)?;
+        let reference = own.get("externalReferenceId").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let found = recent::find(connection, &reference, false, context).await?;
+        let (referral, mut changes) = match found.filter(|found| found.kind.as_deref() == Some("Shared")) {
+            Some(referral) => (referral, Vec::new()),
+            None => {
+                let created = preview::created(&own, context)?;
+                (created.record, created.changes)
+            }
+        };
+        let engagement = referral.engagement_id.clone().unwrap_or_default();
+        if changes.is_empty() {
+            let related = connection.related(&engagement, context).await?;
+            if let Some(microsoft_referral) = related.into_iter().find(Referral::is_microsofts) {
+                return Ok(Prediction::unchanged(SharedReferral { referral, microsoft_referral }));
+            }
+        }
+        for_microsoft(&mut own, engagement);
+        let microsofts = preview::created(&own, context)?;
+        changes.extend(microsofts.changes);
+        Ok(Prediction { record: SharedReferral { referral, microsoft_referral: microsofts.record }, changes })
+    }
+}
+
+/// Turns the partner's own referral into the one that asks Microsoft into its engagement.
+fn for_microsoft(own: &mut Map<String, Value>, engagement: String) {
+    own.insert("engagementId".to_owned(), Value::String(engagement));
+    own.insert("target".to_owned(), json!([{ "type": "BusinessProfileLocation", "id": "msft" }]));
 }
 
 /// Fills in what makes a referral a shared one, and checks it.

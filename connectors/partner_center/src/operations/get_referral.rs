@@ -26,6 +26,7 @@ impl Operation for GetReferral {
     const TITLE: &'static str = "Get a referral";
     const DESCRIPTION: &'static str =
         "Reads one referral by its identifier. One that does not exist is refused as itemNotFound.";
+    const EXAMPLE: &'static str = r#"{ "id": "c0a7a7d0-55b0-4c39-9a0e-0f6a1d6c9a10" }"#;
     const EFFECT: Effect = Effect::Read;
 
     async fn call(

@@ -23,6 +23,15 @@ pub struct ListReferralsInput {
     /// How many referrals at most.
     #[serde(default)]
     pub top: Option<u32>,
+    /// How many referrals to pass over at the beginning.
+    #[serde(default)]
+    pub skip: Option<u32>,
+    /// Members to read in full, in OData's words.
+    #[serde(default)]
+    pub expand: Option<String>,
+    /// Whether to have the referrals that pass the filter counted, however many are read.
+    #[serde(default)]
+    pub count: bool,
     /// How many pages at most. More referrals than fit are an error rather than a list that is silently short.
     #[serde(default = "default_max_pages")]
     pub max_pages: usize,
@@ -37,6 +46,8 @@ fn default_max_pages() -> usize {
 pub struct Referrals {
     /// The referrals.
     pub referrals: Vec<Referral>,
+    /// How many pass the filter; null where that was not asked for.
+    pub count: Option<u64>,
 }
 
 /// Reads referrals by a filter.
@@ -51,6 +62,9 @@ impl Operation for ListReferrals {
     const NAME: &'static str = "list_referrals";
     const TITLE: &'static str = "List referrals";
     const DESCRIPTION: &'static str = "Reads the referrals that pass a filter, page by page.";
+    const EXAMPLE: &'static str = r#"{
+        "filter": "status eq 'New' and direction eq 'Incoming'", "order_by": "updatedDateTime desc", "top": 50
+    }"#;
     const EFFECT: Effect = Effect::Read;
 
     async fn call(
@@ -59,9 +73,17 @@ impl Operation for ListReferrals {
         context: &CallContext,
     ) -> Result<Referrals, CallError> {
         let enough = input.top.map_or(usize::MAX, |top| top as usize);
-        let query = ListQuery { filter: input.filter, order_by: input.order_by, select: input.select, top: input.top };
+        let query = ListQuery {
+            filter: input.filter,
+            order_by: input.order_by,
+            select: input.select,
+            expand: input.expand,
+            top: input.top,
+            skip: input.skip,
+            count: input.count,
+        };
         let mut referrals = Vec::new();
-        connection
+        let count = connection
             .pages(&query, context, |number, page| {
                 if number > input.max_pages {
                     return Err(CallError::rejected(
@@ -74,7 +96,7 @@ impl Operation for ListReferrals {
             })
             .await?;
         referrals.truncate(enough);
-        Ok(Referrals { referrals })
+        Ok(Referrals { referrals, count })
     }
 }
 
@@ -108,6 +130,17 @@ mod tests {
                 "GET /v1.0/engagements/referrals?$skiptoken=abc%3D",
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn every_option_is_passed_on_and_the_count_given_back() {
+        let stub = Stub::start().await;
+        let counted = json!({ "value": [{ "id": "a" }], "@odata.count": 7 });
+        stub.on("GET", &format!("{BASE}/referrals"), [Reply::json(200, counted)]);
+        let input = json!({ "expand": "team", "top": 1, "skip": 2, "count": true });
+        let output = call(&connect(&stub), "list_referrals", input, false).await.unwrap();
+        assert_eq!(output["count"], 7);
+        assert_eq!(stub.lines(), [format!("GET {BASE}/referrals?$expand=team&$top=1&$skip=2&$count=true")]);
     }
 
     #[tokio::test]

@@ -1,8 +1,12 @@
 //! What the connector can do, one file each. Reads: [`GetReferral`], [`ListReferrals`], [`RelatedReferrals`]; writes:
-//! [`CreateReferral`], [`CreateSharedReferral`], [`UpdateReferral`].
+//! [`CreateReferral`], [`CreateSharedReferral`], [`UpdateReferral`]; the decisions [`AcceptReferral`],
+//! [`DeclineReferral`], [`WinReferral`], [`LoseReferral`]; and registering a won deal: [`CreateDealRegistration`],
+//! [`UpdateDealRegistration`].
 
 mod create_referral;
 mod create_shared_referral;
+mod deal_registration;
+mod decide;
 mod get_referral;
 mod list_referrals;
 mod related_referrals;
@@ -10,6 +14,10 @@ mod update_referral;
 
 pub use create_referral::{CreateReferral, CreateReferralInput};
 pub use create_shared_referral::{CreateSharedReferral, CreateSharedReferralInput, SharedReferral};
+pub use deal_registration::{
+    CreateDealRegistration, CreateDealRegistrationInput, UpdateDealRegistration, UpdateDealRegistrationInput,
+};
+pub use decide::{AcceptReferral, DecisionInput, DeclineReferral, LoseReferral, WinReferral};
 pub use get_referral::{GetReferral, GetReferralInput};
 pub use list_referrals::{ListReferrals, ListReferralsInput, Referrals};
 pub use related_referrals::{RelatedReferrals, RelatedReferralsInput};

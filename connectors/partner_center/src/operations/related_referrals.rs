@@ -25,6 +25,7 @@ impl Operation for RelatedReferrals {
     const TITLE: &'static str = "List the referrals of an engagement";
     const DESCRIPTION: &'static str =
         "Reads all referrals of one engagement: the partner's own, Microsoft's side, and those of other partners.";
+    const EXAMPLE: &'static str = r#"{ "engagement_id": "0d2f6f1b-6e61-4d7c-8f52-8b7d1f3e5a20" }"#;
     const EFFECT: Effect = Effect::Read;
 
     async fn call(
@@ -32,7 +33,7 @@ impl Operation for RelatedReferrals {
         input: Self::Input,
         context: &CallContext,
     ) -> Result<Referrals, CallError> {
-        Ok(Referrals { referrals: connection.related(&input.engagement_id, context).await? })
+        Ok(Referrals { referrals: connection.related(&input.engagement_id, context).await?, count: None })
     }
 }
 

@@ -1,12 +1,12 @@
 use cosell_sdk::values::guid;
-use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation};
+use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation, Prediction, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::changes::{Change, flatten, outstanding};
 use crate::connection::PartnerCenter;
 use crate::referral::Referral;
-use crate::status;
+use crate::{preview, status};
 
 /// What to change.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -43,6 +43,9 @@ impl Operation for UpdateReferral {
     const NAME: &'static str = "update_referral";
     const TITLE: &'static str = "Update a referral";
     const DESCRIPTION: &'static str = "Changes members of a referral, among them its status: accept, decline, win and lose are changes of status and substatus.";
+    const EXAMPLE: &'static str = r#"{
+        "id": "c0a7a7d0-55b0-4c39-9a0e-0f6a1d6c9a10", "changes": { "details": { "dealValue": 91000, "notes": "Scope extended" } }
+    }"#;
     const EFFECT: Effect = Effect::Write;
 
     async fn call(
@@ -64,6 +67,28 @@ impl Operation for UpdateReferral {
         let patch = changes.iter().map(Change::operation).collect();
         let referral = connection.patch(id, patch, input.if_match.as_deref(), context).await?;
         Ok(UpdatedReferral { referral, changed: true })
+    }
+}
+
+impl Write for UpdateReferral {
+    const FINDS_OUT: &'static str = "The referral is read, and only what it does not say yet is sent.";
+
+    async fn predict(
+        connection: &PartnerCenter,
+        input: Self::Input,
+        context: &CallContext,
+    ) -> Result<Prediction<UpdatedReferral>, CallError> {
+        let id = guid("id", &input.id)?;
+        status::check(&input.changes)?;
+        let changes = flatten(&input.changes)?;
+        let referral = connection.get(id, context).await?;
+        let changes = outstanding(changes, &referral);
+        if let Some(status) = input.changes.get("status").and_then(Value::as_str)
+            && !changes.is_empty()
+        {
+            status::check_step(&referral, status)?;
+        }
+        preview::changed(referral, &changes)
     }
 }
 

@@ -1,6 +1,7 @@
 use cosell_sdk::http::Address;
-use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation};
+use cosell_sdk::{CallContext, CallError, Change, Effect, JsonSchema, Operation, Prediction, Write};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::connection::PartnerCenterEvents;
 use crate::received::Event;
@@ -56,45 +57,87 @@ impl Operation for Register {
     const TITLE: &'static str = "Register for events";
     const DESCRIPTION: &'static str = "Registers an address for events of the partner's tenant. A tenant has one address: the last one registered gets them all.";
     const EFFECT: Effect = Effect::Write;
+    const EXAMPLE: &'static str = r#"{
+        "url": "https://sync.fabrikam.example/hooks/partner-center",
+        "events": ["referral-created", "referral-updated", "related-referral-created", "related-referral-updated"]
+    }"#;
 
     async fn call(
         connection: &PartnerCenterEvents,
         input: Self::Input,
         context: &CallContext,
     ) -> Result<Registered, CallError> {
-        Address::new("url", input.url.split(['?', '#']).next().unwrap_or_default())?;
-        if input.events.is_empty() {
-            return Err(CallError::rejected(
-                "no_events",
-                "`events` is empty; name at least one event, such as referral-created",
-            ));
+        let (found, wanted) = prepare(connection, input, context).await?;
+        let changed = found.as_ref().is_none_or(|found| !found.equals(&wanted));
+        if changed {
+            connection.write_registration(&wanted, found.is_some(), context).await?;
         }
-        // What is registered is looked at every time, so a repeated call finds out by itself what an earlier one did.
-        let found = connection.registration(context).await?;
-        let mut wanted = Registration { url: input.url, events: Vec::new() };
-        let kept = found.iter().flat_map(|found| &found.events).filter(|_| input.keep_other_events);
-        for event in input.events.iter().chain(kept) {
-            if !wanted.events.contains(event) {
-                wanted.events.push(event.clone());
-            }
-        }
-        if let Some(found) = &found {
-            if found.equals(&wanted) {
-                return Ok(Registered { changed: false, url: wanted.url, events: wanted.events });
-            }
-            if found.url != wanted.url && !input.overwrite {
-                return Err(CallError::rejected(
-                    "already_registered",
-                    format!(
-                        "events go to `{}` already, and a tenant has one address only; give `overwrite: true` to take its place",
-                        found.url
-                    ),
-                ));
-            }
-        }
-        connection.write_registration(&wanted, found.is_some(), context).await?;
-        Ok(Registered { changed: true, url: wanted.url, events: wanted.events })
+        Ok(Registered { changed, url: wanted.url, events: wanted.events })
     }
+}
+
+impl Write for Register {
+    const FINDS_OUT: &'static str = "Every attempt looks at the registration first, and writes only what differs.";
+
+    async fn predict(
+        connection: &PartnerCenterEvents,
+        input: Self::Input,
+        context: &CallContext,
+    ) -> Result<Prediction<Registered>, CallError> {
+        let (found, wanted) = prepare(connection, input, context).await?;
+        let change = |field: &str, old, new| Change {
+            record: "the registration for events".to_owned(),
+            field: field.to_owned(),
+            old,
+            new,
+        };
+        let mut changes = Vec::new();
+        if found.as_ref().is_none_or(|found| !found.equals(&wanted)) {
+            let (url, events) = found.map(|found| (json!(found.url), json!(found.events))).unwrap_or_default();
+            changes.push(change("url", url, json!(wanted.url)));
+            changes.push(change("events", events, json!(wanted.events)));
+            changes.retain(|change| change.old != change.new);
+        }
+        let changed = !changes.is_empty();
+        Ok(Prediction { record: Registered { changed, url: wanted.url, events: wanted.events }, changes })
+    }
+}
+
+/// What is registered, and what is to be.
+async fn prepare(
+    connection: &PartnerCenterEvents,
+    input: RegisterInput,
+    context: &CallContext,
+) -> Result<(Option<Registration>, Registration), CallError> {
+    Address::new("url", input.url.split(['?', '#']).next().unwrap_or_default())?;
+    if input.events.is_empty() {
+        return Err(CallError::rejected(
+            "no_events",
+            "`events` is empty; name at least one event, such as referral-created",
+        ));
+    }
+    // What is registered is looked at every time, so a repeated call finds out by itself what an earlier one did.
+    let found = connection.registration(context).await?;
+    let mut wanted = Registration { url: input.url, events: Vec::new() };
+    let kept = found.iter().flat_map(|found| &found.events).filter(|_| input.keep_other_events);
+    for event in input.events.iter().chain(kept) {
+        if !wanted.events.contains(event) {
+            wanted.events.push(event.clone());
+        }
+    }
+    if let Some(found) = &found
+        && found.url != wanted.url
+        && !input.overwrite
+    {
+        return Err(CallError::rejected(
+            "already_registered",
+            format!(
+                "events go to `{}` already, and a tenant has one address only; give `overwrite: true` to take its place",
+                found.url
+            ),
+        ));
+    }
+    Ok((found, wanted))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The client of one remote system, its requests and responses.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use cosell_model::Effect;
 use jiff::Timestamp;
 use reqwest::Method;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
@@ -17,24 +18,50 @@ use super::classify::{Failure, meaning, retry_after};
 use super::fault::{Fault, details};
 use crate::context::{CallContext, RequestRecord};
 use crate::error::{CallError, Meaning};
+use crate::settings::Secret;
 use crate::sign_in::{SignIn, Token};
 
-/// A client for one remote system: an address, and the sign-in whose token goes with every request.
+/// What goes with every request, so that the remote system knows who asks.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// Nothing.
+    None,
+    /// A header, as for an API key or a fixed `Authorization`.
+    Header(HeaderName, Secret),
+    /// A member of the query.
+    Query(String, Secret),
+    /// A token, renewed in time.
+    Token(Arc<SignIn>),
+}
+
+/// A client for one remote system: an address, and the credentials that go with every request.
 #[derive(Debug)]
 pub struct Client {
     title: &'static str,
     address: Address,
-    sign_in: Arc<SignIn>,
+    credentials: Credentials,
     transport: reqwest::Client,
 }
 
 impl Client {
-    /// A client; `title` names the remote system in messages.
+    /// A client that signs in for a token; `title` names the remote system in messages.
     ///
     /// # Errors
     /// Only where this machine cannot make TLS connections at all.
     pub fn new(title: &'static str, address: Address, sign_in: Arc<SignIn>) -> Result<Self, CallError> {
-        Ok(Self { title, address, sign_in, transport: super::transport()? })
+        Self::with_credentials(title, address, Credentials::Token(sign_in))
+    }
+
+    /// A client with credentials of any kind; `title` names the remote system in messages.
+    ///
+    /// # Errors
+    /// Only where this machine cannot make TLS connections at all.
+    pub fn with_credentials(
+        title: &'static str,
+        address: Address,
+        credentials: Credentials,
+    ) -> Result<Self, CallError> {
+        Ok(Self { title, address, credentials, transport: super::transport()? })
     }
 
     /// A request to read what is below the address at these path segments, each of which is escaped.
@@ -82,6 +109,11 @@ impl Client {
         Ok(Request { url, ..self.request(Method::GET, &[]) })
     }
 
+    /// The address itself at these path segments, for bodies that name a record by its address.
+    pub fn absolute(&self, segments: &[&str]) -> String {
+        self.address.below(segments).into()
+    }
+
     /// Path and query of a link, to keep it without its host.
     ///
     /// # Errors
@@ -91,9 +123,10 @@ impl Client {
         Ok(url[url::Position::BeforePath..].to_owned())
     }
 
-    fn request(&self, method: Method, segments: &[&str]) -> Request<'_> {
+    /// A request of any method.
+    pub fn request(&self, method: Method, segments: &[&str]) -> Request<'_> {
         let url = self.address.below(segments);
-        Request { client: self, method, url, headers: Vec::new(), body: None, allowed: Vec::new() }
+        Request { client: self, method, url, headers: Vec::new(), body: None, allowed: Vec::new(), reads: false }
     }
 }
 
@@ -103,9 +136,10 @@ pub struct Request<'a> {
     client: &'a Client,
     method: Method,
     url: Url,
-    headers: Vec<(&'static str, String)>,
-    body: Option<Value>,
+    headers: Vec<(Cow<'static, str>, String)>,
+    body: Option<(Cow<'static, str>, Vec<u8>)>,
     allowed: Vec<u16>,
+    reads: bool,
 }
 
 impl Request<'_> {
@@ -126,14 +160,25 @@ impl Request<'_> {
     }
 
     /// Adds a header.
-    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+    pub fn header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 
     /// Sends this as JSON.
-    pub fn json(mut self, body: Value) -> Self {
-        self.body = Some(body);
+    pub fn json(self, body: Value) -> Self {
+        self.body("application/json", body.to_string())
+    }
+
+    /// Sends this, of the content type given; a `content-type` header of its own counts for more.
+    pub fn body(mut self, content_type: impl Into<Cow<'static, str>>, body: impl Into<Vec<u8>>) -> Self {
+        self.body = Some((content_type.into(), body.into()));
+        self
+    }
+
+    /// Says that this only reads although its method could write, as a query sent by POST does.
+    pub fn reading(mut self) -> Self {
+        self.reads = true;
         self
     }
 
@@ -148,33 +193,59 @@ impl Request<'_> {
     /// # Errors
     /// Every failure, classified by [`meaning`]; every status that is neither a success nor allowed.
     pub async fn send(self, context: &CallContext) -> Result<Response, CallError> {
-        let token = self.client.sign_in.token().await?;
-        let response = self.send_once(&token, context).await?;
+        if context.reads_only() && self.effect() == Effect::Write {
+            return Err(CallError::rejected(
+                "write_refused",
+                format!("{} {} would write, which a preview never does", self.method, self.url.path()),
+            ));
+        }
+        let Credentials::Token(sign_in) = &self.client.credentials else {
+            let response = self.send_once(None, context).await?;
+            return self.judge(response);
+        };
+        let token = sign_in.token().await?;
+        let response = self.send_once(Some(&token), context).await?;
         // A 401 had no effect, so a token that was merely stale may be renewed and the request sent once more. Where
         // multi-factor authentication is missing, no renewal helps (Partner Center, MFA for the partner tenant).
         if response.status == 401 && !token.fresh && !response.lacks_mfa() {
-            let token = self.client.sign_in.renew(&token).await?;
-            let response = self.send_once(&token, context).await?;
+            let token = sign_in.renew(&token).await?;
+            let response = self.send_once(Some(&token), context).await?;
             return self.judge(response);
         }
         self.judge(response)
     }
 
     fn effect(&self) -> Effect {
-        if self.method == Method::GET { Effect::Read } else { Effect::Write }
+        if self.reads || matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS) {
+            Effect::Read
+        } else {
+            Effect::Write
+        }
     }
 
-    async fn send_once(&self, token: &Token, context: &CallContext) -> Result<Response, CallError> {
+    async fn send_once(&self, token: Option<&Token>, context: &CallContext) -> Result<Response, CallError> {
         let mut headers = HeaderMap::new();
-        for (name, value) in &self.headers {
-            headers.insert(HeaderName::from_static(name), header_value(name, value)?);
+        if let Some((content_type, _)) = &self.body {
+            headers.insert(CONTENT_TYPE, header_value("content-type", content_type)?);
         }
-        let mut authorization = header_value("authorization", &format!("Bearer {}", token.secret.expose()))?;
-        authorization.set_sensitive(true);
-        headers.insert("authorization", authorization);
-        let mut request = self.client.transport.request(self.method.clone(), self.url.clone()).headers(headers);
-        if let Some(body) = &self.body {
-            request = request.json(body);
+        for (name, value) in &self.headers {
+            headers.insert(header_name(name)?, header_value(name, value)?);
+        }
+        let mut url = self.url.clone();
+        match (&self.client.credentials, token) {
+            (_, Some(token)) => {
+                let bearer = secret_value("authorization", &format!("Bearer {}", token.secret.expose()))?;
+                headers.insert(AUTHORIZATION, bearer);
+            }
+            (Credentials::Header(name, secret), None) => {
+                headers.insert(name.clone(), secret_value(name.as_str(), secret.expose())?);
+            }
+            (Credentials::Query(name, secret), None) => add_query(&mut url, name, secret.expose()),
+            (Credentials::None | Credentials::Token(_), None) => {}
+        }
+        let mut request = self.client.transport.request(self.method.clone(), url).headers(headers);
+        if let Some((_, body)) = &self.body {
+            request = request.body(body.clone());
         }
 
         let started = Instant::now();
@@ -193,6 +264,11 @@ impl Request<'_> {
         });
         match answer {
             Ok((status, headers, body)) => {
+                // Dataverse's service protection limits; whoever runs many calls at once may slow down in time.
+                let remaining = headers.get("x-ms-ratelimit-burst-remaining-xrm-requests");
+                if let Some(remaining) = remaining.and_then(|value| value.to_str().ok()?.parse().ok()) {
+                    context.note_remaining(remaining);
+                }
                 Ok(Response { status, headers, body, effect: self.effect(), title: self.client.title })
             }
             Err(error) => Err(self.no_answer(&error)),
@@ -246,6 +322,17 @@ impl Request<'_> {
     }
 }
 
+fn header_name(name: &str) -> Result<HeaderName, CallError> {
+    HeaderName::from_bytes(name.as_bytes())
+        .map_err(|_| CallError::rejected("invalid_header", format!("`{name}` is no name of a header")))
+}
+
+fn secret_value(name: &str, value: &str) -> Result<HeaderValue, CallError> {
+    let mut value = header_value(name, value)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 fn header_value(name: &str, value: &str) -> Result<HeaderValue, CallError> {
     HeaderValue::from_str(value).map_err(|_| {
         CallError::rejected("invalid_header", format!("the value for the header `{name}` holds characters it may not"))
@@ -278,6 +365,23 @@ impl Response {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// All headers of the answer that are text, by name in lower case; of several with one name the last.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+    }
+
+    /// The body as text; what is not UTF-8 is replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// Whether the content type is one of JSON.
+    pub fn is_json(&self) -> bool {
+        let essence = self.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default();
+        let essence = essence.trim().to_ascii_lowercase();
+        essence == "application/json" || essence.ends_with("+json")
+    }
+
     /// Whether there is a body at all.
     pub fn is_empty(&self) -> bool {
         self.body.is_empty()
@@ -288,9 +392,8 @@ impl Response {
     /// # Errors
     /// A body that is not JSON, or of another form: to be read again, or the outcome of a write is unknown.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, CallError> {
-        let content_type = self.header("content-type").unwrap_or("none");
-        let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        if essence != "application/json" && !essence.ends_with("+json") {
+        if !self.is_json() {
+            let content_type = self.header("content-type").unwrap_or("none");
             return Err(self.unreadable(&format!("its content type is {content_type}, expected application/json")));
         }
         let mut reader = serde_json::Deserializer::from_slice(&self.body);

@@ -20,10 +20,12 @@ use crate::error::CallError;
 
 pub use address::Address;
 pub use classify::{Failure, meaning, retry_after};
-pub use client::{Client, Request, Response};
+pub use client::{Client, Credentials, Request, Response};
 pub use download::download;
 pub use fault::normalise_code;
 pub(crate) use fault::scrub_text;
+pub use reqwest::Method;
+pub use reqwest::header::HeaderName;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);

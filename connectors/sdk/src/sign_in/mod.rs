@@ -1,12 +1,16 @@
-//! Sign-in with Microsoft Entra: tokens for one audience, kept and renewed in time.
+//! Sign-in with Microsoft Entra, and other OAuth 2.0 services: tokens for one audience, kept and renewed in time.
 //!
 //! Two ways: client credentials (the application acts as itself) and a refresh token (the application acts for the
-//! person who once signed in; the secure application model, which the Referrals API demands).
+//! person who once signed in; the secure application model, which the Referrals API demands). The refresh token comes
+//! from a person's sign-in, by [`device_code`] or [`authorisation_code`].
 //!
-//! Read in this order: this file (settings, and the cache), `entra` (the token request), `faults` (what a refusal asks
-//! a person to do).
+//! Read in this order: this file (settings, and the cache), `endpoint` (the token request), `assertion` (a certificate
+//! in place of a secret), `faults` (what a refusal asks a person to do), then the two ways for a person.
 
-mod entra;
+mod assertion;
+pub mod authorisation_code;
+pub mod device_code;
+mod endpoint;
 mod faults;
 
 use std::time::{Duration, Instant};
@@ -14,11 +18,13 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::Mutex;
+use url::Url;
 
-use crate::error::CallError;
+use crate::error::{CallError, Meaning};
 use crate::http::Address;
 use crate::settings::Secret;
 
+pub use assertion::CertificateSettings;
 pub use faults::{Remedy, remedy};
 
 /// How to sign in with Microsoft Entra.
@@ -32,8 +38,13 @@ pub struct EntraSettings {
     pub tenant: String,
     /// Application (client) identifier of the app registration.
     pub client_id: String,
-    /// Client secret of the app registration.
-    pub client_secret: Secret,
+    /// Client secret of the app registration. Give this or `certificate`; neither of them where the refresh token comes
+    /// from a public client, as after a sign-in by device code.
+    #[serde(default)]
+    pub client_secret: Option<Secret>,
+    /// Certificate of the app registration, in place of a client secret.
+    #[serde(default)]
+    pub certificate: Option<CertificateSettings>,
     /// Refresh token of the person for whom the application acts, from a sign-in with multi-factor authentication.
     /// Without it the application acts as itself. Every use yields a newer one, which is kept in memory; the configured
     /// one stays valid for 90 days, so put in a new one before that.
@@ -43,6 +54,34 @@ pub struct EntraSettings {
 
 fn default_authority() -> String {
     "https://login.microsoftonline.com".to_owned()
+}
+
+impl EntraSettings {
+    /// An address of the tenant's.
+    fn below(&self, segments: &[&str]) -> Result<Url, CallError> {
+        let authority = Address::new("sign_in.authority", &self.authority)?;
+        Ok(authority.below(&[&[self.tenant.as_str()], segments].concat()))
+    }
+}
+
+/// What a person's sign-in yields.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// The refresh token, to be kept as a secret: with it the application acts for the person, for any audience that it
+    /// has consent for.
+    pub refresh_token: Secret,
+}
+
+impl SignedIn {
+    fn from_grant(grant: endpoint::Grant) -> Result<Self, CallError> {
+        grant.refresh_token.map(|refresh_token| Self { refresh_token }).ok_or_else(|| {
+            CallError::new(
+                Meaning::SignIn,
+                "no_refresh_token",
+                "the sign-in gave no refresh token; allow the application `offline_access`, then sign in again",
+            )
+        })
+    }
 }
 
 /// A token in use.
@@ -56,7 +95,7 @@ pub struct Token {
 /// The sign-in of one connection, for one audience.
 #[derive(Debug)]
 pub struct SignIn {
-    entra: entra::Entra,
+    endpoint: endpoint::Endpoint,
     state: Mutex<State>,
 }
 
@@ -78,11 +117,31 @@ impl SignIn {
     /// # Errors
     /// Settings that cannot be used.
     pub fn new(settings: &EntraSettings, audience: &str) -> Result<Self, CallError> {
-        let authority = Address::new("sign_in.authority", &settings.authority)?;
-        Ok(Self {
-            entra: entra::Entra::new(authority, settings, audience)?,
-            state: Mutex::new(State { access: None, refresh_token: settings.refresh_token.clone() }),
-        })
+        let endpoint = endpoint::Endpoint::entra(settings, audience)?;
+        if matches!(endpoint.proof, endpoint::Proof::None) && settings.refresh_token.is_none() {
+            return Err(CallError::rejected(
+                "setting_missing",
+                "`sign_in` has neither `client_secret` nor `certificate` nor `refresh_token`; give what the app \
+                 registration has",
+            ));
+        }
+        let refresh_token = settings.refresh_token.clone();
+        Ok(Self { endpoint, state: Mutex::new(State { access: None, refresh_token }) })
+    }
+
+    /// A sign-in with client credentials at a token endpoint that is not Entra's (RFC 6749, section 4.4). Asks for
+    /// nothing yet.
+    ///
+    /// # Errors
+    /// Only where this machine cannot make TLS connections at all.
+    pub fn client_credentials(
+        token_address: &Address,
+        client_id: String,
+        client_secret: Secret,
+        scope: Option<String>,
+    ) -> Result<Self, CallError> {
+        let endpoint = endpoint::Endpoint::other(token_address, client_id, client_secret, scope)?;
+        Ok(Self { endpoint, state: Mutex::new(State { access: None, refresh_token: None }) })
     }
 
     /// A token that is good for a while. Callers that come while one is being obtained wait for that one.
@@ -109,7 +168,7 @@ impl SignIn {
 
     async fn obtain(&self, state: &mut State) -> Result<Token, CallError> {
         let asked = Instant::now();
-        let grant = self.entra.ask(state.refresh_token.as_ref()).await?;
+        let grant = self.endpoint.ask(state.refresh_token.as_ref()).await?;
         // Each use of a refresh token yields a newer one; the older stays valid, but ages.
         if let Some(newest) = grant.refresh_token.filter(|_| state.refresh_token.is_some()) {
             state.refresh_token = Some(newest);
@@ -130,7 +189,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::error::Meaning;
     use crate::stub::{Reply, Stub};
     use serde_json::json;
 

@@ -30,6 +30,8 @@ pub fn catalogue() -> Catalogue {
         effect,
         input: json!({}),
         output: json!({}),
+        example: json!({}),
+        finds_out: None,
     };
     Catalogue::new([ConnectorDescription {
         name: "test".to_owned(),
