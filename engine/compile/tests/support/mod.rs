@@ -13,7 +13,16 @@ use cosell_model::{Catalogue, Effect, FlowId, OperationDescription, Schema, Trig
 use serde_json::json;
 
 fn operation(name: &str, effect: Effect, input: Schema, output: Schema) -> OperationDescription {
-    OperationDescription { name: name.into(), title: name.into(), description: String::new(), effect, input, output }
+    OperationDescription {
+        name: name.into(),
+        title: name.into(),
+        description: String::new(),
+        effect,
+        input,
+        output,
+        example: json!({}),
+        finds_out: None,
+    }
 }
 
 fn connector(
