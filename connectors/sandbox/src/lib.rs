@@ -5,7 +5,7 @@
 //! refuse. Each system listens on its own port of the loopback interface; a control API plays the people (a Microsoft seller,
 //! somebody in the CRM), moves the clock and orders faults.
 //!
-//! To be read in this order: `core` (clock, log, tokens, faults), `serve`, then one folder per system (`entra`,
+//! To be read in this order: `core` (clock, log, tokens, faults), `tls` and `serve`, then one folder per system (`entra`,
 //! `partner_center`, `events`, `dataverse`), `world`, which holds them, and `control`.
 
 mod control;
@@ -16,6 +16,7 @@ mod events;
 mod partner_center;
 mod serve;
 mod start;
+mod tls;
 mod world;
 
 pub use crate::core::log::{Change, Entry};

@@ -19,14 +19,18 @@ use crate::{
     events::{self, Events, Signer},
     partner_center::{self, BASE_PATH, Organization, PartnerCenter},
     serve::{bind, origin, serve},
+    tls::Tls,
     world::World,
 };
 
-/// How to start. The default lets the system choose every port.
+/// How to start. The default serves plain HTTP on ports that the system chooses.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Where to listen.
     pub ports: Ports,
+    /// Serve every system over HTTPS, below a certificate authority made for this run ([`Addresses::ca_certificate_pem`]).
+    /// The control API, which is no imitation of anything, stays on plain HTTP.
+    pub https: bool,
 }
 
 /// Ports on the loopback interface; 0 lets the system choose.
@@ -42,6 +46,23 @@ pub struct Ports {
     pub dataverse: u16,
     /// The control API.
     pub control: u16,
+}
+
+impl Ports {
+    /// Five consecutive ports from `first` on, in the order of the fields above; none where they would not all exist.
+    pub fn from(first: u16) -> Option<Ports> {
+        if first == 0 {
+            return None;
+        }
+        first.checked_add(4)?;
+        Some(Ports {
+            entra: first,
+            partner_center: first + 1,
+            partner_center_events: first + 2,
+            dataverse: first + 3,
+            control: first + 4,
+        })
+    }
 }
 
 /// Where everything is, and the secrets to sign in with.
@@ -71,6 +92,8 @@ pub struct Addresses {
     pub organization_id: String,
     /// Trust root of event signatures.
     pub root_certificate_pem: String,
+    /// The certificate authority that HTTPS clients must trust; none over plain HTTP.
+    pub ca_certificate_pem: Option<String>,
 }
 
 /// The sandbox could not start.
@@ -101,12 +124,14 @@ pub struct Sandbox {
 impl Sandbox {
     /// Starts all systems; they answer when this returns.
     pub async fn start(options: Options) -> Result<Sandbox, StartError> {
-        let ports = options.ports;
-        let (entra_listener, entra_origin) = listen("entra", ports.entra).await?;
-        let (partner_listener, partner_origin) = listen("partner_center", ports.partner_center).await?;
-        let (events_listener, events_origin) = listen("partner_center_events", ports.partner_center_events).await?;
-        let (dataverse_listener, dataverse_origin) = listen("dataverse", ports.dataverse).await?;
-        let (control_listener, control_origin) = listen("control", ports.control).await?;
+        let Options { ports, https } = options;
+        let (entra_listener, entra_origin) = listen("entra", ports.entra, https).await?;
+        let (partner_listener, partner_origin) = listen("partner_center", ports.partner_center, https).await?;
+        let (events_listener, events_origin) =
+            listen("partner_center_events", ports.partner_center_events, https).await?;
+        let (dataverse_listener, dataverse_origin) = listen("dataverse", ports.dataverse, https).await?;
+        let (control_listener, control_origin) = listen("control", ports.control, false).await?;
+        let tls = if https { Some(Tls::new().map_err(|error| StartError::Keys(error.into()))?) } else { None };
 
         let tokens = Arc::new(Tokens::new().map_err(|error| StartError::Keys(error.into()))?);
         let signer = Signer::new().map_err(|error| StartError::Keys(error.into()))?;
@@ -142,6 +167,7 @@ impl Sandbox {
             refresh_token: entra.new_refresh_token(),
             organization_id: ORGANIZATION.to_string(),
             root_certificate_pem,
+            ca_certificate_pem: tls.as_ref().map(|tls| tls.authority_pem.clone()),
         };
         let world = Arc::new(World {
             clock,
@@ -155,12 +181,17 @@ impl Sandbox {
         });
 
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve(entra_listener, world.gated("entra", entra::router(entra, &entra_origin))));
-        tasks.spawn(serve(partner_listener, world.gated("partner_center", partner_center::router(partner_center))));
         let events_router = events::router(Arc::clone(&events));
-        tasks.spawn(serve(events_listener, world.gated("partner_center_events", events_router)));
-        tasks.spawn(serve(dataverse_listener, world.gated("dataverse", dataverse::router(dataverse))));
-        tasks.spawn(serve(control_listener, control::router(world)));
+        for (listener, system, router) in [
+            (entra_listener, "entra", entra::router(entra, &entra_origin)),
+            (partner_listener, "partner_center", partner_center::router(partner_center)),
+            (events_listener, "partner_center_events", events_router),
+            (dataverse_listener, "dataverse", dataverse::router(dataverse)),
+        ] {
+            let acceptor = tls.as_ref().map(|tls| tls.acceptor.clone());
+            tasks.spawn(serve(listener, world.gated(system, router), acceptor));
+        }
+        tasks.spawn(serve(control_listener, control::router(world), None));
         tasks.spawn(events::run(events, queue));
         Ok(Sandbox { addresses, tasks })
     }
@@ -176,10 +207,10 @@ impl Sandbox {
     }
 }
 
-async fn listen(system: &'static str, port: u16) -> Result<(TcpListener, String), StartError> {
+async fn listen(system: &'static str, port: u16, https: bool) -> Result<(TcpListener, String), StartError> {
     let failed = |source| StartError::Listen { system, port, source };
     let listener = bind(port).await.map_err(failed)?;
-    let origin = origin(&listener).map_err(failed)?;
+    let origin = origin(&listener, https).map_err(failed)?;
     Ok((listener, origin))
 }
 

@@ -4,6 +4,7 @@
 mod client;
 mod events;
 mod faults;
+mod https;
 mod people;
 mod receiver;
 mod referrals;
