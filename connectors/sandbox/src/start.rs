@@ -153,7 +153,7 @@ impl Sandbox {
             Arc::clone(&events),
         ));
         let dataverse = Arc::new(Dataverse::new(dataverse_origin.clone(), Arc::clone(&clock), Arc::clone(&tokens)));
-        let entra = Arc::new(Entra::new(seed.clone(), &dataverse_origin, Arc::clone(&clock), tokens));
+        let entra = Arc::new(Entra::new(seed.clone(), &entra_origin, &dataverse_origin, Arc::clone(&clock), tokens));
         let addresses = Addresses {
             entra: entra_origin.clone(),
             partner_center: base,
@@ -164,7 +164,7 @@ impl Sandbox {
             tenant: seed.tenant.to_string(),
             client_id: seed.client_id,
             client_secret: seed.client_secret,
-            refresh_token: entra.new_refresh_token(),
+            refresh_token: entra.seed_refresh_token(),
             organization_id: ORGANIZATION.to_string(),
             root_certificate_pem,
             ca_certificate_pem: tls.as_ref().map(|tls| tls.authority_pem.clone()),
@@ -183,7 +183,7 @@ impl Sandbox {
         let mut tasks = JoinSet::new();
         let events_router = events::router(Arc::clone(&events));
         for (listener, system, router) in [
-            (entra_listener, "entra", entra::router(entra, &entra_origin)),
+            (entra_listener, "entra", entra::router(entra)),
             (partner_listener, "partner_center", partner_center::router(partner_center)),
             (events_listener, "partner_center_events", events_router),
             (dataverse_listener, "dataverse", dataverse::router(dataverse)),

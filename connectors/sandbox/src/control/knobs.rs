@@ -24,6 +24,7 @@ pub(super) fn router(world: Arc<World>) -> Router {
         .route("/clock", post(advance_clock))
         .route("/faults", get(faults).put(set_faults).delete(clear_faults))
         .route("/entra", put(set_entra))
+        .route("/entra/certificates", post(register_certificate))
         .route("/events", put(set_events))
         .with_state(world)
 }
@@ -87,6 +88,23 @@ async fn clear_faults(State(world): State<Arc<World>>) -> Json<Value> {
 async fn set_entra(State(world): State<Arc<World>>, body: Bytes) -> Result<Json<entra::Knobs>, Problem> {
     world.entra.set_knobs(read(&body)?);
     Ok(Json(world.entra.knobs()))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Certificate {
+    #[serde(default)]
+    certificate_pem: Option<String>,
+}
+
+/// Registers a certificate for the app; makes one, with its key, where none is given.
+async fn register_certificate(State(world): State<Arc<World>>, body: Bytes) -> Result<Json<Value>, Problem> {
+    let Certificate { certificate_pem } = read(&body)?;
+    let shown = match certificate_pem {
+        Some(pem) => world.entra.register_certificate(&pem),
+        None => world.entra.new_certificate(),
+    };
+    shown.map(Json).map_err(bad_request)
 }
 
 /// Sets the knobs named in the body; the others keep their defaults.
