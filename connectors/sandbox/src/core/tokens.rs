@@ -125,6 +125,8 @@ impl Tokens {
             "appid": token.client_id,
             "oid": token.principal.id,
             "tid": token.tenant,
+            // Makes each token one of a kind, as the live service does.
+            "uti": Uuid::new_v4().simple().to_string(),
             "ver": "1.0",
         });
         match &token.principal.user_name {

@@ -127,8 +127,9 @@ impl Entra {
         if !claims["aud"].as_str().is_some_and(|audience| audience.starts_with(&own)) {
             return Err(Refusal::new(700023, "The client assertion's aud must be the token endpoint."));
         }
-        let started = claims["nbf"].as_i64().is_none_or(|start| start <= now + TOLERANCE);
-        let ended = claims["exp"].as_i64().is_none_or(|end| end + TOLERANCE <= now);
+        // Numbers of any kind (RFC 7519, NumericDate): MSAL for Python writes fractions of a second.
+        let started = claims["nbf"].as_f64().is_none_or(|start| start <= (now + TOLERANCE) as f64);
+        let ended = claims["exp"].as_f64().is_none_or(|end| end + TOLERANCE as f64 <= now as f64);
         if !started || ended {
             return Err(Refusal::new(700024, "The client assertion is not within its valid time range."));
         }
@@ -191,6 +192,8 @@ mod tests {
         let code = |assertion: &str| entra.check_assertion(assertion).map_err(|refusal| refusal.code);
         let now = Timestamp::now().as_second();
         assert_eq!(code(&app.assertion(json!({}))), Ok(()));
+        assert_eq!(code(&app.assertion(json!({ "nbf": now as f64 - 0.5, "exp": now as f64 + 0.5 }))), Ok(()));
+        assert_eq!(code(&app.assertion(json!({ "exp": null }))), Err(700024));
         assert_eq!(code(&app.assertion(json!({ "sub": "other" }))), Err(700021));
         assert_eq!(code(&app.assertion(json!({ "aud": "https://login.microsoftonline.com/x" }))), Err(700023));
         assert_eq!(code(&app.assertion(json!({ "exp": now - TOLERANCE }))), Err(700024));

@@ -13,6 +13,8 @@ use super::{
 use crate::core::tokens::{AccessToken, Principal};
 
 const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// The older name of the same grant, which MSAL for Node sends.
+const DEVICE_CODE_GRANT_SHORT: &str = "device_code";
 
 /// What a successful sign-in gives.
 struct SignIn<'a> {
@@ -60,7 +62,7 @@ impl Entra {
                 let id_token = asked.openid.then_some(None);
                 self.grant(version, SignIn { principal: user, audience, mfa, refresh_token, id_token })
             }
-            DEVICE_CODE_GRANT => {
+            DEVICE_CODE_GRANT | DEVICE_CODE_GRANT_SHORT => {
                 let approved = self.redeem_device_code(form.require("device_code")?)?;
                 let audience = approved.require(version)?;
                 let mfa = self.knobs().mfa;
