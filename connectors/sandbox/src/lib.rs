@@ -6,7 +6,8 @@
 //! somebody in the CRM), moves the clock and orders faults.
 //!
 //! To be read in this order: `core` (clock, log, tokens, faults), `tls` and `serve`, then one folder per system (`entra`,
-//! `partner_center`, `events`, `dataverse`), `world`, which holds them, and `control`.
+//! `partner_center`, `events`, `dataverse`), `world`, which holds them, `control`, and
+//! `state_file`, which keeps them from one run to the next.
 
 mod control;
 mod core;
@@ -16,6 +17,7 @@ mod events;
 mod partner_center;
 mod serve;
 mod start;
+mod state_file;
 mod tls;
 mod world;
 

@@ -1,6 +1,6 @@
 //! Starting and stopping the sandbox.
 
-use std::{io, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc};
 
 use serde::Serialize;
 use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
@@ -19,6 +19,7 @@ use crate::{
     events::{self, Events, Signer},
     partner_center::{self, BASE_PATH, Organization, PartnerCenter},
     serve::{bind, origin, serve},
+    state_file::StateFile,
     tls::Tls,
     world::World,
 };
@@ -31,6 +32,9 @@ pub struct Options {
     /// Serve every system over HTTPS, below a certificate authority made for this run ([`Addresses::ca_certificate_pem`]).
     /// The control API, which is no imitation of anything, stays on plain HTTP.
     pub https: bool,
+    /// A file that keeps referrals, the registration for events, the CRM's rows and refresh tokens from one run to the next:
+    /// read at the start if it exists, written every few seconds while something changes, and by [`Sandbox::stop`].
+    pub state: Option<PathBuf>,
 }
 
 /// Ports on the loopback interface; 0 lets the system choose.
@@ -112,19 +116,28 @@ pub enum StartError {
     /// Keys or certificates could not be made.
     #[error("the sandbox's keys could not be made")]
     Keys(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The state file cannot be used.
+    #[error("the state file {path} cannot be used: {reason}; remove it to start afresh")]
+    State {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 /// A running sandbox. Dropping it stops it as well.
 #[derive(Debug)]
 pub struct Sandbox {
     addresses: Addresses,
+    state: Option<Arc<StateFile>>,
     tasks: JoinSet<()>,
 }
 
 impl Sandbox {
     /// Starts all systems; they answer when this returns.
     pub async fn start(options: Options) -> Result<Sandbox, StartError> {
-        let Options { ports, https } = options;
+        let Options { ports, https, state } = options;
         let (entra_listener, entra_origin) = listen("entra", ports.entra, https).await?;
         let (partner_listener, partner_origin) = listen("partner_center", ports.partner_center, https).await?;
         let (events_listener, events_origin) =
@@ -180,8 +193,21 @@ impl Sandbox {
             addresses: addresses.clone(),
         });
 
+        let state = match state {
+            None => None,
+            Some(path) => {
+                let shown = path.display().to_string();
+                let file = StateFile::open(path, Arc::clone(&world));
+                Some(Arc::new(file.map_err(|reason| StartError::State { path: shown, reason })?))
+            }
+        };
+
         let mut tasks = JoinSet::new();
-        let events_router = events::router(Arc::clone(&events));
+        tasks.spawn(events::run(Arc::clone(&events), queue));
+        if let Some(state) = &state {
+            tasks.spawn(Arc::clone(state).keep());
+        }
+        let events_router = events::router(events);
         for (listener, system, router) in [
             (entra_listener, "entra", entra::router(entra)),
             (partner_listener, "partner_center", partner_center::router(partner_center)),
@@ -192,8 +218,7 @@ impl Sandbox {
             tasks.spawn(serve(listener, world.gated(system, router), acceptor));
         }
         tasks.spawn(serve(control_listener, control::router(world), None));
-        tasks.spawn(events::run(events, queue));
-        Ok(Sandbox { addresses, tasks })
+        Ok(Sandbox { addresses, state, tasks })
     }
 
     /// Where everything is.
@@ -201,9 +226,24 @@ impl Sandbox {
         &self.addresses
     }
 
-    /// Closes every port and ends every open connection.
+    /// Writes the state file now, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub async fn save(&self) -> io::Result<()> {
+        match &self.state {
+            Some(state) => state.save().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Closes every port, ends every open connection and writes the state file.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
+        if let Err(error) = self.save().await {
+            tracing::error!(%error, "the state cannot be written");
+        }
     }
 }
 

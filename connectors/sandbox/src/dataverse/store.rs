@@ -1,6 +1,8 @@
 //! The rows, their versions and their graves. Everything between two commits is one transaction: it can be undone, and
 //! it can be told afterwards which rows it touched and how.
 
+mod snapshot;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;

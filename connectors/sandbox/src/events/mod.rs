@@ -13,4 +13,4 @@ mod validation;
 pub(crate) use delivery::run;
 pub(crate) use routes::router;
 pub(crate) use signing::{CERTIFICATE_PATH, Signer};
-pub(crate) use state::{Event, Events, Knobs};
+pub(crate) use state::{Event, Events, Knobs, Registration};

@@ -45,8 +45,8 @@ pub(super) const EVENT_NAMES: [&str; 23] = [
 ];
 
 /// What the web hook was registered for; one per partner.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Registration {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Registration {
     /// Where events go.
     pub(super) url: String,
     /// Names of the events wanted.
@@ -158,6 +158,16 @@ impl Events {
     pub(crate) fn reset(&self) {
         let mut state = self.state();
         *state = State { generation: state.generation + 1, ..State::default() };
+    }
+
+    /// The registration, for the state file.
+    pub(crate) fn registration(&self) -> Option<Registration> {
+        self.state().registration.clone()
+    }
+
+    /// Puts back the registration of an earlier run.
+    pub(crate) fn restore(&self, registration: Option<Registration>) {
+        self.state().registration = registration;
     }
 
     /// Tells the partner, where it registered for such events.

@@ -30,4 +30,4 @@ mod update;
 pub(crate) use problem::Problem;
 pub(crate) use routes::{BASE_PATH, router};
 pub(crate) use seller::Answer;
-pub(crate) use store::{Organization, PartnerCenter};
+pub(crate) use store::{Organization, PartnerCenter, Snapshot};

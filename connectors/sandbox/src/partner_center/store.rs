@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -54,6 +55,13 @@ pub(super) struct Store {
     versions: u32,
 }
 
+/// The referrals, as the state file keeps them.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Snapshot {
+    referrals: Vec<Value>,
+    versions: u32,
+}
+
 impl PartnerCenter {
     /// A stand-in served at `base`, without a referral.
     pub(crate) fn new(
@@ -74,6 +82,30 @@ impl PartnerCenter {
     /// Every referral of both organisations, in order of creation.
     pub(crate) fn all(&self) -> Vec<Value> {
         self.open().referrals.values().map(|referral| referral.0.clone()).collect()
+    }
+
+    /// Every referral, for the state file.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let store = self.lock();
+        Snapshot {
+            referrals: store.referrals.values().map(|referral| referral.0.clone()).collect(),
+            versions: store.versions,
+        }
+    }
+
+    /// Puts back the referrals of an earlier run, which may have been served elsewhere.
+    pub(crate) fn restore(&self, snapshot: Snapshot) {
+        let mut store = self.lock();
+        store.versions = snapshot.versions;
+        store.referrals = snapshot
+            .referrals
+            .into_iter()
+            .map(|document| {
+                let mut referral = Referral(document);
+                self.address(&mut referral);
+                (referral.id(), referral)
+            })
+            .collect();
     }
 
     /// Closes what was not answered in time.
@@ -115,15 +147,12 @@ impl PartnerCenter {
         if referral.engagement().is_empty() {
             referral.set("/engagementId", json!(Uuid::new_v4()));
         }
-        let engagement = referral.engagement().to_owned();
         let (organization, name, mpn_id) = match owner {
             Owner::Partner => (json!(self.partner.id), json!(self.partner.name), json!(self.partner.mpn_id)),
             Owner::Microsoft => (json!(MICROSOFT), json!("Microsoft"), Value::Null),
         };
-        // The context's address, the raw spaces and the missing quotes below are the live service's own.
-        let context = format!("{}/referrals/$metadata#Referrals/$entity", self.base);
-        referral.set("/@odata.context", json!(context));
         referral.set("/id", json!(id));
+        self.address(&mut referral);
         referral.set("/organizationId", organization);
         referral.set("/organizationName", name);
         referral.set("/mpnId", mpn_id);
@@ -137,20 +166,24 @@ impl PartnerCenter {
             }
             _ => referral.set("/acceptedDateTime", instant(now)),
         }
-        let base = &self.base;
-        referral.set(
-            "/links",
-            json!({
-                "relatedReferrals": {
-                    "uri": format!("{base}/referrals?$filter=engagementId eq {engagement}"), "method": "GET",
-                },
-                "self": { "uri": format!("{base}/referrals/{id}"), "method": "GET" },
-            }),
-        );
         let changes = changes::between(None, &referral);
         store.referrals.insert(id, referral.clone());
         self.tell(&referral, "referral-created", "related-referral-created", now);
         (referral, changes)
+    }
+
+    /// Sets the members that say where the referral is served. The context's address, the raw spaces and the missing quotes
+    /// are the live service's own.
+    fn address(&self, referral: &mut Referral) {
+        let (base, id, engagement) = (&self.base, referral.id(), referral.engagement());
+        let links = json!({
+            "relatedReferrals": {
+                "uri": format!("{base}/referrals?$filter=engagementId eq {engagement}"), "method": "GET",
+            },
+            "self": { "uri": format!("{base}/referrals/{id}"), "method": "GET" },
+        });
+        referral.set("/@odata.context", json!(format!("{base}/referrals/$metadata#Referrals/$entity")));
+        referral.set("/links", links);
     }
 
     /// Replaces `old` by `new`: a new eTag, the dates that follow from the status, and an event, even where no value changed.

@@ -9,3 +9,4 @@ mod people;
 mod receiver;
 mod referrals;
 mod signing_in;
+mod state;
