@@ -3,7 +3,7 @@
 //! Definitions made through the metadata API are not kept; rows of such tables and values of such columns are left out
 //! when the value is read back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use super::{Grave, Row, Store};
 use crate::dataverse::{
     Dataverse,
     cell::{Cell, Reference},
-    schema::{self, Table},
+    schema::{Schema, Table},
 };
 
 /// A store as it is written.
@@ -22,6 +22,7 @@ struct Kept {
     version: u64,
     rows: BTreeMap<String, Vec<KeptRow>>,
     graves: Vec<(String, Uuid, u64)>,
+    links: BTreeSet<(String, Uuid, Uuid)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -79,32 +80,35 @@ impl Store {
                 .map(|(table, rows)| ((*table).to_owned(), rows.values().map(row).collect()))
                 .collect(),
             graves: self.graves.iter().map(|grave| (grave.table.to_owned(), grave.id, grave.version)).collect(),
+            links: self.links.clone(),
         }
     }
 
     fn take(&mut self, kept: Kept) {
         self.version = kept.version;
+        self.links = kept.links;
         self.rows.clear();
         for (name, rows) in kept.rows {
-            let Some(table) = schema::table(&name) else { continue };
-            let rows = rows.into_iter().map(|row| (row.id, row.back(table)));
+            let Some(table) = self.schema.table(&name) else { continue };
+            let rows = rows.into_iter().map(|row| (row.id, row.back(&self.schema, table)));
             self.rows.insert(table.logical.as_str(), rows.collect());
         }
         let grave = |(name, id, version): (String, Uuid, u64)| {
-            Some(Grave { table: schema::table(&name)?.logical.as_str(), id, version })
+            Some(Grave { table: self.schema.table(&name)?.logical.as_str(), id, version })
         };
-        self.graves = kept.graves.into_iter().filter_map(grave).collect();
+        let graves = kept.graves.into_iter().filter_map(grave).collect();
+        self.graves = graves;
         self.old_graves = self.graves.len();
         self.undo.clear();
     }
 }
 
 impl KeptRow {
-    fn back(self, table: &'static Table) -> Row {
+    fn back(self, schema: &Schema, table: &'static Table) -> Row {
         let cells = self
             .cells
             .into_iter()
-            .filter_map(|(name, cell)| Some((table.column(&name)?.logical.as_str(), cell.back()?)));
+            .filter_map(|(name, cell)| Some((table.column(&name)?.logical.as_str(), cell.back(schema)?)));
         Row { id: self.id, version: self.version, cells: cells.collect() }
     }
 }
@@ -123,7 +127,7 @@ impl KeptCell {
         }
     }
 
-    fn back(self) -> Option<Cell> {
+    fn back(self, schema: &Schema) -> Option<Cell> {
         Some(match self {
             KeptCell::Bool(value) => Cell::Bool(value),
             KeptCell::Integer(value) => Cell::Integer(value),
@@ -131,7 +135,7 @@ impl KeptCell {
             KeptCell::Text(value) => Cell::Text(value),
             KeptCell::Id(id) => Cell::Id(id),
             KeptCell::Reference(table, id) => {
-                Cell::Reference(Reference { table: schema::table(&table)?.logical.as_str(), id })
+                Cell::Reference(Reference { table: schema.table(&table)?.logical.as_str(), id })
             }
             KeptCell::Day(day) => Cell::Day(day),
             KeptCell::Instant(at) => Cell::Instant(at),
@@ -147,7 +151,7 @@ mod tests {
 
     #[test]
     fn everything_comes_back_as_it_was() {
-        let account = schema::table("account").unwrap();
+        let account = Schema::default().table("account").unwrap();
         let (kept, gone) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let mut store = Store::default();
         let mut row = Row::new(kept);
