@@ -12,6 +12,7 @@ use super::{
     changes,
     problem::Problem,
     referral::{Referral, instant},
+    switches::{RelatedId, Switches},
 };
 use crate::{
     core::{clock::Clock, log::Change, tokens::Tokens},
@@ -43,6 +44,7 @@ pub(crate) struct PartnerCenter {
     pub(super) clock: Arc<Clock>,
     pub(super) tokens: Arc<Tokens>,
     events: Arc<Events>,
+    pub(super) switches: Mutex<Switches>,
     store: Mutex<Store>,
 }
 
@@ -71,12 +73,13 @@ impl PartnerCenter {
         tokens: Arc<Tokens>,
         events: Arc<Events>,
     ) -> PartnerCenter {
-        PartnerCenter { base, partner, clock, tokens, events, store: Mutex::default() }
+        PartnerCenter { base, partner, clock, tokens, events, switches: Mutex::default(), store: Mutex::default() }
     }
 
-    /// Forgets every referral.
+    /// Forgets every referral, and puts the switches back.
     pub(crate) fn reset(&self) {
         *self.lock() = Store::default();
+        *self.switches.lock().unwrap_or_else(PoisonError::into_inner) = Switches::default();
     }
 
     /// Every referral of both organisations, in order of creation.
@@ -168,7 +171,7 @@ impl PartnerCenter {
         }
         let changes = changes::between(None, &referral);
         store.referrals.insert(id, referral.clone());
-        self.tell(&referral, "referral-created", "related-referral-created", now);
+        self.tell(store, &referral, "referral-created", "related-referral-created", now);
         (referral, changes)
     }
 
@@ -201,15 +204,22 @@ impl PartnerCenter {
         }
         let changes = changes::between(Some(old), &new);
         store.referrals.insert(new.id(), new.clone());
-        self.tell(&new, "referral-updated", "related-referral-updated", now);
+        self.tell(store, &new, "referral-updated", "related-referral-updated", now);
         (new, changes)
     }
 
     /// Raises `own` for a referral of the partner and `related` for one of Microsoft's in the same engagement. The
-    /// documentation does not say whose id a related event carries; here it is the one of the referral that changed.
-    fn tell(&self, referral: &Referral, own: &'static str, related: &'static str, at: Timestamp) {
-        let name = if self.owns(referral) { own } else { related };
-        self.events.raise(&Event { name, referral: referral.id(), at });
+    /// documentation does not say whose id a related event carries: a switch does.
+    fn tell(&self, store: &Store, referral: &Referral, own: &'static str, related: &'static str, at: Timestamp) {
+        let mut event = Event { name: own, referral: referral.id(), at };
+        if !self.owns(referral) {
+            event.name = related;
+            let partners = || store.engagement(referral.engagement()).find(|other| self.owns(other)).map(Referral::id);
+            if self.switches().related_event_id == RelatedId::Own {
+                event.referral = partners().unwrap_or(event.referral);
+            }
+        }
+        self.events.raise(&event);
     }
 
     fn next_etag(&self, store: &mut Store, now: Timestamp) -> Value {
