@@ -33,7 +33,7 @@ mod tests;
 mod webhooks;
 mod write;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use axum::Router;
@@ -80,16 +80,15 @@ pub(crate) struct Dataverse {
     budget: Mutex<Budget>,
     /// Web hooks under way; they end with the organisation.
     hooks: Mutex<JoinSet<()>>,
-    client: reqwest::Client,
+    /// Calls them; made when there is one to call, since reading the machine's certificates takes its time.
+    client: OnceLock<reqwest::Client>,
 }
 
 impl Dataverse {
     /// A seeded organisation that is reached, and named as audience of tokens, at `origin`.
     pub(crate) fn new(origin: String, clock: Arc<Clock>, tokens: Arc<Tokens>) -> Dataverse {
         let store = Arc::new(Mutex::new(seed::store(clock.now())));
-        // A receiver's redirect is an answer like another; the real service does not follow it.
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap_or_default();
-        let (budget, hooks) = (Mutex::default(), Mutex::default());
+        let (budget, hooks, client) = (Mutex::default(), Mutex::default(), OnceLock::new());
         Dataverse { origin, clock, tokens, store, budget, hooks, client }
     }
 
@@ -295,7 +294,12 @@ impl Dataverse {
         let touched = store.commit();
         let mut hooks = self.hooks.lock().unwrap_or_else(PoisonError::into_inner);
         for job in webhooks::jobs(store, &touched, acting) {
-            hooks.spawn(webhooks::deliver(Arc::clone(&self.store), self.client.clone(), job, acting.clone()));
+            hooks.spawn(webhooks::deliver(
+                Arc::clone(&self.store),
+                self.client.get_or_init(webhooks::client).clone(),
+                job,
+                acting.clone(),
+            ));
         }
         while hooks.try_join_next().is_some() {}
         Ok((value, touched.iter().flat_map(changes).collect()))

@@ -48,7 +48,7 @@ pub(super) fn serve(store: &mut Store, call: &Call) -> Answer<Response> {
                     let column = attribute(store.schema(), &call.object()?)?;
                     let id = metadata_id(&[&table.logical, &column.logical]);
                     add_column(store, table, column)?;
-                    created(call, format!("EntityDefinitions({})/Attributes({id})", metadata_id(&[&table.logical])))
+                    created(call, format!("{}({id})", call.path))
                 }
                 ("Attributes", &Method::PUT) => change_column(store, call, table, segment),
                 ("Attributes", &Method::DELETE) => drop_column(store, table, segment),
@@ -379,7 +379,8 @@ fn add_key(store: &mut Store, call: &Call, table: &Table) -> Answer<Response> {
     changed.keys.push(key);
     store.schema_mut().put_table(changed);
     let id = metadata_id(&[&table.logical, &name]);
-    created(call, format!("EntityDefinitions({})/Keys({id})", metadata_id(&[&table.logical])))
+    // The address repeats the one posted to, as Microsoft's own client expects (inferred).
+    created(call, format!("{}({id})", call.path))
 }
 
 fn drop_key(store: &mut Store, table: &Table, segment: &Segment) -> Answer<Response> {

@@ -87,6 +87,11 @@ pub(super) fn authentication(endpoint: &Row) -> Answer<Authentication> {
     }
 }
 
+/// What calls are made with. A redirect is an answer like another: it is not followed.
+pub(in crate::dataverse) fn client() -> Client {
+    Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap_or_default()
+}
+
 /// Makes the call, and notes how it went.
 pub(in crate::dataverse) async fn deliver(store: Arc<Mutex<Store>>, client: Client, job: Job, acting: Acting) {
     let (body, exceeded) = sized(&job.body);

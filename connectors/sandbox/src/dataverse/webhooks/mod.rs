@@ -10,7 +10,7 @@ mod deliver;
 use serde_json::Value;
 use uuid::Uuid;
 
-pub(super) use self::deliver::deliver;
+pub(super) use self::deliver::{client, deliver};
 use super::cell::Cell;
 use super::errors::{Answer, INVALID_ARGUMENT, Refusal};
 use super::schema::Table;
