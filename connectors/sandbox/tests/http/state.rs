@@ -1,6 +1,6 @@
 //! The state file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cosell_sandbox::{Options, Sandbox, StartError};
 use reqwest::Method;
@@ -12,8 +12,8 @@ fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}.json", std::process::id()))
 }
 
-async fn start(path: &PathBuf, refresh_token: Option<&str>) -> Client {
-    let options = Options { state: Some(path.clone()), ..Options::default() };
+async fn start(path: &Path, refresh_token: Option<&str>) -> Client {
+    let options = Options { state: Some(path.to_owned()), ..Options::default() };
     let sandbox = Sandbox::start(options).await.unwrap();
     let mut client = Client { sandbox, http: reqwest::Client::new(), token: String::new() };
     let kept = refresh_token.unwrap_or(&client.addresses().refresh_token).to_owned();
