@@ -1,5 +1,5 @@
 //! `$filter`: `lex` cuts the text into tokens, `parse` makes a tree checked against the table, this file holds the tree
-//! and evaluates it, `periods` knows what "the last three days" are.
+//! and evaluates it, `values` compares and knows the query functions, `periods` knows what "the last three days" are.
 //!
 //! Two choices follow the database below the real service: text compares without regard to case, and a comparison by
 //! `ne`, or a negated one, holds for rows without a value.
@@ -7,6 +7,7 @@
 pub(super) mod lex;
 mod parse;
 pub(super) mod periods;
+mod values;
 
 use std::cmp::Ordering;
 
@@ -18,7 +19,8 @@ use super::query::Relation;
 use super::schema::{Column, Table};
 use super::store::{Row, Store};
 
-pub(super) use parse::{condition, parse, path, text_key};
+pub(super) use parse::{parse, path};
+pub(super) use values::{condition, text_key};
 
 /// A condition on a row.
 #[derive(Debug)]

@@ -6,21 +6,18 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::column::{adjust, attribute, custom_name, invalid, label, options, text};
 use super::describe::{Family, metadata_id, relationship_id, relationships};
 use super::{column_of, matches, missing, object, table_of, unserved};
 use crate::dataverse::address::{Segment, Selector};
 use crate::dataverse::call::Call;
-use crate::dataverse::errors::{Answer, INVALID_ARGUMENT, Refusal};
+use crate::dataverse::errors::{Answer, Refusal};
 use crate::dataverse::read::json_response;
 use crate::dataverse::schema::{
-    ACTIVE_INACTIVE, Column, GlobalChoice, Key, Kind, Link, OnDelete, Options, Required, Schema, Table, Target,
-    keep_options, keep_text, new_column, new_table,
+    ACTIVE_INACTIVE, Column, GlobalChoice, Key, Kind, Link, OnDelete, Table, Target, keep_text, new_column, new_table,
 };
 use crate::dataverse::store::Store;
 use crate::dataverse::{seed, write};
-
-/// The largest amount a money column takes.
-const MONEY_LIMIT: f64 = 1_000_000_000_000.0;
 
 /// Answers a request that changes definitions.
 pub(super) fn serve(store: &mut Store, call: &Call) -> Answer<Response> {
@@ -169,99 +166,6 @@ fn drop_table(store: &mut Store, call: &Call, table: &'static Table) -> Answer<(
     seed::drop_message_filters(store, table);
     store.schema_mut().drop_table(&table.logical);
     Ok(())
-}
-
-/// The column that an attribute's definition describes; the types of CreateEntities have "Complex" before their name.
-fn attribute(schema: &Schema, body: &Map<String, Value>) -> Answer<Column> {
-    let name = custom_name(body)?;
-    let kind = text(body, "@odata.type")?;
-    let kind = kind.trim_start_matches('#').trim_start_matches("Microsoft.Dynamics.CRM.");
-    let kind = kind.strip_prefix("Complex").unwrap_or(kind);
-    let integer = |name: &str| body.get(name).and_then(Value::as_i64);
-    let number = |name: &str, usual: f64| body.get(name).and_then(Value::as_f64).unwrap_or(usual);
-    let length = |usual: i64| usize::try_from(integer("MaxLength").unwrap_or(usual)).unwrap_or_default();
-    let precision = u32::try_from(integer("Precision").unwrap_or(2)).unwrap_or(2);
-    let kind = match kind {
-        "StringAttributeMetadata" => {
-            let format = body.get("FormatName").and_then(|format| format["Value"].as_str()).unwrap_or("Text");
-            Kind::Text { max: length(100), format: keep_text(format) }
-        }
-        "MemoAttributeMetadata" => Kind::Memo { max: length(2000) },
-        "IntegerAttributeMetadata" => Kind::Integer {
-            min: integer("MinValue").unwrap_or(i64::from(i32::MIN)),
-            max: integer("MaxValue").unwrap_or(i64::from(i32::MAX)),
-        },
-        "MoneyAttributeMetadata" => {
-            Kind::Money { min: number("MinValue", -MONEY_LIMIT), max: number("MaxValue", MONEY_LIMIT), precision }
-        }
-        "DecimalAttributeMetadata" => Kind::Decimal {
-            min: number("MinValue", -100_000_000_000.0),
-            max: number("MaxValue", 100_000_000_000.0),
-            precision,
-        },
-        "DoubleAttributeMetadata" => Kind::Double {
-            min: number("MinValue", -100_000_000_000.0),
-            max: number("MaxValue", 100_000_000_000.0),
-            precision,
-        },
-        "BooleanAttributeMetadata" => {
-            Kind::Boolean { default: body.get("DefaultValue").and_then(Value::as_bool).unwrap_or(false) }
-        }
-        "DateTimeAttributeMetadata" if body.get("Format").and_then(Value::as_str) == Some("DateOnly") => Kind::Date,
-        "DateTimeAttributeMetadata" => Kind::DateTime,
-        "PicklistAttributeMetadata" => Kind::Choice(column_options(schema, body)?),
-        "MultiSelectPicklistAttributeMetadata" => Kind::Choices(column_options(schema, body)?),
-        "LookupAttributeMetadata" => {
-            return Err(invalid("A lookup is created with its relationship, by POST RelationshipDefinitions."));
-        }
-        other => return Err(Refusal::outside(format!("columns of the type {other}"))),
-    };
-    let mut column = new_column(&name, kind);
-    adjust(&mut column, body);
-    Ok(column)
-}
-
-/// Takes label and required level from a definition.
-fn adjust(column: &mut Column, body: &Map<String, Value>) {
-    if let Some(text) = label(body, "DisplayName") {
-        column.display = text;
-    }
-    match body.get("RequiredLevel").and_then(|level| level["Value"].as_str()) {
-        Some("None") => column.required = Required::No,
-        Some("Recommended") => column.required = Required::Recommended,
-        // ApplicationRequired is enforced by forms, not by the API.
-        Some("ApplicationRequired") => column.required = Required::OnForms,
-        _ => {}
-    }
-}
-
-fn column_options(schema: &Schema, body: &Map<String, Value>) -> Answer<Options> {
-    let global = body.get("GlobalOptionSet@odata.bind").and_then(Value::as_str);
-    if let Some(address) = global {
-        let segments = crate::dataverse::address::path(address)?;
-        let found = segments.last().and_then(|segment| segment.key.as_ref()).and_then(|key| {
-            schema.choices().find(|choice| matches(&super::describe::global_choice(choice), key, "Name"))
-        });
-        return found
-            .map(|choice| choice.options)
-            .ok_or_else(|| invalid(format!("The choice '{address}' does not exist.")));
-    }
-    options(body.get("OptionSet").unwrap_or(&Value::Null))
-}
-
-fn options(set: &Value) -> Answer<Options> {
-    let Some(options) = set["Options"].as_array() else {
-        return Err(invalid("A column of choices needs OptionSet with Options."));
-    };
-    let mut found: Vec<(i64, String)> = Vec::new();
-    for option in options {
-        let value = option["Value"].as_i64().ok_or_else(|| invalid("Each option needs a whole number in Value."))?;
-        if found.iter().any(|(have, _)| *have == value) {
-            return Err(invalid(format!("The option value {value} is there twice.")));
-        }
-        found.push((value, label(&object(option.clone()), "Label").unwrap_or_default()));
-    }
-    Ok(keep_options(found))
 }
 
 fn add_column(store: &mut Store, table: &Table, column: Column) -> Answer<()> {
@@ -466,31 +370,6 @@ fn created(call: &Call, path: String) -> Answer<Response> {
     Ok(response)
 }
 
-/// A schema name with a publisher's prefix.
-fn custom_name(body: &Map<String, Value>) -> Answer<String> {
-    let name = text(body, "SchemaName")?;
-    let (prefix, rest) = name.split_once('_').unwrap_or(("", ""));
-    let prefixed = prefix.starts_with(|char: char| char.is_ascii_alphabetic())
-        && prefix.chars().all(|char| char.is_ascii_alphanumeric())
-        && !rest.is_empty();
-    if prefixed {
-        return Ok(name);
-    }
-    Err(invalid(format!("The schema name '{name}' needs a publisher's prefix, such as new_{name}.")))
-}
-
-fn text(body: &Map<String, Value>, name: &str) -> Answer<String> {
-    let value = body.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    value.map(str::to_owned).ok_or_else(|| invalid(format!("The definition needs a text in '{name}'.")))
-}
-
-/// The English text of a label, else its first.
-fn label(body: &Map<String, Value>, name: &str) -> Option<String> {
-    let labels = body.get(name)?["LocalizedLabels"].as_array()?;
-    let english = labels.iter().find(|label| label["LanguageCode"] == 1033).or(labels.first())?;
-    english["Label"].as_str().map(str::to_owned)
-}
-
 /// The entity set of a table that does not name one (inferred from published examples).
 fn plural(logical: &str) -> String {
     let vowel_before_y = logical.chars().rev().nth(1).is_some_and(|char| "aeiou".contains(char));
@@ -501,10 +380,6 @@ fn plural(logical: &str) -> String {
     } else {
         format!("{logical}s")
     }
-}
-
-fn invalid(message: impl Into<String>) -> Refusal {
-    Refusal::bad(INVALID_ARGUMENT, message)
 }
 
 fn duplicate(what: &str) -> Refusal {

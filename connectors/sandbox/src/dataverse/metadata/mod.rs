@@ -2,8 +2,9 @@
 //! `RelationshipDefinitions`, `GlobalOptionSetDefinitions`, `$metadata`.
 //!
 //! To be read in this order: this file (which address is answered by what), `describe` (definitions as JSON), `filter` (query
-//! options on that JSON), `define` (definitions made from JSON), `csdl` (the model as XML).
+//! options on that JSON), `define` and `column` (definitions made from JSON), `csdl` (the model as XML).
 
+mod column;
 mod csdl;
 mod define;
 mod describe;
