@@ -16,7 +16,7 @@ mod refusals;
 mod rows;
 mod tracking;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
 use axum::extract::Extension;
@@ -52,7 +52,9 @@ const BASE: &str = "http://crm.test/api/data/v9.2";
 impl Crm {
     fn new() -> Crm {
         let clock = Arc::new(Clock::default());
-        let tokens = Arc::new(Tokens::new().unwrap());
+        // Keys take long to make, and no test here looks at them.
+        static TOKENS: LazyLock<Arc<Tokens>> = LazyLock::new(|| Arc::new(Tokens::new().unwrap()));
+        let tokens = Arc::clone(&TOKENS);
         let state = Arc::new(Dataverse::new(ORIGIN.to_owned(), clock.clone(), tokens));
         let caller = Caller {
             name: "Noor Haddad".to_owned(),
