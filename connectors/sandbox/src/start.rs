@@ -1,6 +1,6 @@
 //! Starting and stopping the sandbox.
 
-use std::{io, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc};
 
 use serde::Serialize;
 use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
@@ -19,14 +19,22 @@ use crate::{
     events::{self, Events, Signer},
     partner_center::{self, BASE_PATH, Organization, PartnerCenter},
     serve::{bind, origin, serve},
+    state_file::StateFile,
+    tls::Tls,
     world::World,
 };
 
-/// How to start. The default lets the system choose every port.
+/// How to start. The default serves plain HTTP on ports that the system chooses.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Where to listen.
     pub ports: Ports,
+    /// Serve every system over HTTPS, below a certificate authority made for this run ([`Addresses::ca_certificate_pem`]).
+    /// The control API, which is no imitation of anything, stays on plain HTTP.
+    pub https: bool,
+    /// A file that keeps referrals, the registration for events, the CRM's rows and refresh tokens from one run to the next:
+    /// read at the start if it exists, written every few seconds while something changes, and by [`Sandbox::stop`].
+    pub state: Option<PathBuf>,
 }
 
 /// Ports on the loopback interface; 0 lets the system choose.
@@ -42,6 +50,23 @@ pub struct Ports {
     pub dataverse: u16,
     /// The control API.
     pub control: u16,
+}
+
+impl Ports {
+    /// Five consecutive ports from `first` on, in the order of the fields above; none where they would not all exist.
+    pub fn from(first: u16) -> Option<Ports> {
+        if first == 0 {
+            return None;
+        }
+        first.checked_add(4)?;
+        Some(Ports {
+            entra: first,
+            partner_center: first + 1,
+            partner_center_events: first + 2,
+            dataverse: first + 3,
+            control: first + 4,
+        })
+    }
 }
 
 /// Where everything is, and the secrets to sign in with.
@@ -71,6 +96,8 @@ pub struct Addresses {
     pub organization_id: String,
     /// Trust root of event signatures.
     pub root_certificate_pem: String,
+    /// The certificate authority that HTTPS clients must trust; none over plain HTTP.
+    pub ca_certificate_pem: Option<String>,
 }
 
 /// The sandbox could not start.
@@ -89,24 +116,35 @@ pub enum StartError {
     /// Keys or certificates could not be made.
     #[error("the sandbox's keys could not be made")]
     Keys(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The state file cannot be used.
+    #[error("the state file {path} cannot be used: {reason}; remove it to start afresh")]
+    State {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 /// A running sandbox. Dropping it stops it as well.
 #[derive(Debug)]
 pub struct Sandbox {
     addresses: Addresses,
+    state: Option<Arc<StateFile>>,
     tasks: JoinSet<()>,
 }
 
 impl Sandbox {
     /// Starts all systems; they answer when this returns.
     pub async fn start(options: Options) -> Result<Sandbox, StartError> {
-        let ports = options.ports;
-        let (entra_listener, entra_origin) = listen("entra", ports.entra).await?;
-        let (partner_listener, partner_origin) = listen("partner_center", ports.partner_center).await?;
-        let (events_listener, events_origin) = listen("partner_center_events", ports.partner_center_events).await?;
-        let (dataverse_listener, dataverse_origin) = listen("dataverse", ports.dataverse).await?;
-        let (control_listener, control_origin) = listen("control", ports.control).await?;
+        let Options { ports, https, state } = options;
+        let (entra_listener, entra_origin) = listen("entra", ports.entra, https).await?;
+        let (partner_listener, partner_origin) = listen("partner_center", ports.partner_center, https).await?;
+        let (events_listener, events_origin) =
+            listen("partner_center_events", ports.partner_center_events, https).await?;
+        let (dataverse_listener, dataverse_origin) = listen("dataverse", ports.dataverse, https).await?;
+        let (control_listener, control_origin) = listen("control", ports.control, false).await?;
+        let tls = if https { Some(Tls::new().map_err(|error| StartError::Keys(error.into()))?) } else { None };
 
         let tokens = Arc::new(Tokens::new().map_err(|error| StartError::Keys(error.into()))?);
         let signer = Signer::new().map_err(|error| StartError::Keys(error.into()))?;
@@ -128,7 +166,7 @@ impl Sandbox {
             Arc::clone(&events),
         ));
         let dataverse = Arc::new(Dataverse::new(dataverse_origin.clone(), Arc::clone(&clock), Arc::clone(&tokens)));
-        let entra = Arc::new(Entra::new(seed.clone(), &dataverse_origin, Arc::clone(&clock), tokens));
+        let entra = Arc::new(Entra::new(seed.clone(), &entra_origin, &dataverse_origin, Arc::clone(&clock), tokens));
         let addresses = Addresses {
             entra: entra_origin.clone(),
             partner_center: base,
@@ -139,9 +177,10 @@ impl Sandbox {
             tenant: seed.tenant.to_string(),
             client_id: seed.client_id,
             client_secret: seed.client_secret,
-            refresh_token: entra.new_refresh_token(),
+            refresh_token: entra.seed_refresh_token(),
             organization_id: ORGANIZATION.to_string(),
             root_certificate_pem,
+            ca_certificate_pem: tls.as_ref().map(|tls| tls.authority_pem.clone()),
         };
         let world = Arc::new(World {
             clock,
@@ -154,15 +193,32 @@ impl Sandbox {
             addresses: addresses.clone(),
         });
 
+        let state = match state {
+            None => None,
+            Some(path) => {
+                let shown = path.display().to_string();
+                let file = StateFile::open(path, Arc::clone(&world));
+                Some(Arc::new(file.map_err(|reason| StartError::State { path: shown, reason })?))
+            }
+        };
+
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve(entra_listener, world.gated("entra", entra::router(entra, &entra_origin))));
-        tasks.spawn(serve(partner_listener, world.gated("partner_center", partner_center::router(partner_center))));
-        let events_router = events::router(Arc::clone(&events));
-        tasks.spawn(serve(events_listener, world.gated("partner_center_events", events_router)));
-        tasks.spawn(serve(dataverse_listener, world.gated("dataverse", dataverse::router(dataverse))));
-        tasks.spawn(serve(control_listener, control::router(world)));
-        tasks.spawn(events::run(events, queue));
-        Ok(Sandbox { addresses, tasks })
+        tasks.spawn(events::run(Arc::clone(&events), queue));
+        if let Some(state) = &state {
+            tasks.spawn(Arc::clone(state).keep());
+        }
+        let events_router = events::router(events);
+        for (listener, system, router) in [
+            (entra_listener, "entra", entra::router(entra)),
+            (partner_listener, "partner_center", partner_center::router(partner_center)),
+            (events_listener, "partner_center_events", events_router),
+            (dataverse_listener, "dataverse", dataverse::router(dataverse)),
+        ] {
+            let acceptor = tls.as_ref().map(|tls| tls.acceptor.clone());
+            tasks.spawn(serve(listener, world.gated(system, router), acceptor));
+        }
+        tasks.spawn(serve(control_listener, control::router(world), None));
+        Ok(Sandbox { addresses, state, tasks })
     }
 
     /// Where everything is.
@@ -170,16 +226,31 @@ impl Sandbox {
         &self.addresses
     }
 
-    /// Closes every port and ends every open connection.
+    /// Writes the state file now, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub async fn save(&self) -> io::Result<()> {
+        match &self.state {
+            Some(state) => state.save().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Closes every port, ends every open connection and writes the state file.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;
+        if let Err(error) = self.save().await {
+            tracing::error!(%error, "the state cannot be written");
+        }
     }
 }
 
-async fn listen(system: &'static str, port: u16) -> Result<(TcpListener, String), StartError> {
+async fn listen(system: &'static str, port: u16, https: bool) -> Result<(TcpListener, String), StartError> {
     let failed = |source| StartError::Listen { system, port, source };
     let listener = bind(port).await.map_err(failed)?;
-    let origin = origin(&listener).map_err(failed)?;
+    let origin = origin(&listener, https).map_err(failed)?;
     Ok((listener, origin))
 }
 

@@ -1,4 +1,4 @@
-//! What a test may turn: the clock, fault rules, Entra ID, events.
+//! What a test may turn: the clock, fault rules, Entra ID, events, Dataverse's limits.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use super::{bad_request, read};
 use crate::{
     core::faults::{ACTIONS, Action, Rule},
-    entra, events,
-    partner_center::Problem,
+    dataverse, entra, events,
+    partner_center::{Problem, Switches},
     world::World,
 };
 
@@ -24,7 +24,11 @@ pub(super) fn router(world: Arc<World>) -> Router {
         .route("/clock", post(advance_clock))
         .route("/faults", get(faults).put(set_faults).delete(clear_faults))
         .route("/entra", put(set_entra))
+        .route("/entra/certificates", post(register_certificate))
         .route("/events", put(set_events))
+        .route("/events/certificates", post(rotate_certificate))
+        .route("/dataverse/limits", get(limits).put(set_limits))
+        .route("/partner_center", put(set_partner_center))
         .with_state(world)
 }
 
@@ -87,6 +91,54 @@ async fn clear_faults(State(world): State<Arc<World>>) -> Json<Value> {
 async fn set_entra(State(world): State<Arc<World>>, body: Bytes) -> Result<Json<entra::Knobs>, Problem> {
     world.entra.set_knobs(read(&body)?);
     Ok(Json(world.entra.knobs()))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Certificate {
+    #[serde(default)]
+    certificate_pem: Option<String>,
+}
+
+/// Registers a certificate for the app; makes one, with its key, where none is given.
+async fn register_certificate(State(world): State<Arc<World>>, body: Bytes) -> Result<Json<Value>, Problem> {
+    let Certificate { certificate_pem } = read(&body)?;
+    let shown = match certificate_pem {
+        Some(pem) => world.entra.register_certificate(&pem),
+        None => world.entra.new_certificate(),
+    };
+    shown.map(Json).map_err(bad_request)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rotation {
+    #[serde(default)]
+    kind: events::Leaf,
+}
+
+/// Signs events by a new key from now on; the earlier certificates stay where they are.
+async fn rotate_certificate(State(world): State<Arc<World>>, body: Bytes) -> Result<Json<Value>, Problem> {
+    let Rotation { kind } = read(&body)?;
+    let certificate_url = world.events.rotate(kind).map_err(bad_request)?;
+    Ok(Json(json!({ "certificate_url": certificate_url })))
+}
+
+/// Sets the switches named in the body; the others keep their defaults.
+async fn set_partner_center(State(world): State<Arc<World>>, body: Bytes) -> Result<Json<Switches>, Problem> {
+    world.partner_center.set_switches(read(&body)?)?;
+    Ok(Json(world.partner_center.switches()))
+}
+
+/// What each user of Dataverse may ask within five minutes.
+async fn limits(State(world): State<Arc<World>>) -> Json<dataverse::Limits> {
+    Json(world.dataverse.limits())
+}
+
+/// Sets the limits named in the body, the others to their defaults, and forgets what was asked so far.
+async fn set_limits(State(world): State<Arc<World>>, body: Bytes) -> Result<Json<dataverse::Limits>, Problem> {
+    world.dataverse.set_limits(read(&body)?);
+    Ok(Json(world.dataverse.limits()))
 }
 
 /// Sets the knobs named in the body; the others keep their defaults.

@@ -47,6 +47,8 @@ pub(crate) enum Action {
     Answer(Answer),
     /// Lets the stand-in answer, but later.
     Delay(Delay),
+    /// Lets the stand-in answer by a clock that is wrong.
+    Skew(Skew),
     /// One of the actions that need no value.
     Named(Named),
 }
@@ -60,6 +62,9 @@ pub(crate) struct Answer {
     /// JSON body; empty when left out.
     #[serde(default)]
     pub(crate) body: Option<Value>,
+    /// Answers with the body that the struck system itself documents for errors, instead of `body`.
+    #[serde(default)]
+    pub(crate) own_body: bool,
     /// `Retry-After` in seconds.
     #[serde(default)]
     pub(crate) retry_after: Option<u64>,
@@ -71,6 +76,14 @@ pub(crate) struct Answer {
 pub(crate) struct Delay {
     /// Length of the pause, in real time.
     pub(crate) delay_ms: u64,
+}
+
+/// A clock that is wrong: the answer's `Date`, the times in tokens and documents, and what counts as expired.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Skew {
+    /// By how much it is ahead (positive) or behind.
+    pub(crate) skew_seconds: i32,
 }
 
 /// Actions that need no value.
@@ -92,7 +105,8 @@ pub(crate) enum Named {
 }
 
 /// What `PUT /faults` accepts as `action`, for its error message.
-pub(crate) const ACTIONS: &str = "{\"status\": n, \"body\"?, \"retry_after\"?}, {\"delay_ms\": n}, \"reset_before\", \
+pub(crate) const ACTIONS: &str = "{\"status\": n, \"body\"?, \"own_body\"?, \"retry_after\"?}, {\"delay_ms\": n}, \
+    {\"skew_seconds\": n}, \"reset_before\", \
     \"reset_after\", \"half_body\", \"malformed_json\", \"wrong_content_type\" or \"throttle\"";
 
 /// The 429 that `system` answers itself.
@@ -108,7 +122,39 @@ pub(crate) fn throttle(system: &str) -> Answer {
         } }),
         _ => too_many_requests(SECONDS),
     };
-    Answer { status: 429, body: Some(body), retry_after: Some(SECONDS) }
+    Answer { status: 429, body: Some(body), own_body: false, retry_after: Some(SECONDS) }
+}
+
+/// The error body that `system` documents for `status`.
+///
+/// Partner Center: "Referrals API response codes". Its events: the OpenAPI file's error. Entra ID: token endpoint errors.
+/// Dataverse: "Compose HTTP requests and handle errors".
+pub(crate) fn own_body(system: &str, status: u16) -> Value {
+    const MESSAGE: &str = "Ordered by a fault rule.";
+    match system {
+        "partner_center" => {
+            let code = match status {
+                401 => "unauthenticated",
+                403 => "accessDenied",
+                404 | 410 => "itemNotFound",
+                409 | 423 => "resourceModified",
+                412 => "preconditionFailed",
+                400..=499 => "invalidRequest",
+                503 | 504 => "serviceNotAvailable",
+                _ => "generalException",
+            };
+            json!({ "error": { "code": code, "message": MESSAGE, "target": null } })
+        }
+        "partner_center_events" => {
+            json!({ "code": status, "description": MESSAGE, "data": [], "source": "PartnerCenterWebhooks" })
+        }
+        "entra" => json!({
+            "error": if status >= 500 { "temporarily_unavailable" } else { "invalid_request" },
+            "error_description": format!("AADSTS90033: {MESSAGE}"),
+            "error_codes": [90033],
+        }),
+        _ => json!({ "error": { "code": "0x80040216", "message": MESSAGE } }),
+    }
 }
 
 /// Partner Center's flat 429 body.
@@ -246,6 +292,7 @@ mod tests {
     fn every_form_of_action_is_read() {
         let read = |action: Value| serde_json::from_value::<Action>(action);
         assert_eq!(read(json!({ "delay_ms": 5 })).unwrap(), Action::Delay(Delay { delay_ms: 5 }));
+        assert_eq!(read(json!({ "skew_seconds": -5 })).unwrap(), Action::Skew(Skew { skew_seconds: -5 }));
         assert_eq!(read(json!("half_body")).unwrap(), Action::Named(Named::HalfBody));
         assert!(matches!(read(json!({ "status": 503, "retry_after": 2 })).unwrap(), Action::Answer(_)));
         assert!(read(json!({ "status": 503, "retry-after": 2 })).is_err());

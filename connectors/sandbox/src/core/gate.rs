@@ -10,10 +10,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    clock::Clock,
-    faults::{Action, Answer, Faults, Named, throttle},
+    clock::{Clock, skewed},
+    faults::{Action, Answer, Faults, Named, own_body, throttle},
     log::{Actor, Changes, Entry, Log},
 };
 
@@ -41,14 +42,19 @@ pub(crate) async fn pass(State(gate): State<Gate>, request: Request, next: Next)
     let at = gate.clock.now();
     let strike = gate.faults.strike(gate.system, &method, &path);
 
-    let response = match strike.as_ref().map(|strike| &strike.action) {
+    let skew = match strike.as_ref().map(|strike| &strike.action) {
+        Some(Action::Skew(skew)) => skew.skew_seconds.into(),
+        _ => 0,
+    };
+    let mut response = match strike.as_ref().map(|strike| &strike.action) {
         None => next.run(request).await,
-        Some(Action::Answer(answer)) => instead(answer),
+        Some(Action::Answer(answer)) => instead(gate.system, answer),
         Some(Action::Delay(delay)) => {
             tokio::time::sleep(Duration::from_millis(delay.delay_ms)).await;
             next.run(request).await
         }
-        Some(Action::Named(Named::Throttle)) => instead(&throttle(gate.system)),
+        Some(Action::Skew(_)) => skewed(skew, next.run(request)).await,
+        Some(Action::Named(Named::Throttle)) => instead(gate.system, &throttle(gate.system)),
         Some(Action::Named(Named::ResetBefore)) => cut(StatusCode::BAD_GATEWAY.into_response()),
         Some(Action::Named(Named::ResetAfter)) => cut(next.run(request).await),
         Some(Action::Named(Named::HalfBody)) => half_body(next.run(request).await).await,
@@ -64,6 +70,10 @@ pub(crate) async fn pass(State(gate): State<Gate>, request: Request, next: Next)
             response
         }
     };
+    // Otherwise the server would write the machine's time, whatever the simulated one is.
+    if let Some(date) = http_date(gate.clock.now() + SignedDuration::from_secs(skew)) {
+        response.headers_mut().insert(header::DATE, date);
+    }
 
     let extensions = response.extensions();
     let status = if extensions.get::<Cut>().is_some() { 0 } else { response.status().as_u16() };
@@ -86,9 +96,15 @@ fn cut(mut response: Response) -> Response {
     response
 }
 
-fn instead(answer: &Answer) -> Response {
+/// The form of RFC 9110, 5.6.7: `Mon, 02 Nov 2026 08:15:30 GMT`.
+fn http_date(at: Timestamp) -> Option<HeaderValue> {
+    HeaderValue::from_str(&at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
+}
+
+fn instead(system: &str, answer: &Answer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = match &answer.body {
+        _ if answer.own_body => (status, axum::Json(own_body(system, answer.status))).into_response(),
         Some(body) => (status, axum::Json(body)).into_response(),
         None => status.into_response(),
     };

@@ -73,6 +73,11 @@ impl Log {
         entries.iter().skip(after as usize).cloned().collect()
     }
 
+    /// How many entries there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).len() as u64
+    }
+
     /// Forgets all entries.
     pub(crate) fn clear(&self) {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).clear();

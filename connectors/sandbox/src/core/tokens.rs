@@ -4,7 +4,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use aws_lc_rs::{
@@ -21,6 +21,12 @@ use uuid::Uuid;
 
 /// Name of the one signing key, in each token's header and in the published key set.
 const KEY_ID: &str = "sandbox-signing-key";
+
+/// How far ahead of the reader's clock a token's start may lie, in seconds: the five minutes that Microsoft's token
+/// libraries allow for clocks that differ.
+const TOLERANCE: i64 = 300;
+/// So many checked tokens are remembered; more than this are forgotten together.
+const MOST_SEEN: usize = 10_000;
 
 /// The caller that a valid access token names.
 #[derive(Clone, Debug)]
@@ -87,12 +93,14 @@ pub(crate) struct AccessToken<'a> {
 pub(crate) struct Tokens {
     key: KeyPair,
     principals: Mutex<HashMap<Uuid, Principal>>,
+    /// Claims of tokens whose signature was checked already.
+    seen: Mutex<HashMap<String, Arc<Claims>>>,
 }
 
 impl Tokens {
     /// Makes a new signing key; no principal is known yet.
     pub(crate) fn new() -> Result<Tokens, Unspecified> {
-        Ok(Tokens { key: KeyPair::generate(KeySize::Rsa2048)?, principals: Mutex::default() })
+        Ok(Tokens { key: KeyPair::generate(KeySize::Rsa2048)?, principals: Mutex::default(), seen: Mutex::default() })
     }
 
     /// Adds `principal`, or replaces the one with the same id.
@@ -117,6 +125,8 @@ impl Tokens {
             "appid": token.client_id,
             "oid": token.principal.id,
             "tid": token.tenant,
+            // Makes each token one of a kind, as the live service does.
+            "uti": Uuid::new_v4().simple().to_string(),
             "ver": "1.0",
         });
         match &token.principal.user_name {
@@ -127,6 +137,11 @@ impl Tokens {
             }
             None => claims["roles"] = json!(token.principal.roles),
         }
+        self.sign(&claims)
+    }
+
+    /// A signed JWT that says `claims`.
+    pub(crate) fn sign(&self, claims: &Value) -> Result<String, Unspecified> {
         let header = json!({ "typ": "JWT", "alg": "RS256", "kid": KEY_ID });
         let mut text = format!("{}.{}", encode(&header.to_string()), encode(&claims.to_string()));
         let mut signature = vec![0; self.key.public_modulus_len()];
@@ -144,20 +159,22 @@ impl Tokens {
             return Err(TokenRefusal::Missing);
         }
         let claims = self.claims(token.trim()).ok_or(TokenRefusal::Invalid)?;
-        if claims["exp"].as_i64().is_none_or(|exp| exp <= now.as_second()) {
+        if claims.expires <= now.as_second() {
             return Err(TokenRefusal::Expired);
         }
-        if claims["aud"].as_str().map(|aud| aud.trim_end_matches('/')) != Some(audience.trim_end_matches('/')) {
+        if claims.not_before > now.as_second() + TOLERANCE {
+            return Err(TokenRefusal::Invalid);
+        }
+        if claims.audience != audience.trim_end_matches('/') {
             return Err(TokenRefusal::WrongAudience);
         }
-        let id = claims["oid"].as_str().and_then(|oid| oid.parse().ok()).ok_or(TokenRefusal::Invalid)?;
-        let principal = self.principal(id).ok_or(TokenRefusal::Invalid)?;
+        let principal = self.principal(claims.principal).ok_or(TokenRefusal::Invalid)?;
         Ok(Caller {
             name: principal.name,
-            id,
+            id: claims.principal,
             app_only: principal.user_name.is_none(),
             roles: principal.roles,
-            mfa: claims["amr"].as_array().is_some_and(|methods| methods.iter().any(|method| method == "mfa")),
+            mfa: claims.mfa,
         })
     }
 
@@ -174,8 +191,24 @@ impl Tokens {
         }] })
     }
 
-    /// The claims of `token`, where this key signed it.
-    fn claims(&self, token: &str) -> Option<Value> {
+    /// The claims of `token`, where this key signed it. A signature is checked once: callers send the same token again and
+    /// again.
+    fn claims(&self, token: &str) -> Option<Arc<Claims>> {
+        let known = |seen: &HashMap<String, Arc<Claims>>| seen.get(token).cloned();
+        if let Some(claims) = known(&self.seen.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Some(claims);
+        }
+        let claims = Arc::new(Claims::read(&self.checked(token)?)?);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= MOST_SEEN {
+            seen.clear();
+        }
+        seen.insert(token.to_owned(), Arc::clone(&claims));
+        Some(claims)
+    }
+
+    /// The payload of `token`, once its signature was found good.
+    fn checked(&self, token: &str) -> Option<Value> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, payload) = signed.split_once('.')?;
         let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
@@ -187,6 +220,28 @@ impl Tokens {
             .verify(signed.as_bytes(), &signature)
             .ok()?;
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+    }
+}
+
+/// What the stand-ins read in an access token.
+#[derive(Debug)]
+struct Claims {
+    principal: Uuid,
+    audience: String,
+    not_before: i64,
+    expires: i64,
+    mfa: bool,
+}
+
+impl Claims {
+    fn read(payload: &Value) -> Option<Claims> {
+        Some(Claims {
+            principal: payload["oid"].as_str()?.parse().ok()?,
+            audience: payload["aud"].as_str()?.trim_end_matches('/').to_owned(),
+            not_before: payload["nbf"].as_i64()?,
+            expires: payload["exp"].as_i64()?,
+            mfa: payload["amr"].as_array().is_some_and(|methods| methods.iter().any(|method| method == "mfa")),
+        })
     }
 }
 
@@ -252,6 +307,10 @@ mod tests {
         assert_eq!(verify(&HeaderMap::new(), AUDIENCE, now), TokenRefusal::Missing);
         assert_eq!(verify(&good, "https://elsewhere.example", now), TokenRefusal::WrongAudience);
         assert_eq!(verify(&good, AUDIENCE, now + SignedDuration::from_secs(61)), TokenRefusal::Expired);
+
+        let skewed = signed(&tokens, &user(), true, now + SignedDuration::from_secs(TOLERANCE + 1));
+        assert_eq!(verify(&skewed, AUDIENCE, now), TokenRefusal::Invalid);
+        assert!(tokens.verify(&skewed, AUDIENCE, now + SignedDuration::from_secs(1)).is_ok());
 
         let stranger = Tokens::new().unwrap();
         assert_eq!(verify(&signed(&stranger, &user(), true, now), AUDIENCE, now), TokenRefusal::Invalid);

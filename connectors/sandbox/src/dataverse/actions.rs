@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::cell::{Cell, Reference};
 use super::errors::{Answer, BAD_REQUEST, INVALID_ARGUMENT, Refusal};
 use super::payload::{self, Purpose, Values};
-use super::schema::{self, Table};
+use super::schema::Table;
 use super::store::{Row, Store};
 use super::write::{self, Writer};
 
@@ -35,7 +35,7 @@ pub(super) fn close(
     let Some(Value::Object(close)) = body.get("OpportunityClose") else {
         return Err(missing(action, "OpportunityClose"));
     };
-    let (opportunities, activities) = (known("opportunity")?, known("opportunityclose")?);
+    let (opportunities, activities) = (known(store, "opportunity")?, known(store, "opportunityclose")?);
     let values = payload::read(store, base, activities, close, Purpose::Create)?;
     let given =
         |name: &str| values.iter().find(|(column, _)| column.logical == name).and_then(|(_, value)| value.clone());
@@ -94,7 +94,7 @@ pub(super) fn qualify(store: &mut Store, writer: Writer, id: Uuid, body: &Map<St
             return Err(Refusal::outside(format!("the parameter {name} of {ACTION}")));
         }
     }
-    let leads = known("lead")?;
+    let leads = known(store, "lead")?;
     let mut lead = store.get(leads, id).cloned().ok_or_else(|| Refusal::missing_row(leads, id))?;
     if lead.integer("statecode") != Some(0) {
         return Err(write::closed(leads, id));
@@ -112,10 +112,10 @@ pub(super) fn qualify(store: &mut Store, writer: Writer, id: Uuid, body: &Map<St
     let mut created = Vec::new();
     let mut account = lead.reference("parentaccountid");
     if with_account {
-        let mut values = carried(&lead, known("account")?, ADDRESS);
+        let mut values = carried(&lead, known(store, "account")?, ADDRESS);
         put(
             &mut values,
-            known("account")?,
+            known(store, "account")?,
             "name",
             lead.cells.get("companyname").or(lead.cells.get("fullname")).cloned(),
         );
@@ -123,14 +123,14 @@ pub(super) fn qualify(store: &mut Store, writer: Writer, id: Uuid, body: &Map<St
     }
     let mut contact = lead.reference("parentcontactid");
     if with_contact {
-        let table = known("contact")?;
+        let table = known(store, "contact")?;
         let mut values = carried(&lead, table, ADDRESS);
         values.extend(carried(&lead, table, &["firstname", "lastname", "jobtitle", "mobilephone"]));
         put(&mut values, table, "parentcustomerid", account.map(Cell::Reference));
         contact = Some(make(store, writer, "contact", values, &mut created)?);
     }
     if with_opportunity {
-        let table = known("opportunity")?;
+        let table = known(store, "opportunity")?;
         let same = ["description", "budgetamount", "estimatedclosedate", "budgetstatus", "purchasetimeframe"];
         let mut values = carried(&lead, table, &same);
         put(&mut values, table, "name", lead.cells.get("subject").cloned());
@@ -165,8 +165,8 @@ const ADDRESS: &[&str] = &[
     "address1_country",
 ];
 
-fn known(name: &str) -> Answer<&'static Table> {
-    schema::table(name).ok_or_else(|| Refusal::outside(format!("the table '{name}'")))
+fn known(store: &Store, name: &str) -> Answer<&'static Table> {
+    store.schema().table(name).ok_or_else(|| Refusal::outside(format!("the table '{name}'")))
 }
 
 /// The named columns of `lead` as values for a row of `table`.
@@ -187,7 +187,7 @@ fn make(
     values: Values,
     created: &mut Vec<Value>,
 ) -> Answer<Reference> {
-    let table = known(name)?;
+    let table = known(store, name)?;
     let id = write::create(store, writer, table, values, None)?;
     let mut shown = Map::new();
     shown.insert("@odata.type".to_owned(), json!(format!("#Microsoft.Dynamics.CRM.{name}")));
@@ -216,7 +216,7 @@ fn reference(
         }
         _ => None,
     };
-    let table = known(table.ok_or_else(|| unreadable(name))?)?;
+    let table = known(store, table.ok_or_else(|| unreadable(name))?)?;
     let id = object.get(&table.primary_id).and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok());
     let id = id.ok_or_else(|| unreadable(name))?;
     if store.get(table, id).is_none() {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::cell::{Cell, Reference};
 use super::errors::{Answer, BAD_REQUEST, Refusal};
-use super::schema::{self, Column, Kind, Table};
+use super::schema::{Column, Kind, Schema, Table};
 use super::store::Store;
 
 /// One step of a path, such as `accounts(…)`.
@@ -35,6 +35,8 @@ pub(super) enum KeyValue {
     Quoted(String),
     /// It did not.
     Bare(String),
+    /// A parameter alias with its `@`; its value is in the query.
+    Alias(String),
 }
 
 /// Reads a path below the service root into segments. Percent encoding is undone per segment, so that an encoded slash
@@ -86,7 +88,7 @@ fn key_value(part: &str, whole: &str) -> Answer<(String, KeyValue)> {
     let (name, value) = (name.trim(), value.trim());
     let value = match value.strip_prefix('\'') {
         Some(quoted) => KeyValue::Quoted(quoted.strip_suffix('\'').ok_or_else(|| syntax(whole))?.replace("''", "'")),
-        None if value.starts_with('@') => return Err(Refusal::outside("parameter aliases in an address")),
+        None if value.starts_with('@') => KeyValue::Alias(value.to_owned()),
         None => KeyValue::Bare(value.to_owned()),
     };
     Ok((name.to_owned(), value))
@@ -117,11 +119,11 @@ pub(super) fn split_outside_quotes(text: &str, separator: char) -> Option<Vec<&s
 
 /// The table that an entity set names. A name the real service would not know either is 404; other sets may well exist
 /// there, so they are told to be outside the sandbox.
-pub(super) fn table(set: &str) -> Answer<&'static Table> {
-    if let Some(table) = schema::table_of_set(set) {
+pub(super) fn table(schema: &Schema, set: &str) -> Answer<&'static Table> {
+    if let Some(table) = schema.table_of_set(set) {
         return Ok(table);
     }
-    let known = schema::tables().iter().any(|table| table.set.eq_ignore_ascii_case(set) || table.logical == set);
+    let known = schema.tables().any(|table| table.set.eq_ignore_ascii_case(set) || table.logical == set);
     if known { Err(Refusal::missing_segment(set)) } else { Err(Refusal::outside(format!("the entity set '{set}'"))) }
 }
 
@@ -156,6 +158,9 @@ pub(super) fn locate(store: &Store, table: &'static Table, selector: &Selector) 
     let mut columns = Vec::new();
     for (name, value) in named {
         let column = table.property(name).ok_or_else(|| Refusal::unknown_property(table, name))?;
+        if matches!(value, KeyValue::Alias(_)) {
+            return Err(Refusal::outside("parameter aliases in a row's key"));
+        }
         columns.push((column, key_cell(column, value).ok_or_else(|| wrong_key(table))?));
     }
     let is_key = table.keys.iter().any(|key| {
@@ -200,7 +205,7 @@ pub(super) fn reference(store: &Store, base: &str, value: &str) -> Answer<Refere
     let [Segment { name, key: Some(key) }] = segments.as_slice() else {
         return Err(unreadable());
     };
-    let table = table(name)?;
+    let table = table(store.schema(), name)?;
     let located = locate(store, table, key)?;
     match located.id {
         Some(id) if located.exists => Ok(Reference { table: &table.logical, id }),
@@ -234,7 +239,7 @@ mod tests {
     #[test]
     fn a_known_table_in_the_wrong_form_is_not_found_and_an_unknown_one_is_outside() {
         for (name, status) in [("account", 404), ("Accounts", 404), ("quotes", 501)] {
-            assert_eq!(table(name).unwrap_err().status.as_u16(), status, "{name}");
+            assert_eq!(table(&Schema::default(), name).unwrap_err().status.as_u16(), status, "{name}");
         }
     }
 
@@ -242,7 +247,7 @@ mod tests {
     fn a_bind_may_be_relative_or_absolute_but_not_elsewhere() {
         let base = "http://crm.test/api/data/v9.2";
         let id = Uuid::from_u128(9);
-        let account = schema::table("account").unwrap();
+        let account = Schema::default().table("account").unwrap();
         let mut store = Store::default();
         store.put(account, super::super::store::Row::new(id));
         for value in [

@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 use super::address::{self, Segment};
 use super::errors::{Answer, BAD_PAYLOAD, BAD_REQUEST, Refusal};
+use super::query::Scope;
+use super::store::Store;
 
 /// The largest page, and the largest number a count shows.
 pub(super) const PAGE_LIMIT: usize = 5000;
@@ -51,6 +53,8 @@ pub(super) struct Prefer {
     pub(super) page: Option<usize>,
     /// `odata.track-changes`.
     pub(super) track_changes: bool,
+    /// `odata.continue-on-error`.
+    pub(super) continue_on_error: bool,
 }
 
 impl Prefer {
@@ -77,6 +81,7 @@ impl Prefer {
                         prefer.page = Some(size.min(PAGE_LIMIT));
                     }
                     "odata.track-changes" => prefer.track_changes = true,
+                    "odata.continue-on-error" => prefer.continue_on_error = value != "false",
                     _ => {}
                 }
             }
@@ -119,15 +124,11 @@ impl Call {
                 return Err(Refusal::bad(BAD_REQUEST, format!("The {name} header is '{value}'; expected 4.0.")));
             }
         }
-        for name in ["callerobjectid", "mscrmcallerid"] {
-            if self.header(name).is_some() {
-                return Err(Refusal::outside(format!("impersonation by the header {name}")));
-            }
-        }
         if let Some(accept) = self.header("accept")
             && !accept.split(',').any(|part| {
                 let media = part.split(';').next().unwrap_or_default().trim();
                 matches!(media, "*/*" | "application/*" | "application/json" | "text/plain" | "")
+                    || (media == "application/xml" && self.path == "$metadata")
             })
         {
             return Err(Refusal {
@@ -173,6 +174,11 @@ impl Call {
         }
     }
 
+    /// What queries of this request are evaluated against.
+    pub(super) fn scope<'a>(&self, store: &'a Store) -> Scope<'a> {
+        Scope { store, now: self.now, user: self.user }
+    }
+
     /// The options of the query.
     pub(super) fn options(&self) -> Answer<Options> {
         Options::read(&self.query)
@@ -189,7 +195,8 @@ pub(super) struct Options {
 }
 
 /// The options that the stand-in reads.
-const KNOWN: &[&str] = &["$select", "$filter", "$orderby", "$top", "$count", "$expand", "$skiptoken", "$deltatoken"];
+const KNOWN: &[&str] =
+    &["$select", "$filter", "$orderby", "$top", "$count", "$expand", "$skiptoken", "$deltatoken", "$id", "fetchXml"];
 
 impl Options {
     /// Reads a query string.
@@ -211,7 +218,7 @@ impl Options {
                         ));
                     }
                 }
-                "$apply" | "fetchXml" | "savedQuery" | "userQuery" => {
+                "$apply" | "savedQuery" | "userQuery" | "sql" => {
                     return Err(Refusal::outside(format!("the query option {name}")));
                 }
                 _ => {
@@ -263,7 +270,7 @@ mod tests {
     fn unknown_options_are_refused_and_unserved_ones_are_outside() {
         assert_eq!(Options::read("$skip=3").unwrap_err().status.as_u16(), 400);
         assert_eq!(Options::read("colour=red").unwrap_err().status.as_u16(), 400);
-        assert_eq!(Options::read("fetchXml=x").unwrap_err().status.as_u16(), 501);
+        assert_eq!(Options::read("$apply=x").unwrap_err().status.as_u16(), 501);
         assert_eq!(Options::read("$filter=name%20eq+@p&@p='a%26b'").unwrap().aliases["@p"], "'a&b'");
     }
 }

@@ -81,6 +81,15 @@ impl Refusal {
         Refusal { status: StatusCode::PRECONDITION_FAILED, code: "0x80060882", message }
     }
 
+    /// The relationship restricts the deletion.
+    pub(super) fn restricted(table: &Table, other: &Table) -> Refusal {
+        let message = format!(
+            "The {} cannot be deleted because rows of {} refer to it; delete those first.",
+            table.logical, other.logical
+        );
+        Refusal::bad("0x80040227", message)
+    }
+
     /// A method that the addressed resource does not have.
     pub(super) fn method() -> Refusal {
         let message = "The requested resource does not support http method.".to_owned();

@@ -4,16 +4,21 @@
 //! what it does not serve it refuses with status 501 and "Not in the sandbox".
 //!
 //! To be read in this order: `schema` (the tables), `cell` and `store` (rows), `call` and `address` (what a request
-//! says), `route` (what answers it); then for writes `payload`, `write` and `actions`, for reads `query`, `filter`,
-//! `read`, `show` and `delta`, and `metadata`. `errors` makes the refusals, `seed` a fresh organisation.
+//! says), `route` (what answers it); then for writes `payload`, `write`, `bulk` and `actions`, for reads `query`, `filter`,
+//! `read`, `fetch`, `show` and `delta`; then `metadata`, `batch`, `users`, `webhooks` and `limits`. `errors` makes the refusals,
+//! `seed` a fresh organisation.
 
 mod actions;
 mod address;
+mod batch;
+mod bulk;
 mod call;
 mod cell;
 mod delta;
 mod errors;
+mod fetch;
 mod filter;
+mod limits;
 mod metadata;
 mod payload;
 mod query;
@@ -25,34 +30,41 @@ mod show;
 mod store;
 #[cfg(test)]
 mod tests;
+mod users;
+mod webhooks;
 mod write;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use self::batch::References;
 use self::call::{Call, Prefer};
 use self::cell::Cell;
 use self::errors::{Answer, Refusal};
+use self::limits::Budget;
+pub(crate) use self::limits::Limits;
 use self::payload::Purpose;
 use self::schema::{Kind, Table};
 use self::store::{Row, Store, Touched};
+use self::users::{impersonated, user_named, user_of};
+use self::webhooks::Acting;
 use self::write::Writer;
 use crate::core::clock::Clock;
 use crate::core::log::{Actor, Change, Changes};
 use crate::core::tokens::{Caller, TokenRefusal, Tokens};
-
-/// The `accessmode` of a user that stands for an application.
-const NON_INTERACTIVE: i64 = 4;
 
 /// The largest body that is read.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -63,19 +75,41 @@ pub(crate) struct Dataverse {
     origin: String,
     clock: Arc<Clock>,
     tokens: Arc<Tokens>,
-    store: Mutex<Store>,
+    store: Arc<Mutex<Store>>,
+    budget: Mutex<Budget>,
+    /// Web hooks under way; they end with the organisation.
+    hooks: Mutex<JoinSet<()>>,
+    /// Calls them; made when there is one to call, since reading the machine's certificates takes its time.
+    client: OnceLock<reqwest::Client>,
 }
 
 impl Dataverse {
     /// A seeded organisation that is reached, and named as audience of tokens, at `origin`.
     pub(crate) fn new(origin: String, clock: Arc<Clock>, tokens: Arc<Tokens>) -> Dataverse {
-        let store = Mutex::new(seed::store(clock.now()));
-        Dataverse { origin, clock, tokens, store }
+        let store = Arc::new(Mutex::new(seed::store(clock.now())));
+        let (budget, hooks, client) = (Mutex::default(), Mutex::default(), OnceLock::new());
+        Dataverse { origin, clock, tokens, store, budget, hooks, client }
     }
 
     /// Puts the organisation back to its seed.
     pub(crate) fn reset(&self) {
+        *self.hooks.lock().unwrap_or_else(PoisonError::into_inner) = JoinSet::new();
         *self.lock() = seed::store(self.clock.now());
+        self.set_limits(Limits::default());
+    }
+
+    /// What each user may ask within five minutes.
+    pub(crate) fn limits(&self) -> Limits {
+        self.budget().limits
+    }
+
+    /// Sets what each user may ask within five minutes, and forgets what was asked.
+    pub(crate) fn set_limits(&self, limits: Limits) {
+        self.budget().set(limits);
+    }
+
+    fn budget(&self) -> MutexGuard<'_, Budget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Creates a row of entity set `set` as `user`, by full name, would in the CRM, and gives its id.
@@ -106,7 +140,7 @@ impl Dataverse {
     /// All rows of entity set `set` with all columns, as the Web API shows them; none where there is no such set.
     pub(crate) fn rows(&self, set: &str) -> Vec<Value> {
         let store = self.lock();
-        let Some(table) = schema::table_of_set(set) else {
+        let Some(table) = store.schema().table_of_set(set) else {
             return Vec::new();
         };
         let (view, prefer) = (query::View::default(), Prefer::default());
@@ -122,15 +156,16 @@ impl Dataverse {
     ) -> Result<(T, Vec<Change>), Value> {
         let mut store = self.lock();
         let now = self.clock.now();
-        let outcome = address::table(set).and_then(|table| {
+        let acting = user_named(&mut store, user, now).map(|user| self.acting(user, user, now));
+        let acting = acting.map_err(|refusal| refusal.body())?;
+        store.commit();
+        let outcome = address::table(store.schema(), set).and_then(|table| {
             let Value::Object(body) = &body else {
                 return Err(Refusal::bad(errors::BAD_PAYLOAD, "The payload is not a JSON object."));
             };
-            let user = user_named(&mut store, user, now)?;
-            store.commit();
-            work(&mut store, Writer { user, now }, table, body)
+            work(&mut store, Writer { user: acting.user, now }, table, body)
         });
-        finish(&mut store, outcome).map_err(|refusal| refusal.body())
+        self.finish(&mut store, outcome, &acting).map_err(|refusal| refusal.body())
     }
 
     fn base(&self) -> String {
@@ -141,27 +176,135 @@ impl Dataverse {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers one request of `caller`.
-    fn answer(&self, caller: &Caller, parts: Parts, body: Bytes) -> Response {
+    fn acting(&self, user: Uuid, initiating: Uuid, now: Timestamp) -> Acting {
+        let base = self.base();
+        Acting {
+            user,
+            initiating,
+            now,
+            host: self.origin.split_once("://").map_or("", |(_, host)| host).to_owned(),
+            organisation: platform_id(&base, "organization"),
+            business_unit: platform_id(&base, "businessunit"),
+            correlation: Uuid::new_v4(),
+        }
+    }
+
+    /// Finds out who calls, and counts the request; gives the answer of a request that is not let in.
+    fn admit(&self, caller: &Caller, headers: &HeaderMap) -> Result<Acting, Box<Response>> {
         let mut store = self.lock();
         let now = self.clock.now();
-        let outcome = user_of(&mut store, caller, now).and_then(|user| {
+        let initiating = user_of(&mut store, caller, now).inspect(|_| {
             store.commit();
-            let call = self.call(user, now, parts, body)?;
-            route::serve(&mut store, &call)
         });
-        let mut response = match finish(&mut store, outcome) {
+        let initiating = initiating.map_err(|refusal| Box::new(refusal.into_response()))?;
+        let user = impersonated(&store, caller, headers).map_err(|refusal| Box::new(refusal.into_response()))?;
+        self.budget().begin(initiating, now)?;
+        Ok(self.acting(user.unwrap_or(initiating), initiating, now))
+    }
+
+    /// Answers one request.
+    fn answer(&self, acting: &Acting, parts: Parts, body: Bytes) -> Response {
+        let mut store = self.lock();
+        if parts.method == Method::POST && parts.uri.path().ends_with("/$batch") {
+            return self.batch(&mut store, acting, &parts.headers, &body).unwrap_or_else(IntoResponse::into_response);
+        }
+        self.transact(&mut store, acting, parts, body)
+    }
+
+    /// Answers one request in a transaction of its own.
+    fn transact(&self, store: &mut Store, acting: &Acting, parts: Parts, body: Bytes) -> Response {
+        let outcome = self.call(acting.user, acting.now, parts, body).and_then(|call| route::serve(store, &call));
+        match self.finish(store, outcome, acting) {
             Ok((mut response, changes)) => {
                 response.extensions_mut().insert(Changes(changes));
                 response
             }
             Err(refusal) => refusal.into_response(),
-        };
-        response.extensions_mut().insert(Actor(caller.name.clone()));
-        response
+        }
     }
 
-    fn call(&self, user: Uuid, now: jiff::Timestamp, parts: Parts, body: Bytes) -> Answer<Call> {
+    /// Answers a batch.
+    fn batch(&self, store: &mut Store, acting: &Acting, headers: &HeaderMap, body: &Bytes) -> Answer<Response> {
+        let items = batch::read(headers, body)?;
+        let continued = Prefer::read(headers)?.continue_on_error;
+        let mut answers = batch::Answers::new();
+        let mut all = Vec::new();
+        for item in items {
+            match item {
+                batch::Item::Single(part) => {
+                    let mut response = match References::default().apply(&part, &self.base()) {
+                        Ok((uri, body)) => self.transact(store, acting, inner(&part, uri), body),
+                        Err(refusal) => refusal.into_response(),
+                    };
+                    all.extend(response.extensions_mut().remove::<Changes>().into_iter().flat_map(|changes| changes.0));
+                    answers.single(part.id.as_deref(), response);
+                }
+                batch::Item::ChangeSet(parts) => {
+                    let mut failed = None;
+                    let outcome = self.change_set(store, acting, &parts, &mut failed);
+                    match self.finish(store, outcome, acting) {
+                        Ok((responses, changes)) => {
+                            all.extend(changes);
+                            answers.change_set(responses);
+                        }
+                        Err(refusal) => answers.single(failed.as_deref(), refusal.into_response()),
+                    }
+                }
+            }
+            if answers.failed() && !continued {
+                break;
+            }
+        }
+        let mut response = answers.into_response(continued);
+        response.extensions_mut().insert(Changes(all));
+        Ok(response)
+    }
+
+    /// Answers the requests of a change set in the open transaction; `failed` tells which one ended it.
+    fn change_set(
+        &self,
+        store: &mut Store,
+        acting: &Acting,
+        parts: &[batch::Part],
+        failed: &mut Option<String>,
+    ) -> Answer<Vec<(Option<String>, Response)>> {
+        let mut references = References::default();
+        let mut responses = Vec::new();
+        for part in parts {
+            failed.clone_from(&part.id);
+            let (uri, body) = references.apply(part, &self.base())?;
+            let call = self.call(acting.user, acting.now, inner(part, uri), body)?;
+            let response = route::serve(store, &call)?;
+            references.note(part, &response);
+            responses.push((part.id.clone(), response));
+        }
+        Ok(responses)
+    }
+
+    /// Ends the transaction: keeps it, tells the changes and calls the web hooks, or undoes it.
+    fn finish<T>(&self, store: &mut Store, outcome: Answer<T>, acting: &Acting) -> Answer<(T, Vec<Change>)> {
+        let value = match outcome {
+            Ok(value) => value,
+            Err(refusal) => {
+                store.rollback();
+                return Err(refusal);
+            }
+        };
+        let touched = store.commit();
+        let mut hooks = self.hooks.lock().unwrap_or_else(PoisonError::into_inner);
+        for job in webhooks::jobs(store, &touched, acting) {
+            hooks.spawn(webhooks::deliver(
+                Arc::clone(&self.store),
+                self.client.get_or_init(webhooks::client).clone(),
+                job,
+                acting.clone(),
+            ));
+        }
+        while hooks.try_join_next().is_some() {}
+        Ok((value, touched.iter().flat_map(changes).collect()))
+    }
+
+    fn call(&self, user: Uuid, now: Timestamp, parts: Parts, body: Bytes) -> Answer<Call> {
         let raw = parts.uri.path();
         let below = raw.strip_prefix("/api/data/").ok_or_else(|| Refusal::missing_segment(raw))?;
         let (version, path) = below.split_once('/').unwrap_or((below, ""));
@@ -200,15 +343,27 @@ async fn handle(State(state): State<Arc<Dataverse>>, request: Request) -> Respon
     let Some(caller) = parts.extensions.remove::<Caller>() else {
         return unauthorized("The request has no caller.");
     };
-    match to_bytes(body, BODY_LIMIT).await {
-        Ok(body) => state.answer(&caller, parts, body),
+    let acting = match state.admit(&caller, &parts.headers) {
+        Ok(acting) => acting,
+        Err(response) => return *response,
+    };
+    let body = to_bytes(body, BODY_LIMIT).await;
+    let started = Instant::now();
+    let mut response = match body {
+        Ok(body) => state.answer(&acting, parts, body),
         Err(_) => Refusal {
             status: StatusCode::PAYLOAD_TOO_LARGE,
             code: errors::BAD_REQUEST,
             message: format!("The body could not be read, or is larger than {BODY_LIMIT} bytes."),
         }
         .into_response(),
-    }
+    };
+    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let mut budget = state.budget();
+    budget.end(acting.initiating, micros);
+    budget.left(acting.initiating).stamp(response.headers_mut());
+    response.extensions_mut().insert(Actor(caller.name));
+    response
 }
 
 /// Lets requests in whose token names this organisation.
@@ -234,34 +389,28 @@ fn unauthorized(message: &str) -> Response {
     response
 }
 
-/// Headers that every answer carries. The budgets are those of an organisation nobody else uses.
+/// Headers that every answer carries.
 async fn stamp(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    for (name, value) in [
-        ("odata-version", "4.0"),
-        ("x-ms-ratelimit-burst-remaining-xrm-requests", "5999"),
-        ("x-ms-ratelimit-time-remaining-xrm-requests", "1,200.00"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
+    headers.insert("odata-version", HeaderValue::from_static("4.0"));
     if let Ok(id) = HeaderValue::from_str(&Uuid::new_v4().to_string()) {
         headers.insert("x-ms-service-request-id", id);
     }
     response
 }
 
-/// Ends the transaction: keeps it and tells the changes, or undoes it.
-fn finish<T>(store: &mut Store, outcome: Answer<T>) -> Answer<(T, Vec<Change>)> {
-    match outcome {
-        Ok(value) => {
-            let changes = store.commit().iter().flat_map(changes).collect();
-            Ok((value, changes))
-        }
-        Err(refusal) => {
-            store.rollback();
-            Err(refusal)
-        }
-    }
+/// The head of a request inside a batch.
+fn inner(part: &batch::Part, uri: Uri) -> Parts {
+    let mut request = Request::new(());
+    *request.method_mut() = part.method.clone();
+    *request.uri_mut() = uri;
+    *request.headers_mut() = part.headers.clone();
+    request.into_parts().0
+}
+
+/// An id of the organisation that follows from its address.
+fn platform_id(base: &str, name: &str) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{base}/{name}").as_bytes())
 }
 
 /// The differences a transaction made to one row. Columns that only the platform writes are left out: they change with
@@ -291,50 +440,4 @@ fn changes(touched: &Touched) -> Vec<Change> {
             })
         })
         .collect()
-}
-
-/// The systemuser that stands for `caller`: by object id, else a user of that full name without one, else a new row.
-fn user_of(store: &mut Store, caller: &Caller, now: jiff::Timestamp) -> Answer<Uuid> {
-    let table = schema::table("systemuser").ok_or_else(|| Refusal::outside("users"))?;
-    let object_id = Cell::Id(caller.id);
-    let by_object = store.rows(table).find(|row| row.cells.get("azureactivedirectoryobjectid") == Some(&object_id));
-    if let Some(row) = by_object {
-        return Ok(row.id);
-    }
-    let free = |row: &&Row| {
-        row.text("fullname") == Some(&caller.name) && !row.cells.contains_key("azureactivedirectoryobjectid")
-    };
-    let known = store.rows(table).find(free).map(|row| row.id);
-    let id = match known {
-        Some(id) => id,
-        None => new_user(store, &caller.name, now)?,
-    };
-    if let Some(mut row) = store.get(table, id).cloned() {
-        row.set("azureactivedirectoryobjectid", Some(object_id));
-        if caller.app_only {
-            row.set("accessmode", Some(Cell::Integer(NON_INTERACTIVE)));
-        }
-        write::replace(store, Writer { user: id, now }, table, row)?;
-    }
-    Ok(id)
-}
-
-/// The systemuser with full name `name`, made where there is none.
-fn user_named(store: &mut Store, name: &str, now: jiff::Timestamp) -> Answer<Uuid> {
-    let table = schema::table("systemuser").ok_or_else(|| Refusal::outside("users"))?;
-    let known = store.rows(table).find(|row| row.text("fullname") == Some(name)).map(|row| row.id);
-    match known {
-        Some(id) => Ok(id),
-        None => new_user(store, name, now),
-    }
-}
-
-fn new_user(store: &mut Store, name: &str, now: jiff::Timestamp) -> Answer<Uuid> {
-    let table = schema::table("systemuser").ok_or_else(|| Refusal::outside("users"))?;
-    let (first, last) = name.split_once(' ').unwrap_or(("", name));
-    let texts = [("firstname", first), ("lastname", last), ("domainname", name)];
-    let body = texts.into_iter().map(|(column, text)| (column.to_owned(), json!(text))).collect();
-    let values = payload::read(store, "", table, &body, Purpose::Create)?;
-    let id = Uuid::now_v7();
-    write::create(store, Writer { user: id, now }, table, values, Some(id))
 }

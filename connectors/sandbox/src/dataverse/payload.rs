@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::address;
 use super::cell::{Cell, Reference};
 use super::errors::{Answer, INVALID_ARGUMENT, Refusal};
-use super::schema::{self, Column, Kind, Table};
+use super::schema::{Column, Kind, Table};
 use super::store::{Store, whole_seconds};
 
 /// Columns with the values they shall have; none is null.
@@ -40,7 +40,7 @@ pub(super) fn read(
     let mut binds = Vec::new();
     for (name, value) in body {
         if let Some(navigation) = name.strip_suffix("@odata.bind") {
-            binds.push(bind(table, navigation, value)?);
+            binds.push(bind(store, table, navigation, value)?);
         } else if let Some((property, annotation)) = name.split_once('@') {
             read_annotation(table, property, annotation, value)?;
         } else if let Some(column) = table.column(name).filter(|column| column.targets().is_empty()) {
@@ -51,7 +51,7 @@ pub(super) fn read(
                 Value::Object(_) if purpose == Purpose::Create => return Err(Refusal::outside("deep insert")),
                 _ => return Err(Refusal::payload(table, not_a_resource(name))),
             }
-        } else if table.collection(name).is_some() {
+        } else if store.schema().collection(table, name).is_some() {
             return Err(match purpose {
                 Purpose::Create => Refusal::outside("deep insert"),
                 Purpose::Update => Refusal::payload(
@@ -87,9 +87,9 @@ pub(super) fn read(
 
 type Bind = (&'static Column, Option<(&'static str, String)>);
 
-fn bind(table: &'static Table, navigation: &str, value: &Value) -> Answer<Bind> {
+fn bind(store: &Store, table: &'static Table, navigation: &str, value: &Value) -> Answer<Bind> {
     let Some((column, target)) = table.navigation(navigation) else {
-        if table.collection(navigation).is_some() {
+        if store.schema().collection(table, navigation).is_some() {
             return Err(Refusal::outside("binding a collection-valued navigation property"));
         }
         return Err(Refusal::payload(table, unvalued(navigation)));
@@ -112,7 +112,7 @@ fn resolve(
     target: &str,
     address: &str,
 ) -> Answer<Reference> {
-    if schema::table(target).is_none() {
+    if store.schema().table(target).is_none() {
         return Err(Refusal::outside(format!("the table '{target}' that '{}' points at", column.logical)));
     }
     let reference = address::reference(store, base, address)?;
@@ -173,6 +173,17 @@ pub(super) fn literal(table: &Table, column: &Column, value: &Value) -> Answer<O
         (Kind::Integer { .. } | Kind::Choice(_) | Kind::State | Kind::Status, value) => {
             value.as_i64().filter(|value| i32::try_from(*value).is_ok()).map(Cell::Integer)
         }
+        (Kind::Choices(_), Value::String(text)) => {
+            let numbers: Result<Vec<i64>, _> = text.split(',').map(|value| value.trim().parse::<i64>()).collect();
+            if text.is_empty() {
+                return Ok(None);
+            }
+            numbers.ok().map(|mut numbers| {
+                numbers.sort_unstable();
+                numbers.dedup();
+                Cell::Text(numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(","))
+            })
+        }
         (Kind::Version, value) => value.as_i64().map(Cell::Integer),
         (Kind::Money { .. } | Kind::Decimal { .. } | Kind::Double { .. }, value) => value.as_f64().map(Cell::Number),
         (Kind::Boolean { .. }, value) => value.as_bool().map(Cell::Bool),
@@ -223,6 +234,12 @@ fn limits(table: &Table, column: &Column, cell: &Cell) -> Answer<()> {
         }
         (Kind::Choice(options), Cell::Integer(value)) => {
             choice(table, column, *value, options.iter().map(|(value, _)| *value).collect())
+        }
+        (Kind::Choices(options), Cell::Text(text)) => {
+            let accepted: Vec<i64> = options.iter().map(|(value, _)| *value).collect();
+            text.split(',')
+                .filter_map(|value| value.parse().ok())
+                .try_for_each(|value: i64| choice(table, column, value, accepted.clone()))
         }
         (Kind::State, Cell::Integer(value)) => {
             choice(table, column, *value, table.states.iter().map(|state| state.value).collect())

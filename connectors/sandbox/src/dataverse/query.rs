@@ -2,11 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+use uuid::Uuid;
+
 use super::address::split_outside_quotes;
 use super::call::{Options, PAGE_LIMIT};
+use super::cell::{Cell, Reference};
 use super::errors::{Answer, BAD_REQUEST, Refusal};
-use super::filter::{self, Filter};
-use super::schema::{self, Column, Kind, Table};
+use super::filter::{self, Filter, Path};
+use super::schema::{Column, Kind, Link, Schema, Table};
+use super::store::{Row, Store};
+
+/// What a query is read and evaluated against.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope<'a> {
+    /// The organisation.
+    pub(super) store: &'a Store,
+    /// The simulated instant.
+    pub(super) now: Timestamp,
+    /// Who asks.
+    pub(super) user: Uuid,
+}
 
 /// What to show of which rows.
 #[derive(Debug, Default)]
@@ -17,8 +33,8 @@ pub(super) struct View {
     pub(super) expand: Vec<Expand>,
     /// `$filter`.
     pub(super) filter: Option<Filter>,
-    /// `$orderby`: columns, and whether they fall.
-    pub(super) order: Vec<(&'static Column, bool)>,
+    /// `$orderby`: columns, possibly through lookups, and whether they fall.
+    pub(super) order: Vec<(Path, bool)>,
     /// `$top`.
     pub(super) top: Option<usize>,
     /// `$count=true`.
@@ -43,27 +59,59 @@ pub(super) enum Relation {
     One(&'static Column, &'static Table),
     /// To the rows of the table whose lookup column points here.
     Many(&'static Table, &'static Column),
+    /// To the rows of the table linked by a many-to-many relationship; the number is this table's end of it.
+    Linked(&'static Table, &'static Link, usize),
 }
 
 impl Relation {
     /// The relation behind navigation property `name` of `table`.
-    pub(super) fn find(table: &'static Table, name: &str) -> Answer<Option<Relation>> {
+    pub(super) fn find(schema: &Schema, table: &'static Table, name: &str) -> Answer<Option<Relation>> {
+        let known = |name: &str| schema.table(name).ok_or_else(|| Refusal::outside(format!("the table '{name}'")));
         if let Some((column, target)) = table.navigation(name) {
-            let target =
-                schema::table(target.table).ok_or_else(|| Refusal::outside(format!("the table '{}'", target.table)))?;
-            return Ok(Some(Relation::One(column, target)));
+            return Ok(Some(Relation::One(column, known(target.table)?)));
         }
-        Ok(table.collection(name).map(|(table, column)| Relation::Many(table, column)))
+        if let Some((link, end)) = schema.link(table, name) {
+            return Ok(Some(Relation::Linked(known(link.tables[1 - end])?, link, end)));
+        }
+        Ok(schema.collection(table, name).map(|(table, column)| Relation::Many(table, column)))
+    }
+
+    /// The table it leads to.
+    pub(super) fn target(self) -> &'static Table {
+        match self {
+            Relation::One(_, table) | Relation::Many(table, _) | Relation::Linked(table, ..) => table,
+        }
+    }
+
+    /// The rows it leads to from `row` of `table`, with their ids.
+    pub(super) fn rows<'a>(self, store: &'a Store, table: &'static Table, row: &Row) -> Vec<(Uuid, &'a Row)> {
+        match self {
+            Relation::One(column, target) => {
+                let reference = row.get(column).and_then(Cell::reference);
+                let reference = reference.filter(|reference| reference.table == target.logical);
+                let found = reference.and_then(|reference| Some((reference.id, store.get(target, reference.id)?)));
+                found.into_iter().collect()
+            }
+            Relation::Many(target, column) => {
+                let here = Cell::Reference(Reference { table: &table.logical, id: row.id });
+                store.rows(target).filter(|other| other.get(column) == Some(&here)).map(|row| (row.id, row)).collect()
+            }
+            Relation::Linked(target, link, end) => {
+                let linked = store.linked(link, end, row.id);
+                linked.into_iter().filter_map(|id| Some((id, store.get(target, id)?))).collect()
+            }
+        }
     }
 }
 
 impl View {
     /// Reads the options of a request on rows of `table`.
-    pub(super) fn read(options: &Options, table: &'static Table) -> Answer<View> {
-        View::from(&options.system, &options.aliases, table, true)
+    pub(super) fn read(scope: Scope<'_>, options: &Options, table: &'static Table) -> Answer<View> {
+        View::from(scope, &options.system, &options.aliases, table, true)
     }
 
     fn from(
+        scope: Scope<'_>,
         options: &BTreeMap<String, String>,
         aliases: &BTreeMap<String, String>,
         table: &'static Table,
@@ -73,11 +121,10 @@ impl View {
         for (name, value) in options {
             match name.as_str() {
                 "$select" => view.select = select(value, table)?,
-                "$filter" => view.filter = Some(filter::parse(value, table, aliases)?),
-                "$orderby" => view.order = order(value, table)?,
+                "$filter" => view.filter = Some(filter::parse(value, scope, table, aliases)?),
+                "$orderby" => view.order = order(scope, value, table)?,
                 "$top" => view.top = Some(top(value)?),
-                "$expand" if outermost => view.expand = expand(value, table, aliases)?,
-                "$expand" => return Err(Refusal::outside("$expand inside $expand")),
+                "$expand" => view.expand = expand(scope, value, table, aliases)?,
                 "$count" if outermost => match value.as_str() {
                     "true" => view.count = true,
                     "false" => {}
@@ -85,7 +132,7 @@ impl View {
                         return Err(Refusal::bad(BAD_REQUEST, format!("$count is '{value}'; expected true or false.")));
                     }
                 },
-                "$skiptoken" | "$deltatoken" if outermost => {}
+                "$skiptoken" | "$deltatoken" | "$id" if outermost => {}
                 _ => {
                     let message = format!("The query option {name} is not supported inside $expand.");
                     return Err(Refusal::bad(BAD_REQUEST, message));
@@ -99,7 +146,7 @@ impl View {
     /// Money brings the currency, an address part the whole address.
     pub(super) fn columns(&self, table: &'static Table) -> Vec<&'static Column> {
         let Some(select) = &self.select else {
-            return table.columns.iter().collect();
+            return table.columns.iter().filter(|column| column.read).collect();
         };
         let mut columns = select.clone();
         let mut beside = vec![table.primary_id.as_str()];
@@ -150,15 +197,12 @@ fn select(text: &str, table: &'static Table) -> Answer<Option<Vec<&'static Colum
     Ok(Some(columns))
 }
 
-fn order(text: &str, table: &'static Table) -> Answer<Vec<(&'static Column, bool)>> {
+fn order(scope: Scope<'_>, text: &str, table: &'static Table) -> Answer<Vec<(Path, bool)>> {
     let mut order = Vec::new();
     for part in text.split(',') {
         let mut words = part.split_whitespace();
         let name = words.next().unwrap_or_default();
-        if name.contains('/') {
-            return Err(Refusal::outside("$orderby through a lookup"));
-        }
-        let column = table.property(name).ok_or_else(|| Refusal::unknown_property(table, name))?;
+        let path = filter::path(scope, table, name)?;
         let falls = match (words.next(), words.next()) {
             (None | Some("asc"), None) => false,
             (Some("desc"), None) => true,
@@ -167,7 +211,7 @@ fn order(text: &str, table: &'static Table) -> Answer<Vec<(&'static Column, bool
                 return Err(Refusal::bad(BAD_REQUEST, message));
             }
         };
-        order.push((column, falls));
+        order.push((path, falls));
     }
     Ok(order)
 }
@@ -178,7 +222,12 @@ fn top(text: &str) -> Answer<usize> {
     })
 }
 
-fn expand(text: &str, table: &'static Table, aliases: &BTreeMap<String, String>) -> Answer<Vec<Expand>> {
+fn expand(
+    scope: Scope<'_>,
+    text: &str,
+    table: &'static Table,
+    aliases: &BTreeMap<String, String>,
+) -> Answer<Vec<Expand>> {
     let unreadable = || Refusal::bad(BAD_REQUEST, "Bad Request - Error in query syntax. Cannot read $expand.");
     let mut expands = Vec::new();
     for part in split_outside_quotes(text, ',').ok_or_else(unreadable)? {
@@ -190,10 +239,9 @@ fn expand(text: &str, table: &'static Table, aliases: &BTreeMap<String, String>)
         if name.contains('/') {
             return Err(Refusal::outside("$expand with a path, such as nav/$ref"));
         }
-        let relation = Relation::find(table, name)?.ok_or_else(|| Refusal::unknown_property(table, name))?;
-        let target = match relation {
-            Relation::One(_, table) | Relation::Many(table, _) => table,
-        };
+        let relation =
+            Relation::find(scope.store.schema(), table, name)?.ok_or_else(|| Refusal::unknown_property(table, name))?;
+        let target = relation.target();
         let mut options = BTreeMap::new();
         for option in split_outside_quotes(inner, ';').ok_or_else(unreadable)? {
             if !option.trim().is_empty() {
@@ -205,7 +253,15 @@ fn expand(text: &str, table: &'static Table, aliases: &BTreeMap<String, String>)
             let message = format!("Only $select can be applied to the single-valued navigation property '{name}'.");
             return Err(Refusal::bad(BAD_REQUEST, message));
         }
-        expands.push(Expand { name: name.to_owned(), relation, view: View::from(&options, aliases, target, false)? });
+        // "You can only use up to 15 $expand options in a query" (Query data using the Web API).
+        if expands.len() == 15 {
+            return Err(Refusal::bad(BAD_REQUEST, "A query can hold 15 $expand options at most."));
+        }
+        expands.push(Expand {
+            name: name.to_owned(),
+            relation,
+            view: View::from(scope, &options, aliases, target, false)?,
+        });
     }
     Ok(expands)
 }

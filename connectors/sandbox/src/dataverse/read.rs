@@ -13,7 +13,7 @@ use super::errors::{Answer, BAD_REQUEST, Refusal};
 use super::query::{Relation, View};
 use super::schema::{Column, Table};
 use super::store::{Row, Store};
-use super::{delta, show};
+use super::{delta, fetch, show};
 
 /// Where the next page starts: after the row with these positions in the ordering, the id last.
 #[derive(Serialize, Deserialize)]
@@ -25,7 +25,7 @@ struct SkipToken {
 
 /// `GET /set(id)`.
 pub(super) fn single(store: &Store, call: &Call, table: &'static Table, row: &Row) -> Answer<Response> {
-    let view = View::read(&call.options()?, table)?;
+    let view = View::read(call.scope(store), &call.options()?, table)?;
     if view.filter.is_some() || !view.order.is_empty() || view.top.is_some() || view.count {
         let message = "Only $select and $expand can be applied to a single row.";
         return Err(Refusal::bad(BAD_REQUEST, message));
@@ -64,7 +64,13 @@ pub(super) fn entity(
 /// `GET /set`, and collections behind navigation properties: `rows` before the query narrows them.
 pub(super) fn collection(store: &Store, call: &Call, table: &'static Table, rows: Vec<&Row>) -> Answer<Response> {
     let options = call.options()?;
-    let view = View::read(&options, table)?;
+    if let Some(xml) = options.get("fetchXml") {
+        if options.system.len() > 1 {
+            return Err(Refusal::bad(BAD_REQUEST, "fetchXml cannot be combined with other query options."));
+        }
+        return fetch::answer(store, call, table, xml);
+    }
+    let view = View::read(call.scope(store), &options, table)?;
     if view.top.is_some() && call.prefer.page.is_some() {
         let message = "$top cannot be combined with the preference odata.maxpagesize; use one of them.";
         return Err(Refusal::bad(BAD_REQUEST, message));
@@ -123,7 +129,7 @@ pub(super) fn collection(store: &Store, call: &Call, table: &'static Table, rows
 /// `GET …/$count`: the number of rows as text.
 pub(super) fn count(store: &Store, call: &Call, table: &'static Table, rows: Vec<&Row>) -> Answer<Response> {
     let options = call.options()?;
-    let view = View::read(&options, table)?;
+    let view = View::read(call.scope(store), &options, table)?;
     let total = match options.get("$deltatoken") {
         Some(token) => delta::count(store, table, token, call.now)?,
         None => sorted(store, rows, &view).len(),
@@ -157,12 +163,8 @@ pub(super) fn navigation(
 ) -> Answer<Response> {
     let address = |table: &Table, row: &Row| format!("{}/{}({})", call.base, table.set, row.id);
     match relation {
-        Relation::One(column, target) => {
-            let related = row
-                .get(column)
-                .and_then(Cell::reference)
-                .filter(|reference| reference.table == target.logical)
-                .and_then(|reference| store.get(target, reference.id));
+        Relation::One(_, target) => {
+            let related = relation.rows(store, table, row).first().map(|(_, row)| *row);
             match related {
                 None => Ok(StatusCode::NO_CONTENT.into_response()),
                 Some(related) if only_references => {
@@ -173,8 +175,8 @@ pub(super) fn navigation(
                 Some(related) => single(store, call, target, related),
             }
         }
-        Relation::Many(target, column) => {
-            let rows = show::related(store, table, row, target, column);
+        Relation::Many(target, _) | Relation::Linked(target, ..) => {
+            let rows: Vec<&Row> = relation.rows(store, table, row).into_iter().map(|(_, row)| row).collect();
             if !only_references {
                 return collection(store, call, target, rows);
             }
@@ -201,7 +203,7 @@ fn position(store: &Store, row: &Row, view: &View) -> Vec<SortKey> {
     let mut keys: Vec<SortKey> = view
         .order
         .iter()
-        .map(|(column, _)| match row.get(column) {
+        .map(|(path, _)| match path.read(store, row) {
             None => SortKey::Null,
             Some(Cell::Reference(reference)) => store
                 .follow(*reference)

@@ -12,10 +12,10 @@ use super::cell::{Cell, Reference};
 use super::errors::{Answer, BAD_REQUEST, Refusal};
 use super::payload::{self, Purpose, Values};
 use super::query::{Relation, View};
-use super::schema::{self, Column, Table};
+use super::schema::{Column, Table};
 use super::store::{Row, Store};
 use super::write::{self, Writer};
-use super::{metadata, read};
+use super::{bulk, metadata, read};
 
 const ACTION_PREFIX: &str = "Microsoft.Dynamics.CRM.";
 
@@ -23,16 +23,17 @@ const ACTION_PREFIX: &str = "Microsoft.Dynamics.CRM.";
 pub(super) fn serve(store: &mut Store, call: &Call) -> Answer<Response> {
     call.check_headers()?;
     let Some((first, rest)) = call.segments.split_first() else {
-        return service(call);
+        return service(store, call);
     };
     match first.name.as_str() {
         "WhoAmI" => {
             only(call, &[Method::GET])?;
             Ok(who_am_i(call))
         }
-        "EntityDefinitions" => {
-            only(call, &[Method::GET])?;
-            metadata::serve(call, &call.segments)
+        name if metadata::ROOTS.contains(&name) => metadata::serve(store, call),
+        "BulkDelete" => {
+            only(call, &[Method::POST])?;
+            bulk::delete(store, call)
         }
         "WinOpportunity" | "LoseOpportunity" => {
             only(call, &[Method::POST])?;
@@ -41,11 +42,9 @@ pub(super) fn serve(store: &mut Store, call: &Call) -> Answer<Response> {
             Ok(StatusCode::NO_CONTENT.into_response())
         }
         "QualifyLead" => Err(unresolved()),
-        "$metadata" | "$batch" | "GlobalOptionSetDefinitions" | "RelationshipDefinitions" => {
-            Err(Refusal::outside(&first.name))
-        }
+        "$batch" => Err(Refusal::bad(BAD_REQUEST, "A batch cannot hold a batch.")),
         set => {
-            let table = address::table(set)?;
+            let table = address::table(store.schema(), set)?;
             match &first.key {
                 None => rows(store, call, table, rest),
                 Some(key) => row(store, call, table, key, rest),
@@ -63,6 +62,10 @@ fn rows(store: &mut Store, call: &Call, table: &'static Table, rest: &[Segment])
         [Segment { name, key: None }] if name == "$count" => {
             only(call, &[Method::GET])?;
             read::count(store, call, table, store.rows(table).collect())
+        }
+        [Segment { name, key: None | Some(Selector::Empty) }] if bulk::ACTIONS.contains(&name.as_str()) => {
+            only(call, &[Method::POST])?;
+            bulk::many(store, call, table, &name[ACTION_PREFIX.len()..])
         }
         [Segment { name, .. }, ..] if name.starts_with(ACTION_PREFIX) => {
             Err(Refusal::outside(format!("the message '{name}' on '{}'", table.set)))
@@ -100,7 +103,7 @@ fn row(store: &mut Store, call: &Call, table: &'static Table, key: &Selector, re
         [Segment { name, .. }] if name == "QualifyLead" => Err(unresolved()),
         [segment @ Segment { name, key }, rest @ ..] => {
             // A lookup's navigation property may be named like its column; the column itself is `_x_value`.
-            if let Some(relation) = Relation::find(table, name)? {
+            if let Some(relation) = Relation::find(store.schema(), table, name)? {
                 return related(store, call, table, &found, segment, relation, rest);
             }
             let column = table.property(name).ok_or_else(|| Refusal::missing_segment(name))?;
@@ -150,7 +153,7 @@ fn related(
     relation: Relation,
     rest: &[Segment],
 ) -> Answer<Response> {
-    let Segment { name, key } = segment;
+    let Segment { key, .. } = segment;
     let step = match rest {
         [] => None,
         [Segment { name, key: None }] => Some(name.as_str()),
@@ -159,8 +162,8 @@ fn related(
     match (&call.method, step, relation) {
         (&Method::GET, None, _) if key.is_none() => read::navigation(store, call, table, row, relation, false),
         (&Method::GET, Some("$ref"), _) if key.is_none() => read::navigation(store, call, table, row, relation, true),
-        (&Method::GET, Some("$count"), Relation::Many(target, column)) if key.is_none() => {
-            let rows = super::show::related(store, table, row, target, column);
+        (&Method::GET, Some("$count"), Relation::Many(target, _) | Relation::Linked(target, ..)) if key.is_none() => {
+            let rows = relation.rows(store, table, row).into_iter().map(|(_, row)| row).collect();
             read::count(store, call, target, rows)
         }
         (&Method::GET, Some(column), Relation::One(lookup, target)) if key.is_none() => {
@@ -186,23 +189,49 @@ fn related(
             let back = Reference { table: &table.logical, id: row.id };
             point(store, call, target, other.id, column, Some(back))
         }
-        (&Method::DELETE, Some("$ref"), Relation::Many(target, column)) => {
-            let key = key.as_ref().ok_or_else(|| {
-                Refusal::bad(BAD_REQUEST, format!("Name the row to disassociate: …/{name}(id)/$ref."))
-            })?;
-            let located = address::locate(store, target, key)?;
-            let back = Some(Cell::Reference(Reference { table: &table.logical, id: row.id }));
-            let other = located.id.and_then(|id| store.get(target, id)).ok_or_else(|| match located.id {
-                Some(id) => Refusal::missing_row(target, id),
-                None => Refusal::missing_key(target),
-            })?;
-            if other.get(column).cloned() != back {
-                return Err(Refusal::missing_row(target, other.id));
+        (&Method::POST, Some("$ref"), Relation::Linked(target, link, end)) if key.is_none() => {
+            let other = referred(store, call, target)?;
+            if store.set_link(link, end, row.id, other.id, true) {
+                return Err(Refusal::duplicate());
             }
-            let id = other.id;
+            Ok(StatusCode::NO_CONTENT.into_response())
+        }
+        (&Method::DELETE, Some("$ref"), Relation::Linked(target, link, end)) => {
+            let other = named(store, call, target, segment)?;
+            if !store.set_link(link, end, row.id, other, false) {
+                return Err(Refusal::missing_row(target, other));
+            }
+            Ok(StatusCode::NO_CONTENT.into_response())
+        }
+        (&Method::DELETE, Some("$ref"), Relation::Many(target, column)) => {
+            let id = named(store, call, target, segment)?;
+            let back = Cell::Reference(Reference { table: &table.logical, id: row.id });
+            if store.get(target, id).and_then(|other| other.get(column)) != Some(&back) {
+                return Err(Refusal::missing_row(target, id));
+            }
             point(store, call, target, id, column, None)
         }
         _ => Err(Refusal::outside(format!("{} on the address '{}'", call.method, call.path))),
+    }
+}
+
+/// The row to disassociate: named in the segment's key, or by `?$id=`.
+fn named(store: &Store, call: &Call, target: &'static Table, segment: &Segment) -> Answer<Uuid> {
+    let located = match (&segment.key, call.options()?.get("$id")) {
+        (Some(key), None) => address::locate(store, target, key)?,
+        (None, Some(id)) => {
+            let reference = address::reference(store, &call.base, id)?;
+            return Ok(reference.id);
+        }
+        _ => {
+            let message = format!("Name the row to disassociate: …/{}(id)/$ref.", segment.name);
+            return Err(Refusal::bad(BAD_REQUEST, message));
+        }
+    };
+    match located {
+        Located { id: Some(id), exists: true, .. } => Ok(id),
+        Located { id: Some(id), .. } => Err(Refusal::missing_row(target, id)),
+        Located { id: None, .. } => Err(Refusal::missing_key(target)),
     }
 }
 
@@ -304,7 +333,7 @@ fn upsert(store: &mut Store, call: &Call, table: &'static Table, located: Locate
 fn written(store: &Store, call: &Call, table: &'static Table, id: Uuid, status: StatusCode) -> Answer<Response> {
     let row = store.get(table, id).ok_or_else(|| Refusal::missing_row(table, id))?;
     let response = if call.prefer.representation {
-        let mut view = View::read(&call.options()?, table)?;
+        let mut view = View::read(call.scope(store), &call.options()?, table)?;
         if call.method == Method::PATCH {
             // Documented: $expand is ignored on an update.
             view.expand.clear();
@@ -348,10 +377,11 @@ fn unresolved() -> Refusal {
     Refusal::bad(BAD_REQUEST, message)
 }
 
-fn service(call: &Call) -> Answer<Response> {
+fn service(store: &Store, call: &Call) -> Answer<Response> {
     only(call, &[Method::GET])?;
-    let sets: Vec<Value> = schema::tables()
-        .iter()
+    let sets: Vec<Value> = store
+        .schema()
+        .tables()
         .map(|table| json!({ "name": table.set, "kind": "EntitySet", "url": table.set }))
         .collect();
     let context = format!("{}/$metadata", call.base);
@@ -359,14 +389,13 @@ fn service(call: &Call) -> Answer<Response> {
 }
 
 fn who_am_i(call: &Call) -> Response {
-    let fixed = |name: &str| Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{}/{name}", call.base).as_bytes());
     read::json_response(
         StatusCode::OK,
         &json!({
             "@odata.context": format!("{}/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse", call.base),
-            "BusinessUnitId": fixed("businessunit"),
+            "BusinessUnitId": super::platform_id(&call.base, "businessunit"),
             "UserId": call.user,
-            "OrganizationId": fixed("organization"),
+            "OrganizationId": super::platform_id(&call.base, "organization"),
         }),
     )
 }

@@ -5,10 +5,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::cell::{Cell, Reference};
 use super::errors::{Answer, Refusal};
 use super::payload::{self, Purpose};
-use super::schema;
-use super::store::Store;
+use super::schema::Table;
+use super::store::{Row, Store};
 use super::write::{self, Writer};
 
 /// The user that everything seeded belongs to.
@@ -25,6 +26,7 @@ pub(super) fn store(now: Timestamp) -> Store {
     // The rows are data of this file, and a test holds that each of them is taken.
     let outcome = fill(&mut store, now);
     debug_assert!(outcome.is_ok(), "the seed is refused: {outcome:?}");
+    messages(&mut store);
     store.commit();
     store
 }
@@ -32,7 +34,7 @@ pub(super) fn store(now: Timestamp) -> Store {
 fn fill(store: &mut Store, now: Timestamp) -> Answer<()> {
     let writer = Writer { user: NOOR, now };
     let mut add = |table: &str, id: Uuid, body: Value| -> Answer<()> {
-        let table = schema::table(table).ok_or_else(|| Refusal::outside(format!("the table '{table}'")))?;
+        let table = store.schema().table(table).ok_or_else(|| Refusal::outside(format!("the table '{table}'")))?;
         let body: Map<String, Value> = match body {
             Value::Object(body) => body,
             _ => Map::new(),
@@ -92,6 +94,59 @@ fn fill(store: &mut Store, now: Timestamp) -> Answer<()> {
     Ok(())
 }
 
+/// The messages that steps can be registered for.
+const MESSAGES: [&str; 3] = ["Create", "Update", "Delete"];
+
+/// A row of the platform's own, under an id that follows from its name.
+fn platform_row(store: &mut Store, table: &str, name: &str, cells: Vec<(&'static str, Cell)>) -> Uuid {
+    let id = platform_id(table, name);
+    if let Some(table) = store.schema().table(table) {
+        let mut row = Row::new(id);
+        for (column, cell) in cells {
+            row.set(column, Some(cell));
+        }
+        store.put(table, row);
+    }
+    id
+}
+
+fn platform_id(table: &str, name: &str) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{table}/{name}").as_bytes())
+}
+
+/// The rows that steps refer to: one `sdkmessage` a message, and one `sdkmessagefilter` a message and table.
+fn messages(store: &mut Store) {
+    for name in MESSAGES {
+        platform_row(store, "sdkmessage", name, vec![("name", Cell::Text(name.to_owned()))]);
+    }
+    for table in store.schema().tables().collect::<Vec<_>>() {
+        message_filters(store, table);
+    }
+}
+
+/// Makes `table` a table that steps can be registered for.
+pub(super) fn message_filters(store: &mut Store, table: &'static Table) {
+    for name in MESSAGES {
+        let message = Cell::Reference(Reference { table: "sdkmessage", id: platform_id("sdkmessage", name) });
+        let cells = vec![
+            ("sdkmessageid", message),
+            ("primaryobjecttypecode", Cell::Text(table.logical.clone())),
+            ("secondaryobjecttypecode", Cell::Text("none".to_owned())),
+            ("iscustomprocessingstepallowed", Cell::Bool(true)),
+        ];
+        platform_row(store, "sdkmessagefilter", &format!("{name}/{}", table.logical), cells);
+    }
+}
+
+/// Undoes `message_filters`.
+pub(super) fn drop_message_filters(store: &mut Store, table: &Table) {
+    for name in MESSAGES {
+        if let Some(filters) = store.schema().table("sdkmessagefilter") {
+            store.remove(filters, platform_id("sdkmessagefilter", &format!("{name}/{}", table.logical)));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -102,7 +157,7 @@ mod tests {
     fn every_seeded_row_is_taken() {
         let mut store = Store::default();
         fill(&mut store, Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!(store.rows(schema::table("contact").unwrap()).count(), 2);
-        assert_eq!(store.rows(schema::table("opportunity").unwrap()).count(), 0);
+        assert_eq!(store.rows(store.schema().table("contact").unwrap()).count(), 2);
+        assert_eq!(store.rows(store.schema().table("opportunity").unwrap()).count(), 0);
     }
 }

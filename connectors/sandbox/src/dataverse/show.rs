@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use super::call::Prefer;
-use super::cell::{Cell, Reference};
+use super::cell::Cell;
 use super::query::{Relation, View};
 use super::schema::{Column, Kind, Table};
 use super::store::{Row, Store};
@@ -36,20 +36,14 @@ pub(super) fn row(store: &Store, table: &'static Table, row: &Row, view: &View, 
         object.insert(name, cell.map_or(Value::Null, Cell::to_json));
     }
     for expand in &view.expand {
+        let target = expand.relation.target();
+        let rows = expand.relation.rows(store, table, row).into_iter().map(|(_, row)| row);
+        let mut shown = |related: &Row| Value::Object(self::row(store, target, related, &expand.view, prefer));
         let value = match expand.relation {
-            Relation::One(column, target) => row
-                .get(column)
-                .and_then(Cell::reference)
-                .filter(|reference| reference.table == target.logical)
-                .and_then(|reference| store.get(target, reference.id))
-                .map_or(Value::Null, |related| Value::Object(self::row(store, target, related, &expand.view, prefer))),
-            Relation::Many(target, column) => {
-                let rows = related(store, table, row, target, column);
-                let rows = super::read::sorted(store, rows, &expand.view);
-                rows.into_iter()
-                    .take(expand.view.top.unwrap_or(usize::MAX))
-                    .map(|related| Value::Object(self::row(store, target, related, &expand.view, prefer)))
-                    .collect()
+            Relation::One(..) => rows.map(&mut shown).next().unwrap_or_default(),
+            Relation::Many(..) | Relation::Linked(..) => {
+                let rows = super::read::sorted(store, rows.collect(), &expand.view);
+                rows.into_iter().take(expand.view.top.unwrap_or(usize::MAX)).map(shown).collect()
             }
         };
         object.insert(expand.name.clone(), value);
@@ -57,22 +51,14 @@ pub(super) fn row(store: &Store, table: &'static Table, row: &Row, view: &View, 
     object
 }
 
-/// The rows of `target` whose lookup `column` points at `row`.
-pub(super) fn related<'a>(
-    store: &'a Store,
-    table: &'static Table,
-    row: &Row,
-    target: &'static Table,
-    column: &'static Column,
-) -> Vec<&'a Row> {
-    let reference = Reference { table: &table.logical, id: row.id };
-    store.rows(target).filter(|other| other.get(column) == Some(&Cell::Reference(reference))).collect()
-}
-
 /// The value as a form in English (United States) would show it; none for text, which has no formatted value.
-fn formatted(store: &Store, table: &Table, row: &Row, column: &Column, cell: &Cell) -> Option<String> {
+pub(super) fn formatted(store: &Store, table: &Table, row: &Row, column: &Column, cell: &Cell) -> Option<String> {
     match (&column.kind, cell) {
         (Kind::Choice(options), Cell::Integer(value)) => label(options, *value),
+        (Kind::Choices(options), Cell::Text(text)) => {
+            let labels = text.split(',').filter_map(|value| label(options, value.trim().parse().ok()?));
+            Some(labels.collect::<Vec<_>>().join("; "))
+        }
         (Kind::State, Cell::Integer(value)) => Some(table.state(*value)?.label.to_owned()),
         (Kind::Status, Cell::Integer(value)) => table.states.iter().find_map(|state| label(state.statuses, *value)),
         (Kind::Boolean { .. }, Cell::Bool(value)) => Some(if *value { "Yes" } else { "No" }.to_owned()),

@@ -1,13 +1,15 @@
 //! The rows, their versions and their graves. Everything between two commits is one transaction: it can be undone, and
 //! it can be told afterwards which rows it touched and how.
 
-use std::collections::BTreeMap;
+mod snapshot;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::cell::{Cell, Reference};
-use super::schema::{self, Column, Table};
+use super::schema::{Column, Link, Schema, Table};
 
 /// A row of a table.
 #[derive(Clone, Debug)]
@@ -42,7 +44,7 @@ pub(super) struct Touched {
     pub(super) after: Option<Row>,
 }
 
-/// All rows of the organisation.
+/// The rows of the organisation and the definitions of their tables.
 #[derive(Debug, Default)]
 pub(super) struct Store {
     rows: BTreeMap<&'static str, BTreeMap<Uuid, Row>>,
@@ -53,6 +55,14 @@ pub(super) struct Store {
     undo: Vec<(&'static Table, Uuid, Option<Row>)>,
     /// Graves there were before this transaction.
     old_graves: usize,
+    /// The definitions of tables.
+    schema: Schema,
+    /// The definitions before this transaction, where it changed them.
+    old_schema: Option<Schema>,
+    /// Rows linked by many-to-many relationships: name of the relationship, and the rows at its two ends.
+    links: BTreeSet<(String, Uuid, Uuid)>,
+    /// The links before this transaction, where it changed them.
+    old_links: Option<BTreeSet<(String, Uuid, Uuid)>>,
 }
 
 impl Row {
@@ -99,6 +109,40 @@ impl Row {
 }
 
 impl Store {
+    /// The definitions of tables.
+    pub(super) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The definitions of tables, to be changed in this transaction.
+    pub(super) fn schema_mut(&mut self) -> &mut Schema {
+        if self.old_schema.is_none() {
+            self.old_schema = Some(self.schema.clone());
+        }
+        &mut self.schema
+    }
+
+    /// The rows linked to row `id`, which stands at `end` of `link`.
+    pub(super) fn linked(&self, link: &Link, end: usize, id: Uuid) -> Vec<Uuid> {
+        let of_link = self.links.iter().filter(|(name, _, _)| *name == link.name);
+        of_link
+            .filter_map(|(_, first, second)| match end {
+                0 if *first == id => Some(*second),
+                1 if *second == id => Some(*first),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Links row `id`, which stands at `end` of `link`, with `other`, or unlinks them; false where they were not linked.
+    pub(super) fn set_link(&mut self, link: &Link, end: usize, id: Uuid, other: Uuid, linked: bool) -> bool {
+        if self.old_links.is_none() {
+            self.old_links = Some(self.links.clone());
+        }
+        let entry = if end == 0 { (link.name.clone(), id, other) } else { (link.name.clone(), other, id) };
+        if linked { !self.links.insert(entry) } else { self.links.remove(&entry) }
+    }
+
     /// The row of `table` with `id`.
     pub(super) fn get(&self, table: &Table, id: Uuid) -> Option<&Row> {
         self.rows.get(table.logical.as_str())?.get(&id)
@@ -106,7 +150,7 @@ impl Store {
 
     /// The row that `reference` names.
     pub(super) fn follow(&self, reference: Reference) -> Option<(&'static Table, &Row)> {
-        let table = schema::table(reference.table)?;
+        let table = self.schema.table(reference.table)?;
         Some((table, self.get(table, reference.id)?))
     }
 
@@ -141,6 +185,10 @@ impl Store {
         let Some(row) = self.rows.get_mut(table.logical.as_str()).and_then(|rows| rows.remove(&id)) else {
             return;
         };
+        if self.links.iter().any(|(_, first, second)| *first == id || *second == id) {
+            self.old_links.get_or_insert_with(|| self.links.clone());
+            self.links.retain(|(_, first, second)| *first != id && *second != id);
+        }
         self.version += 1;
         self.graves.push(Grave { table: table.logical.as_str(), id, version: self.version });
         self.undo.push((table, id, Some(row)));
@@ -149,6 +197,8 @@ impl Store {
     /// Ends the transaction and tells what it did, one entry a row, in the order the rows were first touched.
     pub(super) fn commit(&mut self) -> Vec<Touched> {
         self.old_graves = self.graves.len();
+        self.old_schema = None;
+        self.old_links = None;
         let mut touched: Vec<(Uuid, Touched)> = Vec::new();
         for (table, id, before) in std::mem::take(&mut self.undo) {
             if touched.iter().any(|(seen, entry)| *seen == id && entry.table.logical == table.logical) {
@@ -163,6 +213,12 @@ impl Store {
     /// Undoes the transaction. Versions given in it are not given again.
     pub(super) fn rollback(&mut self) {
         self.graves.truncate(self.old_graves);
+        if let Some(schema) = self.old_schema.take() {
+            self.schema = schema;
+        }
+        if let Some(links) = self.old_links.take() {
+            self.links = links;
+        }
         while let Some((table, id, before)) = self.undo.pop() {
             let rows = self.rows.entry(table.logical.as_str()).or_default();
             match before {
@@ -192,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_rollback_restores_rows_and_graves() {
-        let account = schema::table("account").unwrap();
+        let account = Schema::default().table("account").unwrap();
         let (kept, new) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let mut store = Store::default();
         store.put(account, named(kept, "a"));
@@ -209,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_commit_tells_each_row_once_with_its_first_and_last_state() {
-        let account = schema::table("account").unwrap();
+        let account = Schema::default().table("account").unwrap();
         let id = Uuid::from_u128(1);
         let mut store = Store::default();
         store.put(account, named(id, "a"));

@@ -7,16 +7,8 @@ use uuid::Uuid;
 use super::cell::{Cell, Reference};
 use super::errors::{Answer, INVALID_ARGUMENT, Refusal};
 use super::payload::Values;
-use super::schema::{self, Column, Kind, Required, Table};
+use super::schema::{Column, Kind, OnDelete, Required, Table};
 use super::store::{Row, Store, whole_seconds};
-
-/// Lookups whose rows are deleted with the row they point at; other lookups are cleared.
-const PARENTAL: &[(&str, &str)] = &[
-    ("annotation", "objectid"),
-    ("opportunityclose", "opportunityid"),
-    ("contact", "parentcustomerid"),
-    ("opportunity", "customerid"),
-];
 
 /// Who writes, and when.
 #[derive(Clone, Copy, Debug)]
@@ -143,20 +135,25 @@ pub(super) fn delete(store: &mut Store, writer: Writer, table: &'static Table, i
         return Err(Refusal::outside(format!("deleting a row of '{}'", table.logical)));
     }
     store.remove(table, id);
-    for other in schema::tables() {
+    for other in store.schema().tables().collect::<Vec<_>>() {
         for column in &other.columns {
-            if !column.targets().iter().any(|target| target.table == table.logical) {
+            let Some(target) = column.targets().iter().find(|target| target.table == table.logical) else {
                 continue;
-            }
-            let points = |row: &&Row| row.get(column).and_then(Cell::reference).is_some_and(|to| to.id == id);
+            };
+            let points = |row: &&Row| {
+                let to = row.get(column).and_then(Cell::reference);
+                to.is_some_and(|to| to.table == table.logical && to.id == id)
+            };
             let pointing: Vec<Row> = store.rows(other).filter(points).cloned().collect();
             for mut row in pointing {
-                if PARENTAL.contains(&(other.logical.as_str(), column.logical.as_str())) {
-                    delete(store, writer, other, row.id)?;
-                } else {
-                    row.set(&column.logical, None);
-                    finish(store, writer, other, &mut row);
-                    store.put(other, row);
+                match target.on_delete {
+                    OnDelete::Cascade => delete(store, writer, other, row.id)?,
+                    OnDelete::Restrict => return Err(Refusal::restricted(table, other)),
+                    OnDelete::Clear => {
+                        row.set(&column.logical, None);
+                        finish(store, writer, other, &mut row);
+                        store.put(other, row);
+                    }
                 }
             }
         }
@@ -238,7 +235,7 @@ fn defaults(store: &Store, writer: Writer, table: &'static Table, row: &mut Row)
 
 /// The currency with the exchange rate 1 that was there first.
 fn organisation_currency(store: &Store) -> Option<Cell> {
-    let table = schema::table("transactioncurrency")?;
+    let table = store.schema().table("transactioncurrency")?;
     let base = store.rows(table).find(|row| row.cells.get("exchangerate") == Some(&Cell::Number(1.0)))?;
     Some(Cell::Reference(Reference { table: &table.logical, id: base.id }))
 }
@@ -254,6 +251,11 @@ fn finish(store: &Store, writer: Writer, table: &'static Table, row: &mut Row) {
     if table.column("address1_composite").is_some() {
         let composite = composite(row);
         row.set("address1_composite", composite);
+    }
+    if table.column("msft_weightedvalue").is_some() {
+        let amount = row.cells.get("estimatedvalue").and_then(Cell::number).zip(row.integer("closeprobability"));
+        let weighted = amount.map(|(amount, percent)| (amount * percent as f64).round() / 100.0);
+        row.set("msft_weightedvalue", weighted.map(Cell::Number));
     }
     if table.has_money() {
         let rate = row
@@ -291,6 +293,7 @@ fn composite(row: &Row) -> Option<Cell> {
 
 /// What must hold for every row that is written: required columns have values, alternate keys are unique.
 fn check_row(store: &Store, table: &'static Table, row: &Row) -> Answer<()> {
+    super::webhooks::check(table, row)?;
     let empty = |column: &&Column| match column.required {
         Required::Always => row.get(column).is_none(),
         // The platform filled these when the row was created, so only an update can have cleared one.

@@ -1,6 +1,7 @@
-//! What each grant type gives: client credentials, refresh token, device code.
+//! What each grant type gives: client credentials, refresh token, device code, authorization code.
 
 use axum::http::HeaderMap;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -9,14 +10,20 @@ use super::{
     request::{Form, Version},
     state::Entra,
 };
-use crate::core::tokens::AccessToken;
+use crate::core::tokens::{AccessToken, Principal};
 
 const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// The older name of the same grant, which MSAL for Node sends.
+const DEVICE_CODE_GRANT_SHORT: &str = "device_code";
 
-/// Who signed in, and whether a refresh token comes along.
-struct SignIn {
+/// What a successful sign-in gives.
+struct SignIn<'a> {
     principal: Uuid,
+    audience: &'a str,
+    mfa: bool,
     refresh_token: Option<String>,
+    /// An id token, with this nonce if any.
+    id_token: Option<Option<String>>,
 }
 
 impl Entra {
@@ -31,38 +38,61 @@ impl Entra {
         self.check_tenant(tenant)?;
         let grant = form.require("grant_type")?;
         let app_only = grant == "client_credentials";
-        // A device is a public client: it sends no secret.
-        if grant == DEVICE_CODE_GRANT {
-            self.check_client_id(form.require("client_id")?)?;
-        } else {
-            self.check_client(headers, form)?;
-        }
-        match grant {
+        let confidential = self.check_client(headers, form)?;
+        let asked = self.scopes(version, form, app_only)?;
+        let user = self.seed.user;
+        let mut body = match grant {
             "client_credentials" => {
-                let audience = self.audience(version, form, app_only)?;
-                self.grant(version, audience, SignIn { principal: self.seed.app, refresh_token: None })
+                if !confidential {
+                    return Err(Refusal::no_credential());
+                }
+                let audience = asked.require(version)?;
+                let app = self.seed.app;
+                self.grant(
+                    version,
+                    SignIn { principal: app, audience, mfa: false, refresh_token: None, id_token: None },
+                )
             }
             "refresh_token" => {
                 let old = form.require("refresh_token")?;
-                let audience = self.audience(version, form, app_only)?;
-                let successor = self.rotate(old)?;
-                // v2 hands out a refresh token only to those who ask for offline_access ("Auth code flow", scope).
-                let refresh_token = (version == Version::V1 || form.offline_access()).then_some(successor);
-                self.grant(version, audience, SignIn { principal: self.seed.user, refresh_token })
+                let audience = asked.require(version)?;
+                let (old, successor) = self.rotate(old, confidential)?;
+                let mfa = old.mfa && self.knobs().mfa;
+                let refresh_token = asked.offline_access.then_some(successor);
+                let id_token = asked.openid.then_some(None);
+                self.grant(version, SignIn { principal: user, audience, mfa, refresh_token, id_token })
             }
-            DEVICE_CODE_GRANT => {
+            DEVICE_CODE_GRANT | DEVICE_CODE_GRANT_SHORT => {
                 let approved = self.redeem_device_code(form.require("device_code")?)?;
-                let refresh_token = approved.offline_access.then(|| self.new_refresh_token());
-                self.grant(version, &approved.audience, SignIn { principal: self.seed.user, refresh_token })
+                let audience = approved.require(version)?;
+                let mfa = self.knobs().mfa;
+                let refresh_token = approved.offline_access.then(|| self.new_refresh_token(mfa, !confidential));
+                let id_token = approved.openid.then_some(None);
+                self.grant(version, SignIn { principal: user, audience, mfa, refresh_token, id_token })
+            }
+            "authorization_code" => {
+                let code = self.redeem_code(form, confidential)?;
+                // The resource may be named when the code is asked for, when it is redeemed, or both times.
+                let audience = if asked.audience.is_some() { &asked } else { &code.scopes }.require(version)?;
+                let offline_access = asked.offline_access || code.scopes.offline_access;
+                let refresh_token = offline_access.then(|| self.new_refresh_token(code.mfa, !confidential));
+                let id_token = (asked.openid || code.scopes.openid).then_some(code.nonce);
+                self.grant(version, SignIn { principal: user, audience, mfa: code.mfa, refresh_token, id_token })
             }
             other => Err(Refusal::new(70003, format!("The app requested an unsupported grant type '{other}'."))),
+        }?;
+        if !app_only && form.client_info() {
+            let account = json!({ "uid": user, "utid": self.seed.tenant });
+            body["client_info"] = json!(URL_SAFE_NO_PAD.encode(account.to_string()));
         }
+        Ok(body)
     }
 
     /// The body of a success. v1 writes its numbers as strings ("Enable the secure application model", token reply).
-    fn grant(&self, version: Version, audience: &str, sign_in: SignIn) -> Result<Value, Refusal> {
+    fn grant(&self, version: Version, sign_in: SignIn<'_>) -> Result<Value, Refusal> {
         let knobs = self.knobs();
         let now = self.clock.now();
+        let audience = sign_in.audience;
         let principal = self
             .tokens
             .principal(sign_in.principal)
@@ -74,11 +104,11 @@ impl Entra {
                 tenant: self.seed.tenant,
                 client_id: &self.seed.client_id,
                 audience,
-                mfa: knobs.mfa,
+                mfa: sign_in.mfa,
                 issued_at: now,
                 seconds: knobs.access_token_seconds,
             })
-            .map_err(|_| Refusal::new(90033, "A transient error has occurred: the token could not be signed."))?;
+            .map_err(|_| unsigned())?;
         let seconds = knobs.access_token_seconds;
         let mut body = match version {
             Version::V1 => json!({
@@ -100,68 +130,78 @@ impl Entra {
         if principal.user_name.is_some() {
             body["scope"] = match version {
                 Version::V1 => json!("user_impersonation"),
-                Version::V2 => json!(format!("{audience}/user_impersonation")),
+                // Both, as the live endpoint does: a library finds its cached token by the scope it asked for.
+                Version::V2 => json!(format!("{audience}/user_impersonation {audience}/.default")),
             };
         }
         if let Some(refresh_token) = sign_in.refresh_token {
             body["refresh_token"] = json!(refresh_token);
         }
+        if let Some(nonce) = sign_in.id_token {
+            body["id_token"] = json!(self.id_token(version, &principal, nonce.as_deref())?);
+        }
         Ok(body)
     }
+
+    /// Who signed in, for the app itself to read ("ID tokens").
+    pub(super) fn id_token(
+        &self,
+        version: Version,
+        principal: &Principal,
+        nonce: Option<&str>,
+    ) -> Result<String, Refusal> {
+        let now = self.clock.now().as_second();
+        let tenant = self.seed.tenant;
+        let (issuer, number) = match version {
+            Version::V1 => (format!("https://sts.windows.net/{tenant}/"), "1.0"),
+            Version::V2 => (format!("{}/{tenant}/v2.0", self.origin), "2.0"),
+        };
+        let mut claims = json!({
+            "aud": self.seed.client_id,
+            "iss": issuer,
+            "iat": now,
+            "nbf": now,
+            "exp": now + 3600,
+            "name": principal.name,
+            "oid": principal.id,
+            "sub": principal.id,
+            "tid": tenant,
+            "ver": number,
+        });
+        let name = if version == Version::V1 { "upn" } else { "preferred_username" };
+        claims[name] = json!(principal.user_name);
+        if let Some(nonce) = nonce {
+            claims["nonce"] = json!(nonce);
+        }
+        self.tokens.sign(&claims).map_err(|_| unsigned())
+    }
+}
+
+fn unsigned() -> Refusal {
+    Refusal::new(90033, "A transient error has occurred: the token could not be signed.")
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::sync::Arc;
-
     use axum::http::StatusCode;
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::{
-        core::{
-            clock::Clock,
-            tokens::{Principal, Tokens},
-        },
-        entra::{Knobs, PARTNER_CENTER, PARTNER_CENTER_EVENTS, Seed},
+    use crate::entra::{
+        Knobs, PARTNER_CENTER, PARTNER_CENTER_EVENTS,
+        testing::{CLIENT, CRM, ORIGIN, SECRET, TENANT, entra, form},
     };
 
-    const CRM: &str = "http://127.0.0.1:9";
-    const TENANT: &str = "00000000-0000-0000-0000-000000000001";
-
-    fn entra() -> Entra {
-        let (clock, tokens) = (Arc::new(Clock::default()), Arc::new(Tokens::new().unwrap()));
-        let (app, user) = (Uuid::from_u128(2), Uuid::from_u128(3));
-        let principal = |id, user_name: Option<&str>| Principal {
-            id,
-            name: "N".to_owned(),
-            user_name: user_name.map(str::to_owned),
-            roles: vec![],
-        };
-        tokens.enrol(principal(app, None));
-        tokens.enrol(principal(user, Some("noor@fabrikam.example")));
-        let seed = Seed {
-            tenant: Uuid::from_u128(1),
-            domain: "fabrikam.example",
-            client_id: "app".to_owned(),
-            client_secret: "s+c=r/t &".to_owned(),
-            app,
-            user,
-        };
-        Entra::new(seed, CRM, clock, tokens)
-    }
-
     fn ask(entra: &Entra, version: Version, fields: &[(&str, &str)]) -> Result<Value, Refusal> {
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        entra.token(version, TENANT, &HeaderMap::new(), &Form::read(body.as_bytes()))
+        entra.token(version, TENANT, &HeaderMap::new(), &form(fields))
     }
 
-    const SECRET: [(&str, &str); 2] = [("client_id", "app"), ("client_secret", "s+c=r/t &")];
+    const CREDENTIALS: [(&str, &str); 2] = [("client_id", CLIENT), ("client_secret", SECRET)];
 
     fn with<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-        SECRET.iter().chain(more).copied().collect()
+        CREDENTIALS.iter().chain(more).copied().collect()
     }
 
     fn code(result: Result<Value, Refusal>) -> u32 {
@@ -223,7 +263,7 @@ mod tests {
     #[test]
     fn a_refresh_token_serves_both_audiences_and_survives_its_use() {
         let entra = entra();
-        let first = entra.new_refresh_token();
+        let first = entra.seed_refresh_token();
         let answer = refresh(&entra, &first, PARTNER_CENTER).unwrap();
         let second = answer["refresh_token"].as_str().unwrap();
         assert_ne!(second, first);
@@ -234,7 +274,7 @@ mod tests {
     #[test]
     fn a_refresh_token_dies_of_disuse_or_by_order() {
         let entra = entra();
-        let token = entra.new_refresh_token();
+        let token = entra.seed_refresh_token();
         entra.set_knobs(Knobs { refuse_refresh: Some(50173), ..Knobs::default() });
         assert_eq!(code(refresh(&entra, &token, PARTNER_CENTER)), 50173);
         entra.reset();
@@ -247,14 +287,77 @@ mod tests {
     fn a_device_code_is_pending_as_often_as_told() {
         let entra = entra();
         entra.set_knobs(Knobs { pending: 1, ..Knobs::default() });
-        let device = Form::read(b"scope=https://api.partner.microsoft.com/.default+offline_access");
-        let device = entra.new_device_code(&device).unwrap();
-        let poll = || {
-            let fields = [("grant_type", DEVICE_CODE_GRANT), ("client_id", "app"), ("device_code", device.as_str())];
+        let wanted = form(&[("scope", "https://api.partner.microsoft.com/.default offline_access openid")]);
+        let wanted = entra.scopes(Version::V2, &wanted, false).unwrap();
+        let device = entra.new_device_code(wanted.clone());
+        let poll = |device: &str| {
+            let fields = [("grant_type", DEVICE_CODE_GRANT), ("client_id", CLIENT), ("device_code", device)];
             ask(&entra, Version::V2, &fields)
         };
-        assert_eq!(code(poll()), 70016);
-        assert!(poll().unwrap()["refresh_token"].is_string());
-        assert_eq!(code(poll()), 70018);
+        assert_eq!(code(poll(&device)), 70016);
+        let approved = poll(&device).unwrap();
+        assert!(approved["id_token"].is_string());
+        assert_eq!(code(poll(&device)), 70018);
+
+        // What a public client was given it can refresh without a secret; nobody else can.
+        let own = approved["refresh_token"].as_str().unwrap();
+        let scope = ("scope", "https://api.partner.microsoft.com/.default");
+        let public = |token: &str| {
+            let fields = [("grant_type", "refresh_token"), ("client_id", CLIENT), ("refresh_token", token), scope];
+            ask(&entra, Version::V2, &fields)
+        };
+        assert!(public(own).unwrap().get("refresh_token").is_none(), "offline_access was not asked for");
+        assert_eq!(code(public(&entra.seed_refresh_token())), 7000218);
+
+        let late = entra.new_device_code(wanted.clone());
+        entra.clock.advance(900);
+        assert_eq!(code(poll(&late)), 70019);
+        entra.set_knobs(Knobs { refuse_sign_in: Some(65004), ..Knobs::default() });
+        let declined = poll(&entra.new_device_code(wanted)).unwrap_err();
+        assert_eq!((declined.code, declined.class().0), (65004, "authorization_declined"));
+    }
+
+    #[test]
+    fn a_refresh_token_keeps_the_factor_of_its_sign_in() {
+        use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+        let entra = entra();
+        let factors = |token: &str| {
+            let body = refresh(&entra, token, PARTNER_CENTER).unwrap();
+            let payload = body["access_token"].as_str().unwrap().split('.').nth(1).unwrap();
+            let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+            claims["amr"].clone()
+        };
+        assert_eq!(factors(&entra.new_refresh_token(true, false)), json!(["pwd", "mfa"]));
+        assert_eq!(factors(&entra.new_refresh_token(false, false)), json!(["pwd"]));
+    }
+
+    #[test]
+    fn knobs_refuse_the_app() {
+        let entra = entra();
+        let cc = [("grant_type", "client_credentials"), ("resource", CRM)];
+        entra.set_knobs(Knobs { refuse_client: Some(7000222), ..Knobs::default() });
+        assert_eq!(code(ask(&entra, Version::V1, &with(&cc))), 7000222);
+        entra.set_knobs(Knobs { public_client: false, ..Knobs::default() });
+        let device = [("grant_type", DEVICE_CODE_GRANT), ("client_id", CLIENT), ("device_code", "x")];
+        assert_eq!(code(ask(&entra, Version::V2, &device)), 7000218);
+        entra.set_knobs(Knobs { multi_tenant: true, ..Knobs::default() });
+        assert_eq!(entra.check_tenant("organizations"), Ok(()));
+    }
+
+    #[test]
+    fn an_id_token_says_who_signed_in() {
+        use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+        let entra = entra();
+        let principal = entra.tokens.principal(entra.seed.user).unwrap();
+        let claims = |version| {
+            let token = entra.id_token(version, &principal, Some("n-1")).unwrap();
+            let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+            serde_json::from_slice::<Value>(&payload).unwrap()
+        };
+        let v2 = claims(Version::V2);
+        assert_eq!(v2["iss"], format!("{ORIGIN}/{TENANT}/v2.0"));
+        assert_eq!((&v2["aud"], &v2["nonce"]), (&json!(CLIENT), &json!("n-1")));
+        assert_eq!(v2["preferred_username"], "noor@fabrikam.example");
+        assert_eq!(claims(Version::V1)["iss"], format!("https://sts.windows.net/{TENANT}/"));
     }
 }

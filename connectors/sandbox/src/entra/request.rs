@@ -10,6 +10,11 @@ use super::{errors::Refusal, state::Entra};
 /// Scopes of OpenID Connect, which belong to no resource.
 const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
+/// What stands for any tenant in a path.
+pub(super) const ALIASES: [&str; 2] = ["common", "organizations"];
+/// RFC 7523, 2.2.
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
 /// Which of the two token endpoints was called.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Version {
@@ -39,39 +44,86 @@ impl Form {
         self.get(name).ok_or_else(|| Refusal::missing(name))
     }
 
-    /// Whether a v2 request asks for a refresh token.
-    pub(super) fn offline_access(&self) -> bool {
-        self.get("scope").is_some_and(|scope| scope.split(' ').any(|one| one == "offline_access"))
+    /// Whether scope `wanted` is asked for.
+    fn has_scope(&self, wanted: &str) -> bool {
+        self.get("scope").is_some_and(|scope| scope.split_whitespace().any(|one| one == wanted))
+    }
+
+    /// Whether the answer is to say whose account it is (`client_info=1`, as Microsoft's libraries send it).
+    pub(super) fn client_info(&self) -> bool {
+        self.get("client_info") == Some("1")
+    }
+}
+
+/// What a request asks for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Scopes {
+    /// The resource, where one is named.
+    pub(super) audience: Option<String>,
+    /// Whether a refresh token is wanted: v1 always gives one, v2 to those who ask ("Auth code flow", scope).
+    pub(super) offline_access: bool,
+    /// Whether an id token is wanted: v1 always gives one.
+    pub(super) openid: bool,
+}
+
+impl Scopes {
+    /// The resource, which must have been named by now.
+    pub(super) fn require(&self, version: Version) -> Result<&str, Refusal> {
+        let parameter = if version == Version::V1 { "resource" } else { "scope" };
+        self.audience.as_deref().ok_or_else(|| Refusal::missing(parameter))
     }
 }
 
 impl Entra {
-    /// Checks the tenant in the path: its id or its domain.
+    /// Checks the tenant in the path: its id, its domain, or what stands for any tenant where the app may be used there.
     pub(super) fn check_tenant(&self, tenant: &str) -> Result<(), Refusal> {
-        if tenant.parse() == Ok(self.seed.tenant) || tenant == self.seed.domain {
-            return Ok(());
-        }
-        if ["common", "organizations"].contains(&tenant) {
+        self.find_tenant(tenant)?;
+        if ALIASES.contains(&tenant) && !self.state().knobs.multi_tenant {
             return Err(Refusal::new(50194, "The application is single-tenant: use its tenant instead of /common."));
         }
-        Err(Refusal::new(90002, format!("Tenant '{tenant}' not found.")))
+        Ok(())
     }
 
-    /// Checks the client's id and secret, given in the form or as basic credentials (RFC 6749, 2.3.1).
-    pub(super) fn check_client(&self, headers: &HeaderMap, form: &Form) -> Result<(), Refusal> {
+    /// Checks that the tenant in the path exists, or stands for any.
+    pub(super) fn find_tenant(&self, tenant: &str) -> Result<(), Refusal> {
+        if tenant.parse() == Ok(self.seed.tenant) || tenant == self.seed.domain || ALIASES.contains(&tenant) {
+            return Ok(());
+        }
+        Err(Refusal::new(90002, format!("Tenant '{tenant}' not found. Check the tenant's id or domain.")))
+    }
+
+    /// Checks who the app is: by secret, in the form or as basic credentials (RFC 6749, 2.3.1), or by an assertion that its
+    /// certificate signed. False where it proves nothing, as a public client does.
+    pub(super) fn check_client(&self, headers: &HeaderMap, form: &Form) -> Result<bool, Refusal> {
         let basic = basic_credentials(headers);
         let (id, secret) = match &basic {
             Some((id, secret)) => (id.as_str(), Some(secret.as_str())),
             None => (form.require("client_id")?, form.get("client_secret")),
         };
         self.check_client_id(id)?;
-        match secret {
-            None => Err(Refusal::new(7000218, "The request body must contain 'client_assertion' or 'client_secret'.")),
-            Some(secret) if secret == self.seed.client_secret => Ok(()),
-            Some(_) => Err(Refusal::new(
+        let (refused, public) = {
+            let state = self.state();
+            (state.knobs.refuse_client, state.knobs.public_client)
+        };
+        let assertion = form.get("client_assertion");
+        if let Some(code) = refused.filter(|_| secret.is_some() || assertion.is_some()) {
+            return Err(Refusal::new(code, "The app was refused, as the sandbox was told to."));
+        }
+        match (secret, assertion) {
+            (Some(secret), _) if secret == self.seed.client_secret => Ok(true),
+            (Some(_), _) => Err(Refusal::new(
                 7000215,
                 "Invalid client secret provided. Ensure the secret being sent is the client secret value, form-encoded.",
             )),
+            (None, Some(assertion)) => {
+                if form.require("client_assertion_type")? != ASSERTION_TYPE {
+                    let message = format!("The parameter 'client_assertion_type' must be '{ASSERTION_TYPE}'.");
+                    return Err(Refusal::new(900144, message));
+                }
+                self.check_assertion(assertion).map(|()| true)
+            }
+            (None, None) if public => Ok(false),
+            (None, None) => Err(Refusal::no_credential()),
         }
     }
 
@@ -83,26 +135,34 @@ impl Entra {
         Err(Refusal::new(700016, format!("Application with identifier '{id}' was not found in the directory.")))
     }
 
-    /// The audience that the request asks for.
-    pub(super) fn audience(&self, version: Version, form: &Form, app_only: bool) -> Result<&str, Refusal> {
+    /// What the request asks for.
+    pub(super) fn scopes(&self, version: Version, form: &Form, app_only: bool) -> Result<Scopes, Refusal> {
         let resource = match version {
-            Version::V1 => form.require("resource")?,
+            Version::V1 => form.get("resource"),
             Version::V2 => scope_resource(form, app_only)?,
         };
-        let wanted = resource.trim_end_matches('/');
-        self.audiences.iter().map(String::as_str).find(|audience| *audience == wanted).ok_or_else(|| {
-            Refusal::new(500011, format!("The resource principal named {resource} was not found in the tenant."))
+        let known = |resource: &str| {
+            let wanted = resource.trim_end_matches('/');
+            self.audiences.iter().find(|audience| *audience == wanted).cloned().ok_or_else(|| {
+                Refusal::new(500011, format!("The resource principal named {resource} was not found in the tenant."))
+            })
+        };
+        Ok(Scopes {
+            audience: resource.map(known).transpose()?,
+            offline_access: version == Version::V1 || form.has_scope("offline_access"),
+            openid: version == Version::V1 || form.has_scope("openid"),
         })
     }
 }
 
-/// The one resource that the scopes of a v2 request name.
-fn scope_resource(form: &Form, app_only: bool) -> Result<&str, Refusal> {
+/// The one resource that the scopes of a v2 request name, if any.
+fn scope_resource(form: &Form, app_only: bool) -> Result<Option<&str>, Refusal> {
     if form.get("resource").is_some() {
         return Err(Refusal::new(901002, "The 'resource' request parameter is not supported. Use 'scope'."));
     }
     let mut found = None;
-    for scope in form.require("scope")?.split_whitespace().filter(|scope| !OPENID_SCOPES.contains(scope)) {
+    let scopes = form.get("scope").unwrap_or_default();
+    for scope in scopes.split_whitespace().filter(|scope| !OPENID_SCOPES.contains(scope)) {
         let (resource, name) = scope
             .rsplit_once('/')
             .ok_or_else(|| Refusal::new(70011, format!("The provided value for scope {scope} is not valid.")))?;
@@ -117,7 +177,7 @@ fn scope_resource(form: &Form, app_only: bool) -> Result<&str, Refusal> {
         }
         found = Some(resource);
     }
-    found.ok_or_else(|| Refusal::new(70011, "The provided scope names no resource."))
+    Ok(found)
 }
 
 /// Client id and secret of a basic `Authorization` header; each is form-encoded inside it.

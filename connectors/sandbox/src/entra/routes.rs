@@ -1,11 +1,11 @@
-//! The endpoints below `/{tenant}`.
+//! The endpoints below `/{tenant}`, those of v1 and those of v2.
 
 use std::sync::Arc;
 
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
     http::HeaderMap,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -14,94 +14,75 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
+    errors::Refusal,
     request::{Form, Version},
     state::{DEVICE_CODE_SECONDS, Entra},
 };
 
-#[derive(Clone)]
-struct Shared {
-    entra: Arc<Entra>,
-    origin: Arc<str>,
+type Shared = State<Arc<Entra>>;
+
+/// The stand-in's routes.
+pub(crate) fn router(entra: Arc<Entra>) -> Router {
+    let mut router = Router::new();
+    for (version, oauth, configuration, keys) in [
+        (Version::V1, "oauth2", ".well-known/openid-configuration", "discovery/keys"),
+        (Version::V2, "oauth2/v2.0", "v2.0/.well-known/openid-configuration", "discovery/v2.0/keys"),
+    ] {
+        let token = move |State(entra): Shared, Path(tenant): Path<String>, headers: HeaderMap, body: Bytes| async move {
+            answer(&entra, entra.token(version, &tenant, &headers, &Form::read(&body)))
+        };
+        let device = move |State(entra): Shared, Path(tenant): Path<String>, body: Bytes| async move {
+            answer(&entra, device_code(&entra, version, &tenant, &Form::read(&body)))
+        };
+        let asked = move |State(entra): Shared, Path(tenant): Path<String>, RawQuery(query): RawQuery| async move {
+            entra.authorize(version, &tenant, &Form::read(query.unwrap_or_default().as_bytes()))
+        };
+        let posted = move |State(entra): Shared, Path(tenant): Path<String>, body: Bytes| async move {
+            entra.authorize(version, &tenant, &Form::read(&body))
+        };
+        let described = move |State(entra): Shared, Path(tenant): Path<String>| async move {
+            answer(&entra, entra.configuration(version, &tenant))
+        };
+        router = router
+            .route(&format!("/{{tenant}}/{oauth}/token"), post(token))
+            .route(&format!("/{{tenant}}/{oauth}/devicecode"), post(device))
+            .route(&format!("/{{tenant}}/{oauth}/authorize"), get(asked).post(posted))
+            .route(&format!("/{{tenant}}/{configuration}"), get(described))
+            .route(&format!("/{{tenant}}/{keys}"), get(key_set));
+    }
+    router.route("/{tenant}/discovery/instance", get(instance)).with_state(entra)
 }
 
-/// The stand-in's routes; `origin` is where they are served.
-pub(crate) fn router(entra: Arc<Entra>, origin: &str) -> Router {
-    Router::new()
-        .route("/{tenant}/oauth2/token", post(token_v1))
-        .route("/{tenant}/oauth2/v2.0/token", post(token_v2))
-        .route("/{tenant}/oauth2/v2.0/devicecode", post(device_code))
-        .route("/{tenant}/v2.0/.well-known/openid-configuration", get(configuration))
-        .route("/{tenant}/discovery/v2.0/keys", get(keys))
-        .with_state(Shared { entra, origin: origin.into() })
-}
-
-async fn token_v1(
-    State(shared): State<Shared>,
-    Path(tenant): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    token(&shared.entra, Version::V1, &tenant, &headers, &body)
-}
-
-async fn token_v2(
-    State(shared): State<Shared>,
-    Path(tenant): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    token(&shared.entra, Version::V2, &tenant, &headers, &body)
-}
-
-fn token(entra: &Entra, version: Version, tenant: &str, headers: &HeaderMap, body: &[u8]) -> Response {
-    match entra.token(version, tenant, headers, &Form::read(body)) {
+fn answer(entra: &Entra, outcome: Result<Value, Refusal>) -> Response {
+    match outcome {
         Ok(body) => ([("cache-control", "no-store"), ("pragma", "no-cache")], Json(body)).into_response(),
         Err(refusal) => refusal.into_response(entra.clock.now()),
     }
 }
 
-async fn device_code(State(shared): State<Shared>, Path(tenant): Path<String>, body: Bytes) -> Response {
-    let entra = &shared.entra;
-    let form = Form::read(&body);
-    let answer = entra
-        .check_tenant(&tenant)
-        .and_then(|()| entra.check_client_id(form.require("client_id")?))
-        .and_then(|()| entra.new_device_code(&form));
-    match answer {
-        Ok(device_code) => {
-            let user_code = Uuid::new_v4().simple().to_string()[..9].to_uppercase();
-            Json(json!({
-                "device_code": device_code,
-                "message": format!("To sign in, open https://microsoft.com/devicelogin and enter the code {user_code}."),
-                "user_code": user_code,
-                "verification_uri": "https://microsoft.com/devicelogin",
-                "expires_in": DEVICE_CODE_SECONDS,
-                "interval": 1,
-            }))
-            .into_response()
-        }
-        Err(refusal) => refusal.into_response(entra.clock.now()),
-    }
-}
-
-async fn configuration(State(shared): State<Shared>, Path(tenant): Path<String>) -> Response {
-    if let Err(refusal) = shared.entra.check_tenant(&tenant) {
-        return refusal.into_response(shared.entra.clock.now());
-    }
-    let base = format!("{}/{}", shared.origin, shared.entra.seed.tenant);
-    Json(json!({
-        "issuer": format!("https://sts.windows.net/{}/", shared.entra.seed.tenant),
-        "token_endpoint": format!("{base}/oauth2/v2.0/token"),
-        "device_authorization_endpoint": format!("{base}/oauth2/v2.0/devicecode"),
-        "jwks_uri": format!("{base}/discovery/v2.0/keys"),
-        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
-        "id_token_signing_alg_values_supported": ["RS256"],
-        "response_types_supported": ["code"],
-        "subject_types_supported": ["pairwise"],
+/// "Device authorization grant"; v1 has the same answer (its page is gone, libraries still know it).
+fn device_code(entra: &Entra, version: Version, tenant: &str, form: &Form) -> Result<Value, Refusal> {
+    entra.check_tenant(tenant)?;
+    entra.check_client_id(form.require("client_id")?)?;
+    let scopes = entra.scopes(version, form, false)?;
+    scopes.require(version)?;
+    let device_code = entra.new_device_code(scopes);
+    let user_code = Uuid::new_v4().simple().to_string()[..9].to_uppercase();
+    Ok(json!({
+        "device_code": device_code,
+        "message": format!("To sign in, open https://microsoft.com/devicelogin and enter the code {user_code}."),
+        "user_code": user_code,
+        "verification_uri": "https://microsoft.com/devicelogin",
+        "expires_in": DEVICE_CODE_SECONDS,
+        // The live service says 5. Nobody has to type anything here, so a client need not wait that long.
+        "interval": 1,
     }))
-    .into_response()
 }
 
-async fn keys(State(shared): State<Shared>) -> Json<Value> {
-    Json(shared.entra.tokens.key_set())
+async fn instance(State(entra): Shared, RawQuery(query): RawQuery) -> Response {
+    answer(&entra, entra.instance(&Form::read(query.unwrap_or_default().as_bytes())))
+}
+
+async fn key_set(State(entra): Shared) -> Json<Value> {
+    Json(entra.tokens.key_set())
 }

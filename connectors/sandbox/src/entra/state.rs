@@ -1,4 +1,5 @@
-//! What the Entra stand-in remembers: the registered app, live refresh tokens and device codes, and the knobs.
+//! What the Entra stand-in remembers: the registered app and its certificates, live refresh tokens and device codes, and
+//! the knobs.
 
 use std::{
     collections::HashMap,
@@ -9,10 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{
-    errors::Refusal,
-    request::{Form, Version},
-};
+use super::{assertion::Certificate, codes::Code, errors::Refusal, request::Scopes};
 use crate::core::{clock::Clock, tokens::Tokens};
 
 /// Audience of the Referrals API.
@@ -24,6 +22,8 @@ pub(crate) const PARTNER_CENTER_EVENTS: &str = "https://api.partnercenter.micros
 const REFRESH_TOKEN_DAYS: i64 = 90;
 /// A device code lives 15 minutes ("Device authorization grant").
 pub(super) const DEVICE_CODE_SECONDS: i64 = 900;
+/// The user declined.
+pub(super) const DECLINED: u32 = 65004;
 
 /// The app registration and the two principals of the simulated tenant.
 #[derive(Clone, Debug)]
@@ -48,12 +48,25 @@ pub(crate) struct Seed {
 pub(crate) struct Knobs {
     /// Life of each access token issued from now on.
     pub(crate) access_token_seconds: i64,
-    /// Refuses every refresh with this AADSTS code.
+    /// Refuses every refresh with this AADSTS code, such as 700082 (unused too long), 50173 (revoked), 50076 (second factor
+    /// demanded) or 90055 (throttled).
     pub(crate) refuse_refresh: Option<u32>,
+    /// Refuses every client secret and assertion with this AADSTS code, such as 7000222 (secret expired).
+    pub(crate) refuse_client: Option<u32>,
+    /// Refuses every sign-in of a person, by device code or in the browser, with this AADSTS code, such as 65004
+    /// (declined), 53003 (blocked by Conditional Access) or 65001 (no consent).
+    pub(crate) refuse_sign_in: Option<u32>,
     /// How often each device code answers "pending" before it is accepted.
     pub(crate) pending: u32,
-    /// Whether the integration user signs in with a second factor.
+    /// Whether the integration user signs in with a second factor. A refresh token keeps what the sign-in that produced it
+    /// had.
     pub(crate) mfa: bool,
+    /// Whether the app may be used through `/common` and `/organizations`.
+    pub(crate) multi_tenant: bool,
+    /// Whether the app may be used without secret or certificate ("Allow public client flows").
+    pub(crate) public_client: bool,
+    /// Redirect addresses registered beside those on this machine, which are always welcome.
+    pub(crate) redirect_uris: Vec<String>,
     /// Roles of the integration user.
     pub(crate) user_roles: Vec<String>,
 }
@@ -63,8 +76,13 @@ impl Default for Knobs {
         Knobs {
             access_token_seconds: 3599,
             refuse_refresh: None,
+            refuse_client: None,
+            refuse_sign_in: None,
             pending: 0,
             mfa: true,
+            multi_tenant: false,
+            public_client: true,
+            redirect_uris: Vec::new(),
             user_roles: vec!["Referrals admin".to_owned()],
         }
     }
@@ -74,6 +92,8 @@ impl Default for Knobs {
 #[derive(Debug)]
 pub(crate) struct Entra {
     pub(super) seed: Seed,
+    /// Where it is served.
+    pub(super) origin: String,
     /// Resources a token can be asked for.
     pub(super) audiences: Vec<String>,
     pub(super) clock: Arc<Clock>,
@@ -82,34 +102,56 @@ pub(crate) struct Entra {
 }
 
 #[derive(Debug, Default)]
-struct State {
-    knobs: Knobs,
-    refresh_tokens: HashMap<String, Timestamp>,
+pub(super) struct State {
+    pub(super) knobs: Knobs,
+    refresh_tokens: HashMap<String, RefreshToken>,
     device_codes: HashMap<String, DeviceCode>,
+    pub(super) codes: HashMap<String, Code>,
+    pub(super) certificates: Vec<Certificate>,
+}
+
+/// A live refresh token.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RefreshToken {
+    last_use: Timestamp,
+    /// Whether the sign-in that it goes back to had a second factor.
+    pub(super) mfa: bool,
+    /// Whether it was given to an app without secret or certificate, which may then use it without.
+    pub(super) public: bool,
 }
 
 /// A sign-in on another device, under way.
 #[derive(Clone, Debug)]
-pub(super) struct DeviceCode {
+struct DeviceCode {
     expires: Timestamp,
     polls: u32,
-    /// The resource that was asked for.
-    pub(super) audience: String,
-    /// Whether a refresh token was asked for.
-    pub(super) offline_access: bool,
+    scopes: Scopes,
 }
 
 impl Entra {
-    /// A stand-in that issues tokens for the two Partner Center audiences and for `dataverse` (an origin).
-    pub(crate) fn new(seed: Seed, dataverse: &str, clock: Arc<Clock>, tokens: Arc<Tokens>) -> Entra {
+    /// A stand-in served at `origin` that issues tokens for the two Partner Center audiences and for `dataverse` (an
+    /// origin).
+    pub(crate) fn new(seed: Seed, origin: &str, dataverse: &str, clock: Arc<Clock>, tokens: Arc<Tokens>) -> Entra {
         let audiences = [PARTNER_CENTER, PARTNER_CENTER_EVENTS, dataverse].map(str::to_owned).to_vec();
-        Entra { seed, audiences, clock, tokens, state: Mutex::default() }
+        Entra { seed, origin: origin.to_owned(), audiences, clock, tokens, state: Mutex::default() }
     }
 
-    /// Puts the knobs back. Refresh tokens stay valid, so that a connector signed in before keeps working.
+    /// Puts the knobs back. Refresh tokens and certificates stay valid, so that a connector signed in before keeps working.
     pub(crate) fn reset(&self) {
         self.set_knobs(Knobs::default());
-        self.state().device_codes.clear();
+        let mut state = self.state();
+        state.device_codes.clear();
+        state.codes.clear();
+    }
+
+    /// Every live refresh token, for the state file.
+    pub(crate) fn refresh_tokens(&self) -> HashMap<String, RefreshToken> {
+        self.state().refresh_tokens.clone()
+    }
+
+    /// Adds refresh tokens of an earlier run.
+    pub(crate) fn restore(&self, tokens: HashMap<String, RefreshToken>) {
+        self.state().refresh_tokens.extend(tokens);
     }
 
     /// The knobs as they stand.
@@ -126,50 +168,57 @@ impl Entra {
         self.state().knobs = knobs;
     }
 
+    /// A new refresh token of the integration user, who signed in with a second factor, for the confidential app.
+    pub(crate) fn seed_refresh_token(&self) -> String {
+        self.new_refresh_token(true, false)
+    }
+
     /// A new refresh token of the integration user.
-    pub(crate) fn new_refresh_token(&self) -> String {
+    pub(super) fn new_refresh_token(&self, mfa: bool, public: bool) -> String {
         let token = format!("0.AX{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        self.state().refresh_tokens.insert(token.clone(), self.clock.now());
+        let entry = RefreshToken { last_use: self.clock.now(), mfa, public };
+        self.state().refresh_tokens.insert(token.clone(), entry);
         token
     }
 
-    /// Accepts `token` and gives its successor. The old one stays valid ("Refresh tokens": it is not revoked by its use).
-    pub(super) fn rotate(&self, token: &str) -> Result<String, Refusal> {
+    /// Accepts `token`; what it says and its successor. The old one stays valid ("Refresh tokens": it is not revoked by its
+    /// use). `confidential` says whether the app proved who it is.
+    pub(super) fn rotate(&self, token: &str, confidential: bool) -> Result<(RefreshToken, String), Refusal> {
         let now = self.clock.now();
-        {
+        let entry = {
             let mut state = self.state();
             if let Some(code) = state.knobs.refuse_refresh {
                 return Err(Refusal::new(code, "The refresh was refused, as the sandbox was told to."));
             }
-            let last_use = state.refresh_tokens.get_mut(token).ok_or_else(|| {
+            let entry = state.refresh_tokens.get_mut(token).ok_or_else(|| {
                 Refusal::new(70000, "Provided grant is invalid or malformed: this refresh token is not known.")
             })?;
-            if *last_use + SignedDuration::from_hours(24 * REFRESH_TOKEN_DAYS) <= now {
+            if !confidential && !entry.public {
+                return Err(Refusal::no_credential());
+            }
+            if entry.last_use + SignedDuration::from_hours(24 * REFRESH_TOKEN_DAYS) <= now {
                 return Err(Refusal::new(700082, "The refresh token has expired due to inactivity. Sign in again."));
             }
-            *last_use = now;
-        }
-        Ok(self.new_refresh_token())
+            entry.last_use = now;
+            entry.clone()
+        };
+        let successor = self.new_refresh_token(entry.mfa, entry.public);
+        Ok((entry, successor))
     }
 
-    /// A new device code for the scope that `form` asks for.
-    pub(super) fn new_device_code(&self, form: &Form) -> Result<String, Refusal> {
-        let device = DeviceCode {
-            expires: self.clock.now() + SignedDuration::from_secs(DEVICE_CODE_SECONDS),
-            polls: 0,
-            audience: self.audience(Version::V2, form, false)?.to_owned(),
-            offline_access: form.offline_access(),
-        };
+    /// A new device code for `scopes`.
+    pub(super) fn new_device_code(&self, scopes: Scopes) -> String {
+        let expires = self.clock.now() + SignedDuration::from_secs(DEVICE_CODE_SECONDS);
         let code = format!("GAQ{}", Uuid::new_v4().simple());
-        self.state().device_codes.insert(code.clone(), device);
-        Ok(code)
+        self.state().device_codes.insert(code.clone(), DeviceCode { expires, polls: 0, scopes });
+        code
     }
 
     /// One poll for `code`: fine once it was polled as often as the knob `pending` says.
-    pub(super) fn redeem_device_code(&self, code: &str) -> Result<DeviceCode, Refusal> {
+    pub(super) fn redeem_device_code(&self, code: &str) -> Result<Scopes, Refusal> {
         let now = self.clock.now();
         let mut state = self.state();
-        let pending = state.knobs.pending;
+        let (pending, refused) = (state.knobs.pending, state.knobs.refuse_sign_in);
         let device = state
             .device_codes
             .get_mut(code)
@@ -181,12 +230,18 @@ impl Entra {
         if device.polls <= pending {
             return Err(Refusal::new(70016, "The authorization is pending. Continue polling."));
         }
-        let approved = device.clone();
+        let scopes = device.scopes.clone();
         state.device_codes.remove(code);
-        Ok(approved)
+        match refused {
+            Some(DECLINED) => {
+                Err(Refusal::new(DECLINED, "The user declined to sign in.").named("authorization_declined"))
+            }
+            Some(code) => Err(Refusal::new(code, "The sign-in was refused, as the sandbox was told to.")),
+            None => Ok(scopes),
+        }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use tokio::{sync::mpsc::UnboundedReceiver, task::JoinSet};
 use uuid::Uuid;
 
@@ -70,35 +70,57 @@ async fn retry(events: Arc<Events>, delivery: Delivery) {
     events.finish(&delivery);
 }
 
+/// One event as it travels.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+/// Where the signature travels unless the registration says otherwise, and where if it does.
+pub(super) const SIGNATURE_HEADERS: [&str; 2] = ["authorization", "x-ms-signature"];
+
 impl Events {
+    /// `body`, signed by whoever signs now.
+    fn message(&self, body: &[u8], own_header: bool) -> Option<Message> {
+        let identity = self.signer.current()?;
+        let signature = format!("Signature {}", identity.sign(body).ok()?);
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(SIGNATURE_HEADERS[usize::from(own_header)], HeaderValue::from_str(&signature).ok()?);
+        let certificate = format!("{}{}", self.certificates, identity.name);
+        headers.insert("x-ms-certificate-url", HeaderValue::from_str(&certificate).ok()?);
+        headers.insert("x-ms-signature-algorithm", HeaderValue::from_static("rsa-sha256"));
+        Some(Message { headers, body: body.to_vec() })
+    }
+
     /// One attempt. True when nothing more is to be done: it arrived, or a reset made it void.
     async fn attempt(&self, delivery: &Delivery) -> bool {
-        let registration = {
+        let (registration, forgery) = {
             let state = self.state();
             if state.generation != delivery.generation {
                 return true;
             }
-            state.registration.clone()
+            (state.registration.clone(), state.knobs.forgery)
         };
-        let (Some(registration), Ok(signature)) = (registration, self.signer.sign(&delivery.body)) else {
-            return false;
-        };
-        let signature_header = if registration.own_header { "x-ms-signature" } else { header::AUTHORIZATION.as_str() };
+        let Some(registration) = registration else { return false };
+        let Some(mut message) = self.message(&delivery.body, registration.own_header) else { return false };
+        if let Some(forgery) = forgery {
+            forgery.apply(&mut message);
+        }
         let sent = self
             .client
             .post(&registration.url)
             .timeout(PATIENCE)
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(signature_header, format!("Signature {signature}"))
-            .header("X-MS-Certificate-Url", &self.certificate_url)
-            .header("X-MS-Signature-Algorithm", "rsa-sha256")
-            .body(delivery.body.clone())
+            .headers(message.headers)
+            .body(message.body)
             .send()
             .await;
         let status = sent.as_ref().ok().map(reqwest::Response::status);
         if let Some(validation) = delivery.validation {
             self.note_attempt(validation, Attempt { status, at: self.clock.now() });
         }
+        // Whatever else the receiver says, such as Retry-After, the schedule is the service's own.
         let arrived = status.is_some_and(|status: StatusCode| status.is_success());
         if arrived {
             self.finish(delivery);

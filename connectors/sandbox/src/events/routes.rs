@@ -16,7 +16,8 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    CERTIFICATE_PATH, Events,
+    Events,
+    signing::CERTIFICATE_FOLDER,
     state::{EVENT_NAMES, Registration},
 };
 use crate::{
@@ -39,7 +40,7 @@ pub(crate) fn router(events: Arc<Events>) -> Router {
         .route("/webhooks/v1/registration/validationEvents", post(request_validation))
         .route("/webhooks/v1/registration/validationEvents/{id}", get(view_validation))
         .layer(middleware::from_fn_with_state(Arc::clone(&events), admit))
-        .route(CERTIFICATE_PATH, get(certificate))
+        .route(&format!("{CERTIFICATE_FOLDER}{{name}}"), get(certificate))
         .with_state(events)
 }
 
@@ -210,6 +211,11 @@ async fn view_validation(State(events): State<Arc<Events>>, Path(id): Path<Strin
     found.map(Json).ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, 2003, "There is no such validation event."))
 }
 
-async fn certificate(State(events): State<Arc<Events>>) -> Response {
-    ([(header::CONTENT_TYPE, "application/pkix-cert")], events.signer.certificate().to_vec()).into_response()
+async fn certificate(State(events): State<Arc<Events>>, Path(name): Path<String>) -> Response {
+    match events.signer.named(&name) {
+        Some(identity) => {
+            ([(header::CONTENT_TYPE, "application/pkix-cert")], identity.certificate.clone()).into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
 }

@@ -7,10 +7,11 @@ use std::{
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 use uuid::Uuid;
 
-use super::{CERTIFICATE_PATH, Signer, delivery::Delivery, validation::Validation};
+use super::{Leaf, Signer, delivery::Delivery, forging::Forgery, signing::CERTIFICATE_FOLDER, validation::Validation};
 use crate::core::{clock::Clock, tokens::Tokens};
 
 /// Base of the resource addresses in events. The referral they name is served elsewhere (`api.partner.microsoft.com`); the
@@ -45,8 +46,8 @@ pub(super) const EVENT_NAMES: [&str; 23] = [
 ];
 
 /// What the web hook was registered for; one per partner.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Registration {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Registration {
     /// Where events go.
     pub(super) url: String,
     /// Names of the events wanted.
@@ -71,11 +72,23 @@ pub(crate) struct Knobs {
     pub(crate) first_retry_ms: u64,
     /// Each later pause is this many times the one before.
     pub(crate) retry_growth: u64,
+    /// Writes the members' names in the OpenAPI file's case (`eventName`) instead of the samples' (`EventName`).
+    pub(crate) camel_case: bool,
+    /// Makes every event one that a receiver must refuse.
+    pub(crate) forgery: Option<Forgery>,
 }
 
 impl Default for Knobs {
     fn default() -> Self {
-        Knobs { duplicate: 0, drop_next: 0, reorder_pairs: false, first_retry_ms: 500, retry_growth: 2 }
+        Knobs {
+            duplicate: 0,
+            drop_next: 0,
+            reorder_pairs: false,
+            first_retry_ms: 500,
+            retry_growth: 2,
+            camel_case: false,
+            forgery: None,
+        }
     }
 }
 
@@ -96,7 +109,8 @@ pub(crate) struct Events {
     pub(super) clock: Arc<Clock>,
     pub(super) tokens: Arc<Tokens>,
     pub(super) signer: Signer,
-    pub(super) certificate_url: String,
+    /// Where certificates are served, with a slash at the end.
+    pub(super) certificates: String,
     pub(super) partner: Uuid,
     pub(super) client: reqwest::Client,
     queue: UnboundedSender<Delivery>,
@@ -146,9 +160,10 @@ impl Events {
             clock,
             tokens,
             signer,
-            certificate_url: format!("{origin}{CERTIFICATE_PATH}"),
+            certificates: format!("{origin}{CERTIFICATE_FOLDER}"),
             partner,
-            client: reqwest::Client::new(),
+            // A redirect would carry an event to where nobody registered.
+            client: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap_or_default(),
             queue,
             state: Mutex::default(),
         }
@@ -158,6 +173,16 @@ impl Events {
     pub(crate) fn reset(&self) {
         let mut state = self.state();
         *state = State { generation: state.generation + 1, ..State::default() };
+    }
+
+    /// The registration, for the state file.
+    pub(crate) fn registration(&self) -> Option<Registration> {
+        self.state().registration.clone()
+    }
+
+    /// Puts back the registration of an earlier run.
+    pub(crate) fn restore(&self, registration: Option<Registration>) {
+        self.state().registration = registration;
     }
 
     /// Tells the partner, where it registered for such events.
@@ -184,12 +209,23 @@ impl Events {
             return;
         }
         for _ in 0..=state.knobs.duplicate {
-            let delivery = Delivery { generation: state.generation, body: indented(&body), validation };
+            let delivery =
+                Delivery { generation: state.generation, body: indented(&body, state.knobs.camel_case), validation };
             // The queue's other end lives as long as the sandbox: a failure means that it is stopping.
             if self.queue.send(delivery).is_ok() {
                 state.waiting += 1;
             }
         }
+    }
+
+    /// Signs by a new certificate from now on; its address.
+    ///
+    /// # Errors
+    ///
+    /// Why none could be made.
+    pub(crate) fn rotate(&self, leaf: Leaf) -> Result<String, String> {
+        let name = self.signer.rotate(leaf).map_err(|error| error.to_string())?;
+        Ok(format!("{}{name}", self.certificates))
     }
 
     /// How many deliveries neither arrived nor were given up.
@@ -214,14 +250,27 @@ impl Events {
 
 /// Indented by four as in the documentation's sample, so that a receiver which writes the JSON anew before it checks the
 /// signature is found out.
-fn indented(body: &Body<'_>) -> Vec<u8> {
+fn indented(body: &Body<'_>, camel_case: bool) -> Vec<u8> {
+    // Strings and a time always have a JSON form.
+    let mut members = serde_json::to_value(body).unwrap_or_default();
+    if let Value::Object(own) = &mut members
+        && camel_case
+    {
+        *own = std::mem::take(own).into_iter().map(|(name, value)| (camel(&name), value)).collect();
+    }
     let mut bytes = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, formatter);
-    // Strings and a time always have a JSON form, and a vector takes every byte.
-    let written = body.serialize(&mut serializer);
+    // A vector takes every byte.
+    let written = members.serialize(&mut serializer);
     debug_assert!(written.is_ok());
     bytes
+}
+
+/// `EventName` as `eventName`.
+fn camel(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -241,6 +290,8 @@ mod tests {
             \"https://api.partnercenter.microsoft.com/engagements/v1/referrals/c0a7a7d0\",\n    \"ResourceName\": \
             \"referral\",\n    \"AuditUri\": null,\n    \"ResourceChangeUtcDate\": \
             \"2026-11-02T08:15:31.0042519+00:00\"\n}";
-        assert_eq!(String::from_utf8_lossy(&indented(&body)), expected);
+        assert_eq!(String::from_utf8_lossy(&indented(&body, false)), expected);
+        let camel = String::from_utf8_lossy(&indented(&body, true)).into_owned();
+        assert!(camel.contains("\"resourceChangeUtcDate\"") && camel.contains("\"auditUri\": null"), "{camel}");
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, StatusCode};
 
-use super::{problem::Problem, referral::Referral, store::PartnerCenter};
+use super::{problem::Problem, referral::Referral, store::PartnerCenter, switches::MfaRefusal};
 use crate::{
     core::tokens::{Caller, TokenRefusal},
     entra::PARTNER_CENTER,
@@ -59,11 +59,22 @@ impl PartnerCenter {
             };
             Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", message)
         })?;
+        let switches = self.switches();
         if caller.app_only {
-            return Err(Problem::denied("Referrals need a user's token: application permissions are not enough."));
+            const MESSAGE: &str = "Referrals need a user's token: application permissions are not enough.";
+            return Err(match switches.app_only_status {
+                401 => Problem::new(StatusCode::UNAUTHORIZED, "unAuthorized", MESSAGE),
+                _ => Problem::denied(MESSAGE),
+            });
         }
-        if !caller.mfa {
-            return Err(Problem::mfa_required());
+        if switches.enforce_mfa && !caller.mfa {
+            return Err(match switches.mfa_refusal {
+                MfaRefusal::Code => Problem::mfa_required(),
+                MfaRefusal::Header => Problem::mfa_required_by_header(),
+            });
+        }
+        if switches.claims_challenge {
+            return Err(Problem::claims_challenge());
         }
         let has = |role: &str| caller.roles.iter().any(|own| own == role);
         if has("Referrals admin") {

@@ -3,7 +3,9 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 
-use super::{access::Access, filter::Filter, problem::Problem, referral::Referral, store::PartnerCenter};
+use super::{
+    access::Access, filter::Filter, problem::Problem, referral::Referral, store::PartnerCenter, switches::Count,
+};
 
 /// More items than these come on further pages.
 const PAGE: usize = 100;
@@ -32,6 +34,11 @@ impl Options {
                 "$count" => {
                     options.count =
                         value.parse().map_err(|_| Problem::invalid("$count", "$count is either true or false."))?;
+                }
+                // Microsoft's OpenAPI file declares it, with nothing that could be expanded.
+                "$expand" => {
+                    let message = "No property of a referral can be expanded: leave $expand out.";
+                    return Err(Problem::invalid("$expand", message));
                 }
                 other if other.starts_with('$') => {
                     return Err(Problem::invalid(other, format!("The query option '{other}' is not supported.")));
@@ -97,12 +104,18 @@ impl PartnerCenter {
         let more = page.len() > PAGE;
         page.truncate(PAGE);
 
+        let switches = self.switches();
+        let show = |mut referral: Referral| {
+            switches.dress(&mut referral.0);
+            shown(referral, options.select.as_deref())
+        };
         let mut body = Map::new();
         body.insert("@odata.context".to_owned(), json!(format!("{}/$metadata#Referrals", self.base)));
         if options.count {
-            body.insert("@odata.count".to_owned(), json!(total));
+            let counted = if switches.count == Count::Page { page.len() } else { total };
+            body.insert("@odata.count".to_owned(), json!(counted));
         }
-        body.insert("value".to_owned(), page.into_iter().map(|one| shown(one, options.select.as_deref())).collect());
+        body.insert("value".to_owned(), page.into_iter().map(show).collect());
         if more {
             let token = URL_SAFE_NO_PAD.encode(format!("{} {query}", offset + PAGE));
             let link = format!("{}/referrals?$skiptoken={token}", self.base);

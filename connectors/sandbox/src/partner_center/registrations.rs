@@ -1,6 +1,6 @@
 //! Deal registrations: parts of a won referral, made and changed by PATCH (Microsoft's OpenAPI file, "Register deals").
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -8,6 +8,9 @@ use super::{
     problem::Problem,
     referral::{Referral, instant},
 };
+
+/// Between a deal's creation and its being won ("Register deals").
+const HOURS_BEFORE_WON: i64 = 72;
 
 /// What may be changed in a registration, below `/registrations/0`.
 const CHANGEABLE: [&str; 12] = [
@@ -59,22 +62,56 @@ fn add(referral: &mut Referral, op: &str, value: Value) -> Result<(), Problem> {
     }
     let mut registration = value;
     registration["id"] = json!(Uuid::new_v4());
-    registration["status"] = json!("ReviewPending");
-    registration["statusReason"] = Value::Null;
     let mut registrations = referral.list("/registrations").to_vec();
     registrations.push(registration);
     referral.set("/registrations", Value::Array(registrations));
-    referral.set("/registrationStatus", json!("ReviewPending"));
     Ok(())
 }
 
-/// Dates the registrations that a write added.
-pub(super) fn date_new(referral: &mut Referral, now: Timestamp) {
+/// Why a won deal cannot be registered successfully ("Register deals"), if there is such a reason: it was won too soon, or
+/// Microsoft, asked for help, has not accepted or won its side. `engagement` holds the referrals of its engagement.
+pub(super) fn obstacle<'a>(
+    referral: &Referral,
+    now: Timestamp,
+    engagement: impl Iterator<Item = &'a Referral>,
+) -> Option<&'static str> {
+    let instant = |pointer: &str| referral.text(pointer).parse::<Timestamp>().ok();
+    let created = instant("/createdDateTime").unwrap_or(now);
+    let won = instant("/closedDateTime").unwrap_or(now);
+    if won < created + SignedDuration::from_hours(HOURS_BEFORE_WON) {
+        return Some("At least 72 hours must lie between creating a deal and marking it as won.");
+    }
+    let on_board =
+        |side: &Referral| side.id() != referral.id() && ["Accepted", "Won"].contains(&side.text("/substatus"));
+    let mut engagement = engagement;
+    if referral.asks_for_help() && !engagement.any(on_board) {
+        return Some("Microsoft was asked for help and has neither accepted nor won its side of the deal.");
+    }
+    None
+}
+
+/// Dates the registrations that a write added, and gives them the outcome of their review: waiting for it, or failed for
+/// `obstacle`.
+pub(super) fn review_new(referral: &mut Referral, now: Timestamp, obstacle: Option<&str>) {
+    let status = if obstacle.is_some() { "Failed" } else { "ReviewPending" };
+    let mut added = false;
     if let Some(Value::Array(registrations)) = referral.0.get_mut("registrations") {
         for registration in registrations.iter_mut().filter(|one| one.get("registrationDateTime").is_none()) {
+            added = true;
             registration["registrationDateTime"] = instant(now);
-            registration["statusHistory"] = json!({ "reviewPendingDateTime": instant(now) });
+            registration["status"] = json!(status);
+            registration["statusReason"] = json!(obstacle);
+            registration["statusHistory"] = json!({
+                "reviewPendingDateTime": instant(now),
+                "actionRequiredDateTime": null,
+                "passedDateTime": null,
+                "failedDateTime": obstacle.map(|_| instant(now)),
+                "approvedDateTime": null,
+            });
         }
+    }
+    if added {
+        referral.set("/registrationStatus", json!(status));
     }
 }
 
@@ -95,11 +132,45 @@ mod tests {
         referral.set("/substatus", json!("Won"));
         referral.set("/consent/consentToShareReferralWithMicrosoftSellers", json!(true));
         apply(&mut referral, "add", "/registrations/-", registration()).unwrap();
+        review_new(&mut referral, Timestamp::UNIX_EPOCH, None);
         assert_eq!(referral.at("/registrationStatus"), "ReviewPending");
 
         apply(&mut referral, "replace", "/registrations/0/contract/value", json!(9)).unwrap();
         assert_eq!(referral.at("/registrations/0/contract/value"), 9);
         assert!(apply(&mut referral, "replace", "/registrations/0/status", json!("Approved")).is_err());
         assert!(apply(&mut referral, "add", "/registrations/-", json!({})).is_err());
+    }
+
+    #[test]
+    fn a_deal_must_be_old_enough_and_microsoft_on_board() {
+        let at = |hours: i64| instant(Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours));
+        let won = |hours: i64, help: &str| {
+            let mut referral = Referral::empty();
+            referral.set("/id", json!(Uuid::from_u128(1)));
+            referral.set("/createdDateTime", at(0));
+            referral.set("/closedDateTime", at(hours));
+            referral.set("/substatus", json!("Won"));
+            referral.set("/inviteContext/assistanceRequestCode", json!(help));
+            referral
+        };
+        let side = |substatus: &str| {
+            let mut referral = Referral::empty();
+            referral.set("/id", json!(Uuid::from_u128(2)));
+            referral.set("/substatus", json!(substatus));
+            referral
+        };
+        let obstacle =
+            |own: &Referral, other: &Referral| obstacle(own, Timestamp::UNIX_EPOCH, [own, other].into_iter()).is_some();
+        assert!(obstacle(&won(71, "Unknown"), &side("Accepted")));
+        assert!(!obstacle(&won(72, "Unknown"), &side("Declined")));
+        for (substatus, stopped) in [("Accepted", false), ("Won", false), ("Pending", true), ("Declined", true)] {
+            assert_eq!(obstacle(&won(72, "QuotesOrLicensing"), &side(substatus)), stopped, "{substatus}");
+        }
+        let mut failed = won(1, "Unknown");
+        failed.set("/registrations", json!([registration()]));
+        review_new(&mut failed, Timestamp::UNIX_EPOCH, Some("too soon"));
+        assert_eq!(failed.at("/registrationStatus"), "Failed");
+        assert_eq!(failed.at("/registrations/0/statusReason"), "too soon");
+        assert!(failed.at("/registrations/0/statusHistory/failedDateTime").is_string());
     }
 }

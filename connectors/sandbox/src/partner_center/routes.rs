@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{Path, RawQuery, Request, State},
+    extract::{Path, RawQuery, Request, State, rejection::BytesRejection},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, patch as patched},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -25,6 +25,9 @@ pub(crate) fn router(partner_center: Arc<PartnerCenter>) -> Router {
     Router::new()
         .route(&format!("{BASE_PATH}/referrals"), get(list).post(create))
         .route(&format!("{BASE_PATH}/referrals/{{id}}"), get(read).patch(patch).put(put))
+        // The addresses by which Microsoft's connector tells its operations on deal registrations apart.
+        .route(&format!("{BASE_PATH}/referrals/{{id}}/"), patched(patch))
+        .route(&format!("{BASE_PATH}/referrals/{{id}}//"), patched(patch))
         .fallback(|| async { Problem::not_found("This address") })
         .method_not_allowed_fallback(|| async {
             let message = "This address does not take this method.";
@@ -77,14 +80,18 @@ fn check_accept(headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "invalidRequest", message))
 }
 
-fn json_body(headers: &HeaderMap, body: &[u8]) -> Result<Value, Problem> {
+fn json_body(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Value, Problem> {
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/json") {
         let message = format!("The content type must be application/json, not '{media_type}'.");
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "invalidRequest", message));
     }
-    serde_json::from_slice(body).map_err(|error| Problem::invalid("body", format!("The body is not JSON: {error}.")))
+    let body = body.map_err(|error| {
+        let message = format!("The body could not be taken: {}.", error.body_text());
+        Problem::new(error.status(), "invalidRequest", message).at("body")
+    })?;
+    serde_json::from_slice(&body).map_err(|error| Problem::invalid("body", format!("The body is not JSON: {error}.")))
 }
 
 fn id_of(path: &str) -> Result<Uuid, Problem> {
@@ -95,8 +102,9 @@ fn if_match(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok())
 }
 
-fn document(referral: &Referral, changes: Vec<Change>) -> Response {
-    with_etag(Json(&referral.0).into_response(), referral, changes)
+fn document(partner_center: &PartnerCenter, mut referral: Referral, changes: Vec<Change>) -> Response {
+    partner_center.switches().dress(&mut referral.0);
+    with_etag(Json(&referral.0).into_response(), &referral, changes)
 }
 
 fn with_etag(mut response: Response, referral: &Referral, changes: Vec<Change>) -> Response {
@@ -119,22 +127,26 @@ async fn list(
 }
 
 async fn read(State(partner_center): Shared, caller: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
-    let referral = partner_center.open().get(id_of(&id)?)?.clone();
+    let referral = partner_center.open().get(id_of(&id)?).map_err(|problem| partner_center.unknown(problem))?.clone();
     if !caller.may_read(&referral) {
         return Err(Problem::denied("The user is not in the team of this referral."));
     }
-    Ok(document(&referral, Vec::new()))
+    Ok(document(&partner_center, referral, Vec::new()))
 }
 
 async fn create(
     State(partner_center): Shared,
     caller: Caller,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     caller.check_write()?;
-    let (referral, changes) = partner_center.create(json_body(&headers, &body)?)?;
-    Ok(document(&referral, changes))
+    let (referral, changes) = partner_center.create(json_body(&headers, body)?)?;
+    let mut response = document(&partner_center, referral, changes);
+    if partner_center.switches().create_status == 201 {
+        *response.status_mut() = StatusCode::CREATED;
+    }
+    Ok(response)
 }
 
 async fn patch(
@@ -142,15 +154,15 @@ async fn patch(
     caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     caller.check_write()?;
-    let (referral, changes) = partner_center.patch(id_of(&id)?, json_body(&headers, &body)?, if_match(&headers))?;
+    let (referral, changes) = partner_center.patch(id_of(&id)?, json_body(&headers, body)?, if_match(&headers))?;
     let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
     let wants_document =
         preferences.flat_map(|value| value.split(',')).any(|one| one.trim() == "return=representation");
     Ok(match wants_document {
-        true => document(&referral, changes),
+        true => document(&partner_center, referral, changes),
         false => with_etag(StatusCode::NO_CONTENT.into_response(), &referral, changes),
     })
 }
@@ -160,9 +172,9 @@ async fn put(
     caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     caller.check_write()?;
-    let (referral, changes) = partner_center.put(id_of(&id)?, json_body(&headers, &body)?, if_match(&headers))?;
-    Ok(document(&referral, changes))
+    let (referral, changes) = partner_center.put(id_of(&id)?, json_body(&headers, body)?, if_match(&headers))?;
+    Ok(document(&partner_center, referral, changes))
 }

@@ -153,6 +153,17 @@ mod tests {
     }
 
     #[test]
+    fn microsoft_too_has_a_fortnight_to_answer() {
+        let stand_in = partner_center();
+        let (own, _) = stand_in.create(shared()).unwrap();
+        let (invited, _) = stand_in.create(invitation(own.engagement())).unwrap();
+        stand_in.clock.advance(14 * 24 * 3600);
+        assert_eq!(stand_in.open().get(invited.id()).unwrap().text("/substatus"), "Expired");
+        assert_eq!(stand_in.open().get(own.id()).unwrap().text("/substatus"), "Accepted");
+        assert!(stand_in.answer(own.engagement(), Answer::Accept, None).is_err(), "too late");
+    }
+
+    #[test]
     fn an_answer_shows_on_both_sides() {
         let stand_in = partner_center();
         let (own, _) = stand_in.create(shared()).unwrap();

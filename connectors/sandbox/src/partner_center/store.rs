@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -11,6 +12,7 @@ use super::{
     changes,
     problem::Problem,
     referral::{Referral, instant},
+    switches::{RelatedId, Switches},
 };
 use crate::{
     core::{clock::Clock, log::Change, tokens::Tokens},
@@ -42,6 +44,7 @@ pub(crate) struct PartnerCenter {
     pub(super) clock: Arc<Clock>,
     pub(super) tokens: Arc<Tokens>,
     events: Arc<Events>,
+    pub(super) switches: Mutex<Switches>,
     store: Mutex<Store>,
 }
 
@@ -54,6 +57,13 @@ pub(super) struct Store {
     versions: u32,
 }
 
+/// The referrals, as the state file keeps them.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Snapshot {
+    referrals: Vec<Value>,
+    versions: u32,
+}
+
 impl PartnerCenter {
     /// A stand-in served at `base`, without a referral.
     pub(crate) fn new(
@@ -63,17 +73,42 @@ impl PartnerCenter {
         tokens: Arc<Tokens>,
         events: Arc<Events>,
     ) -> PartnerCenter {
-        PartnerCenter { base, partner, clock, tokens, events, store: Mutex::default() }
+        PartnerCenter { base, partner, clock, tokens, events, switches: Mutex::default(), store: Mutex::default() }
     }
 
-    /// Forgets every referral.
+    /// Forgets every referral, and puts the switches back.
     pub(crate) fn reset(&self) {
         *self.lock() = Store::default();
+        *self.switches.lock().unwrap_or_else(PoisonError::into_inner) = Switches::default();
     }
 
     /// Every referral of both organisations, in order of creation.
     pub(crate) fn all(&self) -> Vec<Value> {
         self.open().referrals.values().map(|referral| referral.0.clone()).collect()
+    }
+
+    /// Every referral, for the state file.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let store = self.lock();
+        Snapshot {
+            referrals: store.referrals.values().map(|referral| referral.0.clone()).collect(),
+            versions: store.versions,
+        }
+    }
+
+    /// Puts back the referrals of an earlier run, which may have been served elsewhere.
+    pub(crate) fn restore(&self, snapshot: Snapshot) {
+        let mut store = self.lock();
+        store.versions = snapshot.versions;
+        store.referrals = snapshot
+            .referrals
+            .into_iter()
+            .map(|document| {
+                let mut referral = Referral(document);
+                self.address(&mut referral);
+                (referral.id(), referral)
+            })
+            .collect();
     }
 
     /// Closes what was not answered in time.
@@ -115,15 +150,12 @@ impl PartnerCenter {
         if referral.engagement().is_empty() {
             referral.set("/engagementId", json!(Uuid::new_v4()));
         }
-        let engagement = referral.engagement().to_owned();
         let (organization, name, mpn_id) = match owner {
             Owner::Partner => (json!(self.partner.id), json!(self.partner.name), json!(self.partner.mpn_id)),
             Owner::Microsoft => (json!(MICROSOFT), json!("Microsoft"), Value::Null),
         };
-        // The context's address, the raw spaces and the missing quotes below are the live service's own.
-        let context = format!("{}/referrals/$metadata#Referrals/$entity", self.base);
-        referral.set("/@odata.context", json!(context));
         referral.set("/id", json!(id));
+        self.address(&mut referral);
         referral.set("/organizationId", organization);
         referral.set("/organizationName", name);
         referral.set("/mpnId", mpn_id);
@@ -137,20 +169,24 @@ impl PartnerCenter {
             }
             _ => referral.set("/acceptedDateTime", instant(now)),
         }
-        let base = &self.base;
-        referral.set(
-            "/links",
-            json!({
-                "relatedReferrals": {
-                    "uri": format!("{base}/referrals?$filter=engagementId eq {engagement}"), "method": "GET",
-                },
-                "self": { "uri": format!("{base}/referrals/{id}"), "method": "GET" },
-            }),
-        );
         let changes = changes::between(None, &referral);
         store.referrals.insert(id, referral.clone());
-        self.tell(&referral, "referral-created", "related-referral-created", now);
+        self.tell(store, &referral, "referral-created", "related-referral-created", now);
         (referral, changes)
+    }
+
+    /// Sets the members that say where the referral is served. The context's address, the raw spaces and the missing quotes
+    /// are the live service's own.
+    fn address(&self, referral: &mut Referral) {
+        let (base, id, engagement) = (&self.base, referral.id(), referral.engagement());
+        let links = json!({
+            "relatedReferrals": {
+                "uri": format!("{base}/referrals?$filter=engagementId eq {engagement}"), "method": "GET",
+            },
+            "self": { "uri": format!("{base}/referrals/{id}"), "method": "GET" },
+        });
+        referral.set("/@odata.context", json!(format!("{base}/referrals/$metadata#Referrals/$entity")));
+        referral.set("/links", links);
     }
 
     /// Replaces `old` by `new`: a new eTag, the dates that follow from the status, and an event, even where no value changed.
@@ -168,15 +204,22 @@ impl PartnerCenter {
         }
         let changes = changes::between(Some(old), &new);
         store.referrals.insert(new.id(), new.clone());
-        self.tell(&new, "referral-updated", "related-referral-updated", now);
+        self.tell(store, &new, "referral-updated", "related-referral-updated", now);
         (new, changes)
     }
 
     /// Raises `own` for a referral of the partner and `related` for one of Microsoft's in the same engagement. The
-    /// documentation does not say whose id a related event carries; here it is the one of the referral that changed.
-    fn tell(&self, referral: &Referral, own: &'static str, related: &'static str, at: Timestamp) {
-        let name = if self.owns(referral) { own } else { related };
-        self.events.raise(&Event { name, referral: referral.id(), at });
+    /// documentation does not say whose id a related event carries: a switch does.
+    fn tell(&self, store: &Store, referral: &Referral, own: &'static str, related: &'static str, at: Timestamp) {
+        let mut event = Event { name: own, referral: referral.id(), at };
+        if !self.owns(referral) {
+            event.name = related;
+            let partners = || store.engagement(referral.engagement()).find(|other| self.owns(other)).map(Referral::id);
+            if self.switches().related_event_id == RelatedId::Own {
+                event.referral = partners().unwrap_or(event.referral);
+            }
+        }
+        self.events.raise(&event);
     }
 
     fn next_etag(&self, store: &mut Store, now: Timestamp) -> Value {

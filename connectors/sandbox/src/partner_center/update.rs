@@ -1,5 +1,6 @@
 //! The partner changes a referral: PATCH ("Update a lead or opportunity") and the obsolete PUT ("Update a referral").
 
+use axum::http::StatusCode;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -9,6 +10,7 @@ use super::{
     referral::Referral,
     registrations, rules, status,
     store::{MICROSOFT, PartnerCenter, Store},
+    switches::EarlyRegistration,
 };
 use crate::core::log::Change;
 
@@ -25,13 +27,21 @@ impl PartnerCenter {
         let old = self.writable(&store, id, if_match)?.clone();
         let registers = operations.iter().all(Operation::is_registration);
         if old.text("/status") == "Closed" && !registers {
-            return Err(closed());
+            return Err(self.closed());
         }
         let mut new = old.clone();
         for operation in &operations {
             patch::apply(&mut new, operation)?;
         }
-        registrations::date_new(&mut new, self.clock.now());
+        if registers {
+            let obstacle = registrations::obstacle(&new, self.clock.now(), store.engagement(new.engagement()));
+            match obstacle {
+                Some(reason) if self.switches().early_registration == EarlyRegistration::Refused => {
+                    return Err(Problem::invalid("registrations", reason));
+                }
+                reason => registrations::review_new(&mut new, self.clock.now(), reason),
+            }
+        }
         self.check(&old, &new)?;
         Ok(self.commit(&mut store, &old, new))
     }
@@ -47,7 +57,10 @@ impl PartnerCenter {
             return Err(Problem::invalid("body", "Expected a referral: a JSON object."));
         };
         if if_match.is_none() {
-            return Err(Problem::invalid("If-Match", "PUT needs the header If-Match with the referral's eTag."));
+            let status = StatusCode::from_u16(self.switches().put_without_if_match_status);
+            let message = "PUT needs the header If-Match with the referral's eTag.";
+            let problem = Problem::new(status.unwrap_or(StatusCode::BAD_REQUEST), "invalidRequest", message);
+            return Err(problem.at("If-Match"));
         }
         if body.keys().any(|name| name.eq_ignore_ascii_case("links")) {
             return Err(Problem::invalid("links", "Leave out 'links' when a referral is sent back."));
@@ -55,7 +68,7 @@ impl PartnerCenter {
         let mut store = self.open();
         let old = self.writable(&store, id, if_match)?.clone();
         if old.text("/status") == "Closed" {
-            return Err(closed());
+            return Err(self.closed());
         }
         let mut new = old.clone();
         for name in ["status", "substatus"] {
@@ -71,7 +84,7 @@ impl PartnerCenter {
 
     /// The referral `id`, where the partner may write it and the condition holds.
     fn writable<'a>(&self, store: &'a Store, id: Uuid, if_match: Option<&str>) -> Result<&'a Referral, Problem> {
-        let referral = store.get(id)?;
+        let referral = store.get(id).map_err(|problem| self.unknown(problem))?;
         if !self.owns(referral) {
             return Err(Problem::denied("The referral belongs to another organisation: it can be read, not changed."));
         }
@@ -93,15 +106,10 @@ impl PartnerCenter {
     }
 }
 
-fn closed() -> Problem {
-    Problem::invalid("status", "The referral is closed, which is final: nothing in it can be changed.")
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use axum::http::StatusCode;
     use serde_json::json;
 
     use super::*;

@@ -88,6 +88,72 @@ async fn ten_attempts_then_silence() {
 }
 
 #[tokio::test]
+async fn nine_failures_then_success_and_retry_after_is_not_heard() {
+    let client = Client::start().await;
+    // An hour's pause is asked for; a test that waited for it would not end.
+    let mut receiver = Receiver::start_failing(9, "3600").await;
+    receiver.register(&client, true).await;
+    client.control(Method::PUT, "/events", json!({ "first_retry_ms": 0 })).await;
+    client.create(&private()).await;
+    for _ in 0..10 {
+        receiver.next().await;
+    }
+    assert_eq!(receiver.rest(&client).await, 0, "the tenth attempt arrived");
+}
+
+#[tokio::test]
+async fn certificates_rotate_and_the_old_one_stays() {
+    let client = Client::start().await;
+    let mut receiver = Receiver::start(StatusCode::OK).await;
+    receiver.register(&client, true).await;
+    let address = async |receiver: &mut Receiver| {
+        client.create(&private()).await;
+        receiver.next().await.0["x-ms-certificate-url"].to_str().unwrap().to_owned()
+    };
+    let certificate = async |url: &str| client.http.get(url).send().await.unwrap().bytes().await.unwrap();
+
+    let first = address(&mut receiver).await;
+    let before = certificate(&first).await;
+    let rotated = client.control(Method::POST, "/events/certificates", json!({})).await;
+    let second = address(&mut receiver).await;
+    assert_eq!(second, text(&rotated["certificate_url"]));
+    assert_ne!(second, first);
+    assert_eq!(certificate(&first).await, before);
+    assert_ne!(certificate(&second).await, before);
+
+    client.control(Method::POST, "/events/certificates", json!({ "kind": "expired" })).await;
+    let expired = certificate(&address(&mut receiver).await).await;
+    assert!(!X509Certificate::from_der(&expired).unwrap().1.validity().is_valid());
+    let missing = format!("{}/cert/other.cer", client.addresses().certificates);
+    assert_eq!(client.http.get(missing).send().await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn events_can_be_forged_and_written_in_the_other_case() {
+    let client = Client::start().await;
+    let mut receiver = Receiver::start(StatusCode::OK).await;
+    receiver.register(&client, true).await;
+    client.control(Method::PUT, "/events", json!({ "forgery": "weak_algorithm", "camel_case": true })).await;
+    client.create(&private()).await;
+    let (headers, body) = receiver.next().await;
+    assert_eq!(headers["x-ms-signature-algorithm"], "rsa-sha1");
+    assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["eventName"], "referral-created");
+}
+
+#[tokio::test]
+async fn a_related_event_names_either_side() {
+    let client = Client::start().await;
+    let mut receiver = Receiver::start(StatusCode::OK).await;
+    receiver.register(&client, true).await;
+    client.control(Method::PUT, "/partner_center", json!({ "related_event_id": "own" })).await;
+    let own = client.create(&shared()).await;
+    client.create(&invitation(&own)).await;
+    let own = text(&own["id"]).to_owned();
+    assert_eq!(receiver.next_name().await, ("referral-created".to_owned(), own.clone()));
+    assert_eq!(receiver.next_name().await, ("related-referral-created".to_owned(), own));
+}
+
+#[tokio::test]
 async fn events_can_be_lost_doubled_and_swapped() {
     let client = Client::start().await;
     let mut receiver = Receiver::start(StatusCode::OK).await;

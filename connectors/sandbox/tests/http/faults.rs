@@ -82,3 +82,53 @@ async fn a_wrong_rule_is_explained() {
         assert!(response.text().await.unwrap().contains(part), "{rule}");
     }
 }
+
+#[tokio::test]
+async fn every_documented_status_can_be_ordered_with_the_systems_own_body() {
+    let client = Client::start().await;
+    // "Referrals API response codes".
+    for status in
+        [400, 401, 403, 404, 405, 406, 409, 410, 411, 412, 413, 415, 416, 422, 423, 429, 500, 501, 503, 504, 507, 509]
+    {
+        order(&client, "GET", json!({ "status": status, "own_body": true })).await;
+        let answer = client.referrals(Method::GET, "").send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status);
+        let code = answer.json::<Value>().await.unwrap()["error"]["code"].as_str().unwrap().to_owned();
+        let known = [
+            "accessDenied",
+            "generalException",
+            "invalidRequest",
+            "itemNotFound",
+            "preconditionFailed",
+            "resourceModified",
+            "serviceNotAvailable",
+            "unauthenticated",
+        ];
+        assert!(known.contains(&code.as_str()), "{status}: {code}");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_can_be_wrong() {
+    let client = Client::start().await;
+    let skew = |system: &str, seconds: i32| json!([{ "name": "skew", "system": system, "action": { "skew_seconds": seconds } }]);
+    let date = async || {
+        let answer = client.referrals(Method::GET, "").send().await.unwrap();
+        let date = answer.headers()["date"].to_str().unwrap().to_owned();
+        (answer.status().as_u16(), jiff::fmt::rfc2822::parse(&date).unwrap().timestamp())
+    };
+    let (_, right) = date().await;
+    client.control(Method::PUT, "/faults", skew("partner_center", -600)).await;
+    let (status, slow) = date().await;
+    let behind = (right - slow).get_seconds();
+    assert!((590..=600).contains(&behind), "{behind}");
+    assert_eq!(status, 401, "a token from ten minutes ahead is not valid yet");
+
+    // Tokens of a clock that is ahead start too late for the others, beyond what is tolerated.
+    client.control(Method::PUT, "/faults", skew("entra", 200)).await;
+    let client = Client { token: client.user_token(crate::client::PARTNER_CENTER).await, ..client };
+    assert_eq!(client.referrals(Method::GET, "").send().await.unwrap().status(), 200);
+    client.control(Method::PUT, "/faults", skew("entra", 900)).await;
+    let client = Client { token: client.user_token(crate::client::PARTNER_CENTER).await, ..client };
+    assert_eq!(client.referrals(Method::GET, "").send().await.unwrap().status(), 401);
+}

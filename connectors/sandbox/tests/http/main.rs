@@ -4,7 +4,9 @@
 mod client;
 mod events;
 mod faults;
+mod https;
 mod people;
 mod receiver;
 mod referrals;
 mod signing_in;
+mod state;

@@ -1,10 +1,16 @@
 //! A receiver of events on this machine.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use axum::{
     Router,
     body::Bytes,
     extract::State,
     http::{HeaderMap, StatusCode},
+    response::IntoResponse,
     routing::post,
 };
 use serde_json::{Value, json};
@@ -31,9 +37,26 @@ impl Receiver {
             status
         }
         let (sender, arrived) = unbounded_channel();
+        Receiver::serve(Router::new().route("/hook", post(take)).with_state((status, sender)), arrived).await
+    }
+
+    /// Answers the first `failures` events with 503 and `Retry-After`, the others with 200.
+    pub(crate) async fn start_failing(failures: usize, retry_after: &'static str) -> Receiver {
+        let (sender, arrived) = unbounded_channel();
+        let left = Arc::new(AtomicUsize::new(failures));
+        let take = move |headers: HeaderMap, body: Bytes| async move {
+            sender.send((headers, body)).unwrap();
+            match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
+                Ok(_) => (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", retry_after)]).into_response(),
+                Err(_) => StatusCode::OK.into_response(),
+            }
+        };
+        Receiver::serve(Router::new().route("/hook", post(take)), arrived).await
+    }
+
+    async fn serve(router: Router, arrived: UnboundedReceiver<Event>) -> Receiver {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
-        let router = Router::new().route("/hook", post(take)).with_state((status, sender));
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Receiver { url, arrived }
     }

@@ -97,3 +97,93 @@ async fn long_lists_come_in_pages() {
     assert!(second.get("@odata.nextLink").is_none());
     assert!(text(&second["value"][0]["createdDateTime"]) <= text(&first["value"][99]["createdDateTime"]));
 }
+
+#[tokio::test]
+async fn the_connectors_addresses_of_deal_registrations_are_served() {
+    let client = Client::start().await;
+    let mut deal = private();
+    deal["consent"]["consentToShareReferralWithMicrosoftSellers"] = json!(true);
+    deal["details"]["requirements"] = shared()["details"]["requirements"].clone();
+    let id = client.create(&deal).await["id"].clone();
+    let id = text(&id);
+    client.control(Method::POST, "/clock", json!({ "advance_seconds": 72 * 3600 })).await;
+    let client = Client { token: client.user_token(crate::client::PARTNER_CENTER).await, ..client };
+    let won = json!([
+        { "op": "replace", "path": "/status", "value": "Closed" },
+        { "op": "replace", "path": "/substatus", "value": "Won" },
+    ]);
+    assert_eq!(client.patch(id, won).await.status(), 204);
+    let value = json!({ "type": "AzureIPCoSell", "solutionDetails": [{ "id": "SOL-1" }], "contract": { "value": 1 } });
+    let add = json!([{ "op": "add", "path": "/registrations/-", "value": value }]);
+    assert_eq!(client.patch(&format!("{id}/"), add).await.status(), 204);
+    let change = json!([{ "op": "replace", "path": "/registrations/0/contract/value", "value": 2 }]);
+    assert_eq!(client.patch(&format!("{id}//"), change).await.status(), 204);
+    let read: Value = client.referrals(Method::GET, &format!("/{id}")).send().await.unwrap().json().await.unwrap();
+    assert_eq!(read["registrations"][0]["contract"]["value"], 2);
+    assert_eq!(read["registrationStatus"], "ReviewPending");
+}
+
+#[tokio::test]
+async fn an_early_registration_fails_in_one_of_two_ways() {
+    let client = Client::start().await;
+    let own = client.create(&shared()).await;
+    let id = text(&own["id"]);
+    let won = json!([
+        { "op": "replace", "path": "/status", "value": "Closed" },
+        { "op": "replace", "path": "/substatus", "value": "Won" },
+    ]);
+    client.patch(id, won).await;
+    let value = json!({ "type": "AzureIPCoSell", "solutionDetails": [{ "id": "SOL-1" }], "contract": {} });
+    let add = json!([{ "op": "add", "path": "/registrations/-", "value": value }]);
+    client.control(Method::PUT, "/partner_center", json!({ "early_registration": "refused" })).await;
+    assert_eq!(client.patch(id, add.clone()).await.status(), 400);
+    client.control(Method::PUT, "/partner_center", json!({})).await;
+    assert_eq!(client.patch(id, add).await.status(), 204);
+    let read: Value = client.referrals(Method::GET, &format!("/{id}")).send().await.unwrap().json().await.unwrap();
+    assert_eq!(read["registrationStatus"], "Failed");
+    assert!(text(&read["registrations"][0]["statusReason"]).contains("72 hours"));
+}
+
+#[tokio::test]
+async fn what_is_inferred_can_be_switched() {
+    let client = Client::start().await;
+    let set = async |switches: Value| {
+        client.control(Method::PUT, "/partner_center", switches).await;
+    };
+    let get = async || client.referrals(Method::GET, "").send().await.unwrap();
+    set(json!({ "create_status": 201 })).await;
+    assert_eq!(client.referrals(Method::POST, "").json(&private()).send().await.unwrap().status(), 201);
+    set(json!({ "claims_challenge": true })).await;
+    let challenged = get().await;
+    assert_eq!(challenged.status(), 403);
+    assert_eq!(challenged.json::<Value>().await.unwrap()["error"]["code"], "insufficent_claims");
+
+    set(json!({ "count": "page", "omit_registrations": true, "null_tags": true })).await;
+    for _ in 0..100 {
+        client.create(&private()).await;
+    }
+    let list: Value =
+        client.referrals(Method::GET, "").query(&[("$count", "true")]).send().await.unwrap().json().await.unwrap();
+    assert_eq!(list["@odata.count"], 100);
+    assert!(list["value"][0].get("registrations").is_none() && list["value"][0]["tags"].is_null());
+
+    client.control(Method::PUT, "/entra", json!({ "mfa": false })).await;
+    let client = Client { token: client.user_token(crate::client::PARTNER_CENTER).await, ..client };
+    client.control(Method::PUT, "/partner_center", json!({ "mfa_refusal": "header" })).await;
+    let refused = client.referrals(Method::GET, "").send().await.unwrap();
+    assert_eq!(refused.status(), 401);
+    assert_eq!(refused.headers()["www-authenticate"], "Bearer error=\"invalid_token\"");
+    assert_eq!(refused.text().await.unwrap(), "");
+    client.control(Method::PUT, "/partner_center", json!({ "enforce_mfa": false })).await;
+    assert_eq!(client.referrals(Method::GET, "").send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_body_can_be_too_large() {
+    let client = Client::start().await;
+    let mut deal = private();
+    deal["details"]["notes"] = json!("x".repeat(3 * 1024 * 1024));
+    let refused = client.referrals(Method::POST, "").json(&deal).send().await.unwrap();
+    assert_eq!(refused.status(), 413);
+    assert_eq!(refused.json::<Value>().await.unwrap()["error"]["code"], "invalidRequest");
+}

@@ -8,7 +8,7 @@ use crate::dataverse::errors::{Answer, BAD_REQUEST, Refusal};
 
 /// A token.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Token {
+pub(in crate::dataverse) enum Token {
     /// A word: an operator, a name, a path.
     Word(String),
     /// A parameter alias with its `@`.
@@ -21,7 +21,7 @@ pub(super) enum Token {
 
 /// A value written in a filter.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Literal {
+pub(in crate::dataverse) enum Literal {
     /// `null`
     Null,
     /// `true` or `false`
@@ -40,7 +40,7 @@ pub(super) enum Literal {
 
 impl Literal {
     /// Name of the Edm type, for messages.
-    pub(super) fn edm(&self) -> &'static str {
+    pub(in crate::dataverse) fn edm(&self) -> &'static str {
         match self {
             Literal::Null => "null",
             Literal::Bool(_) => "Edm.Boolean",
@@ -84,7 +84,7 @@ impl Literal {
 
 /// Cuts `text` into tokens. Text stands in single quotes, doubled inside; the values of query functions may stand in
 /// double quotes.
-pub(super) fn lex(text: &str) -> Answer<Vec<Token>> {
+pub(in crate::dataverse) fn lex(text: &str) -> Answer<Vec<Token>> {
     let chars: Vec<char> = text.chars().collect();
     let mut tokens = Vec::new();
     let mut at = 0;

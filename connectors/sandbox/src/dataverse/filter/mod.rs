@@ -1,19 +1,26 @@
 //! `$filter`: `lex` cuts the text into tokens, `parse` makes a tree checked against the table, this file holds the tree
-//! and evaluates it.
+//! and evaluates it, `values` compares and knows the query functions, `periods` knows what "the last three days" are.
 //!
 //! Two choices follow the database below the real service: text compares without regard to case, and a comparison by
 //! `ne`, or a negated one, holds for rows without a value.
 
-mod lex;
+pub(super) mod lex;
 mod parse;
+pub(super) mod periods;
+mod values;
 
 use std::cmp::Ordering;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 use super::cell::{Cell, SortKey};
-use super::schema::Column;
+use super::query::Relation;
+use super::schema::{Column, Table};
 use super::store::{Row, Store};
 
-pub(super) use parse::parse;
+pub(super) use parse::{parse, path};
+pub(super) use values::{condition, text_key};
 
 /// A condition on a row.
 #[derive(Debug)]
@@ -32,6 +39,12 @@ pub(super) enum Filter {
     In(Path, Vec<SortKey>),
     /// A column lies between two values, both included.
     Between(Path, SortKey, SortKey),
+    /// A day or instant lies in a period: from the first instant, before the second.
+    During(Path, Timestamp, Timestamp),
+    /// A column of several choices holds one of these.
+    Contains(Path, Vec<i64>),
+    /// Of the related rows some (or, if `all`, every one) meet the condition; without one, there is some row.
+    Related { table: &'static Table, relation: Relation, all: bool, condition: Option<Box<Filter>> },
 }
 
 /// A column, possibly of a row that lookups lead to.
@@ -61,7 +74,13 @@ pub(super) enum Comparison {
 }
 
 impl Path {
-    fn read<'a>(&self, store: &'a Store, row: &'a Row) -> Option<&'a Cell> {
+    /// A column of the row itself.
+    pub(super) fn direct(column: &'static Column) -> Path {
+        Path { lookups: Vec::new(), column }
+    }
+
+    /// The value that the path leads to from `row`.
+    pub(super) fn read<'a>(&self, store: &'a Store, row: &'a Row) -> Option<&'a Cell> {
         let mut row = row;
         for (column, table) in &self.lookups {
             let reference = row.get(column)?.reference().filter(|reference| reference.table == *table)?;
@@ -101,6 +120,33 @@ impl Filter {
                 .read(store, row)
                 .map(Cell::sort_key)
                 .is_some_and(|have| have.order(low) != Ordering::Less && have.order(high) != Ordering::Greater),
+            Filter::During(path, from, before) => {
+                let instant = path.read(store, row).and_then(|cell| match cell {
+                    Cell::Instant(instant) => Some(*instant),
+                    Cell::Day(day) => Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp()),
+                    _ => None,
+                });
+                // A day counts as its first instant, and the day of the period's beginning belongs to it.
+                let from = match path.read(store, row) {
+                    Some(Cell::Day(_)) => start_of_day(*from),
+                    _ => *from,
+                };
+                instant.is_some_and(|instant| from <= instant && instant < *before)
+            }
+            Filter::Contains(path, values) => match path.read(store, row) {
+                Some(Cell::Text(text)) => {
+                    text.split(',').any(|value| value.trim().parse().is_ok_and(|value: i64| values.contains(&value)))
+                }
+                _ => false,
+            },
+            Filter::Related { table, relation, all, condition } => {
+                let mut related = relation.rows(store, table, row).into_iter().map(|(_, row)| row);
+                match condition {
+                    None => related.next().is_some(),
+                    Some(condition) if *all => related.all(|row| condition.holds(store, row)),
+                    Some(condition) => related.any(|row| condition.holds(store, row)),
+                }
+            }
         }
     }
 }
@@ -116,6 +162,11 @@ impl Comparison {
             Comparison::LessOrEqual => order != Ordering::Greater,
         }
     }
+}
+
+fn start_of_day(instant: Timestamp) -> Timestamp {
+    let day = instant.to_zoned(TimeZone::UTC).date();
+    day.to_zoned(TimeZone::UTC).map_or(instant, |start| start.timestamp())
 }
 
 /// Matches `text` against a pattern in which `%` stands for any characters and `_` for one.

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Time;
-use jiff::tz::TimeZone;
-
 use super::lex::{Literal, Token, lex};
+use super::values::{condition, sort_key, syntax};
 use super::{Comparison, Filter, Path};
-use crate::dataverse::cell::{Cell, SortKey};
 use crate::dataverse::errors::{Answer, BAD_REQUEST, Refusal};
-use crate::dataverse::schema::{self, Column, Kind, Table};
+use crate::dataverse::query::{Relation, Scope};
+use crate::dataverse::schema::{Kind, Table};
 
 /// Nested parentheses beyond this are refused instead of exhausting the stack.
 const DEPTH: usize = 100;
@@ -17,10 +15,11 @@ const DEPTH: usize = 100;
 /// Reads `text` as a condition on rows of `table`.
 pub(in crate::dataverse) fn parse(
     text: &str,
+    scope: Scope<'_>,
     table: &'static Table,
     aliases: &BTreeMap<String, String>,
 ) -> Answer<Filter> {
-    let mut parser = Parser { tokens: lex(text)?, at: 0, table, aliases };
+    let mut parser = Parser { tokens: lex(text)?, at: 0, scope, table, variable: None, aliases };
     let filter = parser.expression(0, 0)?;
     match parser.next() {
         None => Ok(filter),
@@ -31,7 +30,10 @@ pub(in crate::dataverse) fn parse(
 struct Parser<'a> {
     tokens: Vec<Token>,
     at: usize,
+    scope: Scope<'a>,
     table: &'static Table,
+    /// Inside `any` and `all`: the name that stands for the related row.
+    variable: Option<String>,
     aliases: &'a BTreeMap<String, String>,
 }
 
@@ -175,8 +177,10 @@ impl Parser<'_> {
         if let Some(function) = name.strip_prefix("Microsoft.Dynamics.CRM.") {
             return self.query_function(function);
         }
-        if name.ends_with("/any") || name.ends_with("/all") {
-            return Err(Refusal::outside("lambda operators in $filter"));
+        for (operator, all) in [("/any", false), ("/all", true)] {
+            if let Some(navigation) = name.strip_suffix(operator) {
+                return self.lambda(navigation, all);
+            }
         }
         if !matches!(name, "contains" | "startswith" | "endswith") {
             let message = format!("An unknown function with name '{name}' was found.");
@@ -210,44 +214,79 @@ impl Parser<'_> {
         }
     }
 
-    /// `In`, `NotIn` and `Between` of the Dataverse query functions; their values are always text.
-    fn query_function(&mut self, name: &str) -> Answer<Filter> {
-        if !matches!(name, "In" | "NotIn" | "Between") {
-            return Err(Refusal::outside(format!("the query function Microsoft.Dynamics.CRM.{name}")));
+    /// `navigation/any(v:condition)`, with its opening parenthesis read already.
+    fn lambda(&mut self, navigation: &str, all: bool) -> Answer<Filter> {
+        if self.variable.is_some() {
+            return Err(Refusal::outside("any or all inside any or all"));
         }
+        let table = self.table;
+        let relation = Relation::find(self.scope.store.schema(), table, navigation)?
+            .ok_or_else(|| Refusal::unknown_property(table, navigation))?;
+        if matches!(relation, Relation::One(..)) {
+            return Err(syntax(format!("'{navigation}' leads to one row; any and all are for collections")));
+        }
+        if matches!(self.peek(), Some(Token::Mark(')'))) && !all {
+            self.at += 1;
+            return Ok(Filter::Related { table, relation, all, condition: None });
+        }
+        let Some(Token::Word(word)) = self.peek().cloned() else {
+            return Err(syntax("expected a name and ':' after any( or all(".into()));
+        };
+        let (variable, rest) =
+            word.split_once(':').ok_or_else(|| syntax("expected a name and ':' after any( or all(".into()))?;
+        if rest.is_empty() {
+            self.at += 1;
+        } else {
+            self.tokens[self.at] = Token::Word(rest.to_owned());
+        }
+        self.variable = Some(variable.to_owned());
+        self.table = relation.target();
+        let condition = self.expression(0, 1)?;
+        self.table = table;
+        self.variable = None;
+        self.expect(')')?;
+        Ok(Filter::Related { table, relation, all, condition: Some(Box::new(condition)) })
+    }
+
+    /// The Dataverse query functions; their values are always text.
+    fn query_function(&mut self, name: &str) -> Answer<Filter> {
         self.parameter("PropertyName")?;
         let Literal::Text(column) = self.literal()? else {
             return Err(syntax("PropertyName is a text".into()));
         };
-        let path = self.path(&column)?;
-        self.expect(',')?;
-        self.parameter("PropertyValues")?;
+        let path = self.named_path(&column)?;
+        let mut texts = Vec::new();
+        if matches!(self.peek(), Some(Token::Mark(','))) {
+            self.at += 1;
+            if self.takes("PropertyValues") {
+                self.expect('=')?;
+                texts = self.texts()?;
+            } else {
+                self.parameter("PropertyValue")?;
+                texts.push(match self.literal()? {
+                    Literal::Text(text) => text,
+                    Literal::Number(number) => number.to_string(),
+                    _ => return Err(syntax("PropertyValue is a text or a number".into())),
+                });
+            }
+        }
+        self.expect(')')?;
+        condition(name, path, &texts, self.scope)
+    }
+
+    fn texts(&mut self) -> Answer<Vec<String>> {
         self.expect('[')?;
-        let mut values = Vec::new();
+        let mut texts = Vec::new();
         loop {
             let Literal::Text(text) = self.literal()? else {
                 return Err(syntax("PropertyValues are texts".into()));
             };
-            let bare = match lex(&text)?.as_slice() {
-                [Token::Literal(literal)] => sort_key(path.column, literal),
-                _ => None,
-            };
-            let value = bare.or_else(|| sort_key(path.column, &Literal::Text(text.clone()))).ok_or_else(|| {
-                syntax(format!("'{text}' is not a value of the column '{column}' ({})", path.column.edm()))
-            })?;
-            values.push(value);
+            texts.push(text);
             match self.next() {
                 Some(Token::Mark(',')) => {}
-                Some(Token::Mark(']')) => break,
+                Some(Token::Mark(']')) => return Ok(texts),
                 _ => return Err(syntax("PropertyValues end with ']'".into())),
             }
-        }
-        self.expect(')')?;
-        match (name, values.as_slice()) {
-            ("Between", [low, high]) => Ok(Filter::Between(path, low.clone(), high.clone())),
-            ("Between", _) => Err(syntax("Between takes two values".into())),
-            ("In", _) => Ok(Filter::In(path, values)),
-            _ => Ok(Filter::Not(Box::new(Filter::In(path, values)))),
         }
     }
 
@@ -255,59 +294,49 @@ impl Parser<'_> {
         if self.takes(name) { self.expect('=') } else { Err(syntax(format!("expected the parameter {name}"))) }
     }
 
+    /// A column that a query function names; a lookup may go by its logical name.
+    fn named_path(&self, text: &str) -> Answer<Path> {
+        match self.table.column(text) {
+            Some(column) if self.variable.is_none() => Ok(Path::direct(column)),
+            _ => self.path(text),
+        }
+    }
+
     /// A column of the table, or `navigation/column` through lookups.
     fn path(&self, text: &str) -> Answer<Path> {
-        let mut table = self.table;
-        let mut lookups = Vec::new();
-        let mut steps: Vec<&str> = text.split('/').collect();
-        let last = steps.pop().unwrap_or_default();
-        for step in steps {
-            let (column, target) = table.navigation(step).ok_or_else(|| Refusal::unknown_property(table, step))?;
-            table =
-                schema::table(target.table).ok_or_else(|| Refusal::outside(format!("the table '{}'", target.table)))?;
-            lookups.push((column, target.table));
-        }
-        match table.property(last) {
-            Some(column) => Ok(Path { lookups, column }),
-            None if table.navigation(last).is_some() => Err(Refusal::outside(format!(
-                "a filter on the navigation property '{last}'; compare the lookup column '_x_value'"
-            ))),
-            None => Err(Refusal::unknown_property(table, last)),
-        }
+        let text = match &self.variable {
+            None => text,
+            Some(variable) => text
+                .strip_prefix(variable.as_str())
+                .and_then(|rest| rest.strip_prefix('/'))
+                .ok_or_else(|| Refusal::outside(format!("'{text}' inside any or all; begin with '{variable}/'")))?,
+        };
+        path(self.scope, self.table, text)
     }
 }
 
-/// The position of `literal` among the values of `column`, if it is of a type that compares with them.
-fn sort_key(column: &Column, literal: &Literal) -> Option<SortKey> {
-    let key = match (&column.kind, literal) {
-        (Kind::Text { .. } | Kind::Memo { .. }, Literal::Text(text)) => Cell::Text(text.clone()).sort_key(),
-        (
-            Kind::Integer { .. }
-            | Kind::Version
-            | Kind::Money { .. }
-            | Kind::Decimal { .. }
-            | Kind::Double { .. }
-            | Kind::Choice(_)
-            | Kind::State
-            | Kind::Status,
-            Literal::Number(value),
-        ) => SortKey::Number(*value),
-        (Kind::Boolean { .. }, Literal::Bool(value)) => Cell::Bool(*value).sort_key(),
-        (Kind::PrimaryKey | Kind::Guid | Kind::Lookup(_), Literal::Id(id)) => Cell::Id(*id).sort_key(),
-        (Kind::Date, Literal::Day(day)) => Cell::Day(*day).sort_key(),
-        (Kind::Date, Literal::Instant(instant)) => SortKey::Text(instant.to_string()),
-        (Kind::DateTime, Literal::Instant(instant)) => Cell::Instant(*instant).sort_key(),
-        (Kind::DateTime, Literal::Day(day)) => {
-            let midnight = day.to_datetime(Time::midnight()).to_zoned(TimeZone::UTC).ok()?;
-            Cell::Instant(midnight.timestamp()).sort_key()
-        }
-        _ => return None,
-    };
-    Some(key)
-}
-
-fn syntax(what: String) -> Refusal {
-    Refusal::bad(BAD_REQUEST, format!("Bad Request - Error in query syntax. In $filter: {what}."))
+/// Reads `column`, or `navigation/column` through lookups, from rows of `table`.
+pub(in crate::dataverse) fn path(scope: Scope<'_>, table: &'static Table, text: &str) -> Answer<Path> {
+    let mut table = table;
+    let mut lookups = Vec::new();
+    let mut steps: Vec<&str> = text.split('/').collect();
+    let last = steps.pop().unwrap_or_default();
+    for step in steps {
+        let (column, target) = table.navigation(step).ok_or_else(|| Refusal::unknown_property(table, step))?;
+        table = scope
+            .store
+            .schema()
+            .table(target.table)
+            .ok_or_else(|| Refusal::outside(format!("the table '{}'", target.table)))?;
+        lookups.push((column, target.table));
+    }
+    match table.property(last) {
+        Some(column) => Ok(Path { lookups, column }),
+        None if table.navigation(last).is_some() => Err(Refusal::outside(format!(
+            "a filter on the navigation property '{last}'; compare the lookup column '_x_value'"
+        ))),
+        None => Err(Refusal::unknown_property(table, last)),
+    }
 }
 
 fn show(token: &Token) -> String {

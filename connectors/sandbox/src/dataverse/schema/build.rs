@@ -1,9 +1,9 @@
 //! Short forms that let the tables read like the reference they were taken from.
 
-use super::{Column, Key, Kind, Options, Required, State, Table, Target};
+use super::{Column, Key, Kind, OnDelete, Options, Required, State, Table, Target};
 
 /// Statuses of the tables that know only active and inactive rows.
-pub(super) const ACTIVE_INACTIVE: &[State] = &[
+pub(in crate::dataverse) const ACTIVE_INACTIVE: &[State] = &[
     State { value: 0, label: "Active", statuses: &[(1, "Active")] },
     State { value: 1, label: "Inactive", statuses: &[(2, "Inactive")] },
 ];
@@ -13,7 +13,7 @@ const MONEY_LIMIT: f64 = 1_000_000_000_000.0;
 
 /// A table with the columns every table has, `own` columns, and what those entail: `_base` amounts, the exchange rate
 /// and the currency for money, `statecode` and `statuscode` for states.
-pub(super) fn table(
+pub(in crate::dataverse) fn table(
     schema: &'static str,
     set: &'static str,
     primary_name: &'static str,
@@ -44,10 +44,13 @@ pub(super) fn table(
         column("OverriddenCreatedOn", Kind::DateTime).fixed(),
         column("VersionNumber", Kind::Version).computed(),
     ]);
-    let mut table = Table {
+    let table = Table {
         primary_id: format!("{logical}id"),
         logical,
         schema,
+        display: spaced(schema),
+        display_plural: spaced(schema) + "s",
+        description: String::new(),
         set,
         primary_name,
         type_code,
@@ -56,18 +59,21 @@ pub(super) fn table(
         keys: Vec::new(),
         columns,
     };
-    if table.has_money() {
-        table.columns.push(currency());
-        table.columns.push(
-            column("ExchangeRate", Kind::Decimal { min: 1e-10, max: 100_000_000_000.0, precision: 10 }).computed(),
-        );
-    }
-    table
+    if table.has_money() { table.with_currency() } else { table }
 }
 
 impl Table {
+    /// Rows carry amounts, and so a currency and its rate.
+    pub(in crate::dataverse) fn with_currency(mut self) -> Table {
+        self.columns.push(currency());
+        self.columns.push(
+            column("ExchangeRate", Kind::Decimal { min: 1e-10, max: 100_000_000_000.0, precision: 10 }).computed(),
+        );
+        self
+    }
+
     /// Rows belong to a user.
-    pub(super) fn owned(mut self) -> Table {
+    pub(in crate::dataverse) fn owned(mut self) -> Table {
         self.columns.push(lookup("OwnerId", &["systemuser"]).system());
         self
     }
@@ -80,20 +86,22 @@ impl Table {
 
     /// Rows can be addressed by `columns`.
     pub(super) fn key(mut self, name: &'static str, columns: &'static [&'static str]) -> Table {
-        self.keys.push(Key { name, columns });
+        self.keys.push(Key { name, display: name.to_owned(), columns });
         self
     }
 }
 
 /// A column by its schema name.
-pub(super) fn column(schema: &str, kind: Kind) -> Column {
+pub(in crate::dataverse) fn column(schema: &str, kind: Kind) -> Column {
     Column {
         logical: schema.to_lowercase(),
         schema: schema.to_owned(),
+        display: spaced(schema),
         kind,
         required: Required::No,
         create: true,
         update: true,
+        read: true,
     }
 }
 
@@ -162,6 +170,8 @@ pub(super) fn lookup(schema: &str, targets: &[&'static str]) -> Column {
             table,
             navigation: if targets.len() > 1 { format!("{name}_{table}") } else { name.clone() },
             collection: None,
+            relationship: format!("{table}_{name}"),
+            on_delete: OnDelete::Clear,
         })
         .collect();
     column(schema, Kind::Lookup(targets))
@@ -198,8 +208,13 @@ impl Column {
         Column { update: false, ..self }
     }
 
+    /// Never shown.
+    pub(super) fn secret(self) -> Column {
+        Column { read: false, ..self }
+    }
+
     /// Only the platform writes it.
-    pub(super) fn computed(self) -> Column {
+    pub(in crate::dataverse) fn computed(self) -> Column {
         Column { create: false, update: false, ..self }
     }
 
@@ -209,8 +224,44 @@ impl Column {
         if let Kind::Lookup(targets) = &mut self.kind {
             for (target, name) in targets.iter_mut().zip(names) {
                 target.collection = (!name.is_empty()).then_some(*name);
+                if !name.is_empty() {
+                    (*name).clone_into(&mut target.relationship);
+                }
             }
         }
         self
     }
+
+    /// The row is deleted with the one it points at.
+    pub(super) fn cascading(mut self) -> Column {
+        if let Kind::Lookup(targets) = &mut self.kind {
+            for target in targets {
+                target.on_delete = OnDelete::Cascade;
+            }
+        }
+        self
+    }
+}
+
+/// A schema name as people would read it: without the publisher's prefix, words apart. The published labels of standard
+/// columns differ here and there ("Est. Revenue"); the sandbox does not carry them.
+fn spaced(schema: &str) -> String {
+    let name = match schema.split_once('_') {
+        Some((prefix, rest)) if prefix.chars().all(char::is_lowercase) => rest,
+        _ => schema,
+    };
+    let mut out = String::new();
+    let mut before = ' ';
+    for char in name.chars() {
+        if char == '_' {
+            out.push(' ');
+        } else {
+            if char.is_uppercase() && before.is_lowercase() {
+                out.push(' ');
+            }
+            out.push(char);
+        }
+        before = char;
+    }
+    out
 }

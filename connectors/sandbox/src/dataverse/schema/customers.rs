@@ -107,7 +107,8 @@ fn contact() -> Table {
         text("Department", 100),
         memo("Description", 2000),
         lookup("ParentCustomerId", &["account", "contact"])
-            .collections(&["contact_customer_accounts", "contact_customer_contacts"]),
+            .collections(&["contact_customer_accounts", "contact_customer_contacts"])
+            .cascading(),
         boolean("DoNotEMail"),
     ];
     columns.extend(address());

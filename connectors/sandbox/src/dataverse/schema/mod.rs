@@ -6,22 +6,33 @@
 
 mod build;
 mod customers;
+mod hooks;
+mod organisation;
 mod partner_center;
 mod sales;
 mod system;
 
 use std::sync::LazyLock;
 
+pub(super) use build::{ACTIVE_INACTIVE, column as new_column, table as new_table};
+pub(super) use organisation::{GlobalChoice, Link, Schema, keep_options, keep_text};
+
 /// Choice values with their labels.
 pub(super) type Options = &'static [(i64, &'static str)];
 
 /// A table of the organisation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Table {
     /// Logical name, such as `opportunity`.
     pub(super) logical: String,
     /// Schema name, such as `Opportunity`.
     pub(super) schema: &'static str,
+    /// What people call one row, such as `Opportunity`.
+    pub(super) display: String,
+    /// What people call several rows.
+    pub(super) display_plural: String,
+    /// What the table is for; may be empty.
+    pub(super) description: String,
     /// Name of the entity set in addresses, such as `opportunities`.
     pub(super) set: &'static str,
     /// Column that holds the row's id.
@@ -41,7 +52,7 @@ pub(super) struct Table {
 }
 
 /// A state and the statuses that belong to it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct State {
     /// Value of `statecode`.
     pub(super) value: i64,
@@ -52,21 +63,25 @@ pub(super) struct State {
 }
 
 /// An alternate key.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Key {
-    /// Logical name of the key.
+    /// Schema name of the key; its logical name is the same in lower case.
     pub(super) name: &'static str,
+    /// What people call it.
+    pub(super) display: String,
     /// Columns that together name one row.
     pub(super) columns: &'static [&'static str],
 }
 
 /// A column of a table.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Column {
     /// Logical name: the schema name in lower case.
     pub(super) logical: String,
     /// Schema name, such as `EstimatedValue` or `msft_Opportunity`.
     pub(super) schema: String,
+    /// What people call it.
+    pub(super) display: String,
     /// What it holds.
     pub(super) kind: Kind,
     /// Whether a value must be present.
@@ -75,6 +90,8 @@ pub(super) struct Column {
     pub(super) create: bool,
     /// May be given when a row is changed.
     pub(super) update: bool,
+    /// Shown when a row is read.
+    pub(super) read: bool,
 }
 
 /// How much a column insists on a value (`RequiredLevel`).
@@ -93,7 +110,7 @@ pub(super) enum Required {
 }
 
 /// The type of a column.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Kind {
     /// The row's own id.
     PrimaryKey,
@@ -115,6 +132,8 @@ pub(super) enum Kind {
     Boolean { default: bool },
     /// One of several values.
     Choice(Options),
+    /// Any of several values; on the wire one text of numbers with commas.
+    Choices(Options),
     /// `statecode`.
     State,
     /// `statuscode`.
@@ -130,7 +149,7 @@ pub(super) enum Kind {
 }
 
 /// One table that a lookup may point at.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Target {
     /// Logical name of the table.
     pub(super) table: &'static str,
@@ -138,6 +157,21 @@ pub(super) struct Target {
     pub(super) navigation: String,
     /// Collection-valued navigation property of the target, where the sandbox serves it.
     pub(super) collection: Option<&'static str>,
+    /// Schema name of the relationship.
+    pub(super) relationship: String,
+    /// What becomes of a row when the one it points at is deleted.
+    pub(super) on_delete: OnDelete,
+}
+
+/// `CascadeConfiguration.Delete` of a relationship.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum OnDelete {
+    /// The lookup is cleared (`RemoveLink`).
+    Clear,
+    /// The row is deleted too (`Cascade`).
+    Cascade,
+    /// The deletion is refused while there is such a row (`Restrict`).
+    Restrict,
 }
 
 impl Table {
@@ -156,16 +190,6 @@ impl Table {
         self.columns.iter().find_map(|column| {
             let target = column.targets().iter().find(|target| target.navigation == name)?;
             Some((column, target))
-        })
-    }
-
-    /// The table and lookup column behind the collection-valued navigation property `name`.
-    pub(super) fn collection(&self, name: &str) -> Option<(&'static Table, &'static Column)> {
-        tables().iter().find_map(|table| {
-            let column = table.columns.iter().find(|column| {
-                column.targets().iter().any(|target| target.table == self.logical && target.collection == Some(name))
-            })?;
-            Some((table, column))
         })
     }
 
@@ -206,7 +230,7 @@ impl Column {
     pub(super) fn edm(&self) -> &'static str {
         match self.kind {
             Kind::PrimaryKey | Kind::Guid | Kind::Lookup(_) => "Edm.Guid",
-            Kind::Text { .. } | Kind::Memo { .. } => "Edm.String",
+            Kind::Text { .. } | Kind::Memo { .. } | Kind::Choices(_) => "Edm.String",
             Kind::Integer { .. } | Kind::Choice(_) | Kind::State | Kind::Status => "Edm.Int32",
             Kind::Version => "Edm.Int64",
             Kind::Money { .. } | Kind::Decimal { .. } => "Edm.Decimal",
@@ -223,26 +247,17 @@ impl Column {
     }
 }
 
-/// All tables.
-pub(super) fn tables() -> &'static [Table] {
+/// The tables that every organisation starts with.
+fn standard() -> &'static [Table] {
     static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
         let mut tables = sales::tables();
         tables.extend(customers::tables());
         tables.extend(system::tables());
+        tables.extend(hooks::tables());
         tables.extend(partner_center::tables());
         tables
     });
     &TABLES
-}
-
-/// The table with logical name `name`.
-pub(super) fn table(name: &str) -> Option<&'static Table> {
-    tables().iter().find(|table| table.logical == name)
-}
-
-/// The table whose entity set is `set`; names of sets are case-sensitive.
-pub(super) fn table_of_set(set: &str) -> Option<&'static Table> {
-    tables().iter().find(|table| table.set == set)
 }
 
 #[cfg(test)]
@@ -256,7 +271,7 @@ mod tests {
     #[test]
     fn names_are_unique_and_every_primary_name_exists() {
         let mut sets = HashSet::new();
-        for table in tables() {
+        for table in standard() {
             assert!(sets.insert(table.set), "{} is there twice", table.set);
             assert!(table.column(table.primary_name).is_some(), "{} has no {}", table.logical, table.primary_name);
             let mut names = HashSet::new();
@@ -271,11 +286,12 @@ mod tests {
 
     #[test]
     fn standard_lookups_bind_in_lower_case_and_custom_ones_by_schema_name() {
-        let opportunity = table("opportunity").unwrap();
+        let schema = Schema::default();
+        let opportunity = schema.table("opportunity").unwrap();
         assert!(opportunity.navigation("customerid_account").is_some());
         assert!(opportunity.navigation("customerid").is_none());
         assert!(opportunity.navigation("parentaccountid").is_some());
-        let solution = table("msft_partnercentersolution").unwrap();
+        let solution = schema.table("msft_partnercentersolution").unwrap();
         assert!(solution.navigation("msft_Opportunity").is_some());
         assert!(solution.navigation("msft_opportunity").is_none());
         assert_eq!(solution.column("msft_opportunity").unwrap().property(), "_msft_opportunity_value");
@@ -283,7 +299,9 @@ mod tests {
 
     #[test]
     fn collections_lead_back_to_the_lookup() {
-        let (table, column) = table("account").unwrap().collection("contact_customer_accounts").unwrap();
+        let schema = Schema::default();
+        let account = schema.table("account").unwrap();
+        let (table, column) = schema.collection(account, "contact_customer_accounts").unwrap();
         assert_eq!((table.logical.as_str(), column.logical.as_str()), ("contact", "parentcustomerid"));
     }
 }

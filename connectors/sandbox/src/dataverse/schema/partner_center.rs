@@ -3,7 +3,7 @@
 //! The column names were seen in exports of the opportunity table. The names of the two tables are not public; these
 //! are the names cosell takes unless configured otherwise.
 
-use super::build::{ACTIVE_INACTIVE, boolean, choice, lookup, memo, table, text, url};
+use super::build::{ACTIVE_INACTIVE, boolean, choice, lookup, memo, money, table, text, url};
 use super::{Column, Options, Table};
 
 /// The answers to "How can Microsoft help?", in the order of the documentation.
@@ -27,6 +27,8 @@ pub(super) fn opportunity_columns() -> Vec<Column> {
         text("msft_MicrosoftCRMIdentifier", 100),
         text("msft_MicrosoftPartnerCenterSolutions", 4000),
         memo("msft_MicrosoftPartnerCenterReferralSyncAudit", 100_000),
+        // A calculated column, as the field mapping guide suggests for the deal value: kept up to date in `write`.
+        money("msft_WeightedValue").computed(),
     ]
 }
 

@@ -45,7 +45,8 @@ fn opportunity() -> Table {
         text("Name", 300).required(),
         lookup("CustomerId", &["account", "contact"])
             .required_on_forms()
-            .collections(&["opportunity_customer_accounts", "opportunity_customer_contacts"]),
+            .collections(&["opportunity_customer_accounts", "opportunity_customer_contacts"])
+            .cascading(),
         lookup("ParentAccountId", &["account"]).collections(&["opportunity_parent_account"]),
         lookup("ParentContactId", &["contact"]).collections(&["opportunity_parent_contact"]),
         money("EstimatedValue"),
@@ -126,7 +127,7 @@ fn lead() -> Table {
 fn opportunity_close() -> Table {
     let columns = vec![
         text("Subject", 200).required(),
-        lookup("OpportunityId", &["opportunity"]).collections(&["Opportunity_OpportunityClose"]),
+        lookup("OpportunityId", &["opportunity"]).collections(&["Opportunity_OpportunityClose"]).cascading(),
         positive_money("ActualRevenue"),
         date("ActualEnd"),
         memo("Description", 2000),

@@ -47,12 +47,9 @@ fn annotation() -> Table {
     let columns = vec![
         text("Subject", 500),
         memo("NoteText", 100_000),
-        lookup("ObjectId", &["account", "contact", "lead", "opportunity"]).collections(&[
-            "Account_Annotation",
-            "Contact_Annotation",
-            "Lead_Annotation",
-            "Opportunity_Annotation",
-        ]),
+        lookup("ObjectId", &["account", "contact", "lead", "opportunity"])
+            .collections(&["Account_Annotation", "Contact_Annotation", "Lead_Annotation", "Opportunity_Annotation"])
+            .cascading(),
     ];
     table("Annotation", "annotations", "subject", 5, &[], columns).owned()
 }

@@ -1,9 +1,14 @@
-//! The stand-in driven through its router, below sign-in: `rows` (create, read, update, delete, conditions), `queries`,
-//! `tracking`, `actions`, `refusals`, `metadata`, and `people` (sign-in, the log, work in the CRM).
+//! The stand-in driven through its router, below sign-in: `rows` (create, read, update, delete, conditions), `queries` and
+//! `fetch`, `tracking`, `actions`, `batches`, `refusals`, `metadata` and `definitions`, `hooks` (calls out, limits,
+//! impersonation), and `people` (sign-in, the log, work in the CRM).
 
 #![allow(clippy::unwrap_used)]
 
 mod actions;
+mod batches;
+mod definitions;
+mod fetch;
+mod hooks;
 mod metadata;
 mod people;
 mod queries;
@@ -11,7 +16,7 @@ mod refusals;
 mod rows;
 mod tracking;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
 use axum::extract::Extension;
@@ -47,7 +52,9 @@ const BASE: &str = "http://crm.test/api/data/v9.2";
 impl Crm {
     fn new() -> Crm {
         let clock = Arc::new(Clock::default());
-        let tokens = Arc::new(Tokens::new().unwrap());
+        // Keys take long to make, and no test here looks at them.
+        static TOKENS: LazyLock<Arc<Tokens>> = LazyLock::new(|| Arc::new(Tokens::new().unwrap()));
+        let tokens = Arc::clone(&TOKENS);
         let state = Arc::new(Dataverse::new(ORIGIN.to_owned(), clock.clone(), tokens));
         let caller = Caller {
             name: "Noor Haddad".to_owned(),
@@ -62,16 +69,21 @@ impl Crm {
 
     /// Sends a request; `address` is below the service root, or a full link as an answer gave it.
     async fn send(&self, method: &str, address: &str, headers: &[(&str, &str)], body: Option<Value>) -> Reply {
+        let mut headers = headers.to_vec();
+        if body.is_some() {
+            headers.push(("content-type", "application/json; charset=utf-8"));
+        }
+        self.send_raw(method, address, &headers, body.map_or_else(String::new, |body| body.to_string())).await
+    }
+
+    /// Sends a request with a body of any kind.
+    async fn send_raw(&self, method: &str, address: &str, headers: &[(&str, &str)], body: String) -> Reply {
         let path = address.strip_prefix(ORIGIN).map_or_else(|| format!("/api/data/v9.2/{address}"), str::to_owned);
         let mut request = Request::builder().method(method).uri(path.replace(' ', "%20"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        if body.is_some() {
-            request = request.header("content-type", "application/json; charset=utf-8");
-        }
-        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
-        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        let response = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body::to_bytes(body, usize::MAX).await.unwrap();
         Reply {
@@ -80,6 +92,12 @@ impl Crm {
             body: serde_json::from_slice(&bytes).unwrap_or(Value::String(String::from_utf8(bytes.to_vec()).unwrap())),
             changes: parts.extensions.get::<Changes>().cloned().unwrap_or_default().0,
         }
+    }
+
+    /// Waits until all web hooks under way have ended.
+    async fn settled(&self) {
+        let mut hooks = std::mem::take(&mut *self.state.hooks.lock().unwrap());
+        while hooks.join_next().await.is_some() {}
     }
 
     async fn get(&self, address: &str) -> Reply {
