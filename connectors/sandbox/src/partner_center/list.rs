@@ -4,7 +4,12 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 
 use super::{
-    access::Access, filter::Filter, problem::Problem, referral::Referral, store::PartnerCenter, switches::Count,
+    access::Access,
+    filter::Filter,
+    problem::Problem,
+    referral::Referral,
+    store::{PartnerCenter, Store},
+    switches::Count,
 };
 
 /// More items than these come on further pages.
@@ -97,10 +102,13 @@ impl PartnerCenter {
         let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let options = Options::read(&pairs)?;
 
-        let found = self.found(access, &options);
+        let store = self.open();
+        let found = self.found(&store, access, &options);
         let total = found.len();
         let wanted = found.into_iter().skip(options.skip).take(options.top.unwrap_or(usize::MAX));
-        let mut page: Vec<Referral> = wanted.skip(offset).take(PAGE + 1).collect();
+        // Copies are made of one page only: documents are large.
+        let mut page: Vec<Referral> = wanted.skip(offset).take(PAGE + 1).cloned().collect();
+        drop(store);
         let more = page.len() > PAGE;
         page.truncate(PAGE);
 
@@ -125,16 +133,14 @@ impl PartnerCenter {
     }
 
     /// Everything that fits, in order. Microsoft's referrals show only where one engagement was asked for.
-    fn found(&self, access: &Access, options: &Options) -> Vec<Referral> {
+    fn found<'a>(&self, store: &'a Store, access: &Access, options: &Options) -> Vec<&'a Referral> {
         let related = options.filter.as_ref().and_then(Filter::engagement);
-        let store = self.open();
-        let mut found: Vec<Referral> = store
+        let mut found: Vec<&Referral> = store
             .referrals
             .values()
             .filter(|referral| self.owns(referral) || related.is_some())
             .filter(|referral| access.may_read(referral))
             .filter(|referral| options.filter.as_ref().is_none_or(|filter| filter.fits(referral)))
-            .cloned()
             .collect();
         found.sort_by(|left, right| {
             let compare = |(pointer, descending): &(&str, bool)| {

@@ -121,8 +121,8 @@ impl PartnerCenter {
         let mut store = self.lock();
         let now = self.clock.now();
         let due = |referral: &&Referral| {
-            let expires = referral.text("/expirationDateTime").parse::<Timestamp>();
-            referral.text("/status") == "New" && expires.is_ok_and(|expires| expires <= now)
+            let expires = || referral.text("/expirationDateTime").parse::<Timestamp>();
+            referral.text("/status") == "New" && expires().is_ok_and(|expires| expires <= now)
         };
         let expired: Vec<Referral> = store.referrals.values().filter(due).cloned().collect();
         for old in expired {
