@@ -181,8 +181,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::testing::{ID, connect, script_metadata, table};
-    use cosell_sdk::stub::Stub;
+    use crate::testing::{API, ID, connect, script_metadata, table};
+    use cosell_sdk::stub::{Reply, Stub};
 
     async fn write(values: Value, write: Write) -> Result<Value, CallError> {
         let stub = Stub::start().await;
@@ -212,6 +212,38 @@ mod tests {
         let cleared = write(json!({ "customerid": null }), Write::Update).await.unwrap();
         assert_eq!(cleared, json!({ "customerid_account@odata.bind": null }));
         assert_eq!(write(json!({ "customerid": null }), Write::Create).await.unwrap(), json!({}));
+    }
+
+    #[tokio::test]
+    async fn a_lookup_may_be_given_by_the_values_of_its_row() {
+        let stub = Stub::start().await;
+        script_metadata(&stub);
+        let all = |value: Value| [Reply::json(200, json!({ "value": value }))];
+        let below = |part: &str| format!("{API}/EntityDefinitions(LogicalName='account')/{part}");
+        for part in ["ManyToOneRelationships", "Attributes"] {
+            let columns = [("accountid", "Uniqueidentifier"), ("accountnumber", "String")];
+            let columns = columns.map(|(name, kind)| json!({ "LogicalName": name, "AttributeType": kind }));
+            stub.on("GET", &below(part), all(if part == "Attributes" { json!(columns) } else { json!([]) }));
+        }
+        for kind in ["Picklist", "State", "Status"] {
+            stub.on(
+                "GET",
+                &below(&format!("Attributes/Microsoft.Dynamics.CRM.{kind}AttributeMetadata")),
+                all(json!([])),
+            );
+        }
+        let found = |count: usize| Reply::json(200, json!({ "value": vec![json!({ "accountid": ID }); count] }));
+        stub.on("GET", &format!("{API}/accounts"), [found(1), found(0), found(2)]);
+        let (dataverse, table, context) = (connect(&stub), table(), CallContext::new(Uuid::nil(), false));
+        let values = json!({ "customerid": { "account": { "accountnumber": "A" } } });
+        let write = || assignments(&dataverse, &table, values.as_object().unwrap(), Write::Create, &context);
+        let written = Value::Object(body(&write().await.unwrap()));
+        assert_eq!(written, json!({ "customerid_account@odata.bind": format!("/accounts({ID})") }));
+        let asked = stub.lines().pop().unwrap();
+        assert!(asked.ends_with("/accounts?$select=accountid&$filter=accountnumber%20eq%20%27A%27&$top=2"), "{asked}");
+        for code in ["no_such_row", "ambiguous_row"] {
+            assert_eq!(write().await.unwrap_err().code, code);
+        }
     }
 
     #[tokio::test]

@@ -3,7 +3,8 @@
 //! It never tries again by itself, with one exception: a 401 had no effect, so it renews the token once and sends once
 //! more. It follows no redirects and speaks to no other host, since a token goes with every request.
 //!
-//! Read in this order: [`client`] (how a connector makes requests), `address` (where they may go), `classify` (what a
+//! Read in this order: [`client`] (how a connector makes requests), `response` (what comes back), `address`
+//! (where requests may go), `classify` (what a
 //! failure means), `fault` (what the remote system says of it), `download` (a small public file).
 
 mod address;
@@ -11,6 +12,7 @@ mod classify;
 pub mod client;
 mod download;
 mod fault;
+mod response;
 #[cfg(test)]
 mod tests;
 
@@ -20,12 +22,13 @@ use crate::error::CallError;
 
 pub use address::Address;
 pub use classify::{Failure, meaning, retry_after};
-pub use client::{Client, Credentials, Request, Response};
+pub use client::{Client, Credentials, Request};
 pub use download::download;
 pub use fault::normalise_code;
 pub(crate) use fault::scrub_text;
 pub use reqwest::Method;
 pub use reqwest::header::HeaderName;
+pub use response::Response;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
