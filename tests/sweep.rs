@@ -182,7 +182,8 @@ fn every_operation_works_and_refuses_what_it_does_not_take() {
             let Some(input) = ready(&stage, &operation.name) else { continue };
             let (result, requests) = call(&stage, &connection, &operation.name, &input, false);
             assert!(result.is_ok(), "{}: {result:?}", operation.name);
-            assert!(requests > 0, "{} asks nobody", operation.name);
+            // Metadata that is known already is not asked for again.
+            assert!(requests > 0 || operation.name == "get_metadata", "{} asks nobody", operation.name);
 
             for wrong in wrong_inputs(&operation.input, &input) {
                 let (result, requests) = call(&stage, &connection, &operation.name, &wrong, false);

@@ -231,19 +231,21 @@ fn compose(parts: &[Part], key: Uuid) -> (String, String) {
 fn read(answer: &str, expected: usize) -> Result<(), CallError> {
     let mut succeeded = 0;
     for part in answer.split("HTTP/1.1 ").skip(1) {
-        let status = part.get(..3).and_then(|status| status.parse::<u16>().ok()).unwrap_or_default();
-        match status {
-            200..=299 => succeeded += 1,
-            _ => return Err(refusal(status, part)),
+        match part.get(..3).and_then(|status| status.parse::<u16>().ok()) {
+            Some(200..=299) => succeeded += 1,
+            Some(status) => return Err(refusal(status, part)),
+            None => break,
         }
     }
     match succeeded {
         _ if succeeded == expected => Ok(()),
-        0 => Err(refusal(400, answer)),
+        // Refused as a whole, before any part was looked at.
+        0 if answer.trim_start().starts_with('{') && answer.contains("\"error\"") => Err(refusal(400, answer)),
+        // Garbled on the way: what is not read may have been done all the same.
         _ => Err(CallError::new(
             Meaning::OutcomeUnknown,
             "unreadable_answer",
-            format!("Dataverse answered {succeeded} of {expected} writes of the batch"),
+            format!("Dataverse's answer to the batch shows {succeeded} of {expected} writes"),
         )),
     }
 }
