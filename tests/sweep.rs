@@ -13,8 +13,17 @@ use serde_json::{Value, json};
 use support::Stage;
 
 /// Tables whose rows are counted, so that a doubled or lost effect shows.
-const TABLES: [&str; 6] =
-    ["opportunities", "leads", "accounts", "contacts", "opportunitycloses", "msft_partnercentersolutions"];
+const TABLES: [&str; 9] = [
+    "opportunities",
+    "leads",
+    "accounts",
+    "contacts",
+    "opportunitycloses",
+    "msft_partnercentersolutions",
+    "msft_solutiondetails",
+    "serviceendpoints",
+    "sdkmessageprocessingsteps",
+];
 
 fn connectors() -> Vec<Connector> {
     vec![cosell_partner_center::connector(), cosell_partner_center_events::connector(), cosell_dataverse::connector()]
@@ -28,6 +37,11 @@ fn open(stage: &Stage, connector: &Connector) -> Connection {
             "address": stage.addresses.partner_center_events,
             "sign_in": settings["connections"]["dataverse"]["sign_in"],
         }),
+        "dataverse" => {
+            let mut own = settings["connections"][name].clone();
+            own["webhook_secret"] = json!("shared by both");
+            own
+        }
         _ => settings["connections"][name].clone(),
     };
     connector.open(own).unwrap()
@@ -116,15 +130,34 @@ fn ready(stage: &Stage, operation: &str) -> Option<Value> {
             json!({ "id": id(&lead), "create_account": false, "create_contact": false })
         }
         "run_batch" => json!({ "writes": [{ "create": { "table": "account", "values": { "name": "Batch" } } }] }),
-        // Its own tests hold these: they need a deal that was won long ago, a listener, a function of the environment.
-        "create_deal_registration"
-        | "update_deal_registration"
-        | "request_validation_event"
-        | "register_webhook"
-        | "call_function"
-        | "call_action"
-        | "associate_rows"
-        | "disassociate_rows" => return None,
+        "associate_rows" | "disassociate_rows" => {
+            let first =
+                |set: &str, key: &str| stage.control("GET", &format!("/crm/rows/{set}"), &Value::Null)[0][key].clone();
+            json!({
+                "table": "account", "id": first("accounts", "accountid"), "relationship": "contact_customer_accounts",
+                "to_table": "contact", "to_id": first("contacts", "contactid"),
+            })
+        }
+        "register_webhook" => json!({
+            "name": "sweep", "url": "http://127.0.0.1:9/hooks/dataverse", "table": "opportunity", "messages": ["Update"],
+        }),
+        "call_function" => json!({ "name": "WhoAmI" }),
+        "create_deal_registration" => {
+            let referral = accepted();
+            let path = format!("/seller/referrals/{}", referral["id"].as_str().unwrap());
+            stage.control("PATCH", &path, &json!({ "status": "Closed", "substatus": "Won" }));
+            json!({ "referral_id": id(&referral), "registration": {
+                "type": "AzureIPCoSell",
+                "solutionDetails": [{
+                    "id": "SOL-48120-KQP", "currency": "EUR", "value": 84000, "isDeployedOnAzure": true,
+                    "primaryDeploymentOn": "Customer", "pricingModel": "PayAsYouGo",
+                }],
+                "contract": { "currency": "EUR", "value": 84000, "term": "Perpetual", "signDateTime": "2026-11-20T00:00:00Z" },
+            } })
+        }
+        // Their own tests hold these: one needs a registration there is, one a listener; and a call of an action that
+        // cannot be looked up afterwards is refused when it is interrupted, as its documentation says.
+        "update_deal_registration" | "request_validation_event" | "call_action" => return None,
         other => panic!("operation `{other}` has no place in the sweep; give it one"),
     })
 }
@@ -139,7 +172,10 @@ fn census(stage: &Stage) -> BTreeMap<String, Value> {
             ((*table).to_owned(), rows.as_array().unwrap().iter().map(told).collect())
         })
         .collect();
-    let told = |referral: &Value| json!([referral["name"], referral["details"]["dealValue"], referral["substatus"]]);
+    let told = |referral: &Value| {
+        let registered = referral["registrations"].as_array().map_or(0, Vec::len);
+        json!([referral["name"], referral["details"]["dealValue"], referral["substatus"], registered])
+    };
     census.insert("referrals".to_owned(), stage.referrals().iter().map(told).collect());
     census
 }
