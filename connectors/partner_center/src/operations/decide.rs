@@ -1,3 +1,5 @@
+use std::marker::PhantomData;
+
 use cosell_sdk::values::guid;
 use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation, Prediction, Write};
 use serde::Deserialize;
@@ -23,38 +25,59 @@ pub struct DecisionInput {
     pub if_match: Option<String>,
 }
 
-const EXAMPLE: &str = r#"{ "id": "c0a7a7d0-55b0-4c39-9a0e-0f6a1d6c9a10", "reason": "Agreed with the customer" }"#;
-const FINDS_OUT: &str = "Every attempt reads the referral first, and sends nothing where it is decided so already.";
-
-/// A status and substatus to bring a referral to. There are no verbs of the API's own: a decision is a change of these
-/// two (Referrals API, update by PATCH).
-struct Decision {
-    status: &'static str,
-    substatus: &'static str,
+/// A decision: the status and substatus to bring a referral to. There are no verbs of the API's own: a decision is a change
+/// of these two (Referrals API, update by PATCH).
+pub trait Decision: Send + Sync + 'static {
+    /// Name of the operation.
+    const NAME: &'static str;
+    /// Its title for people.
+    const TITLE: &'static str;
+    /// What it does, in a sentence.
+    const DESCRIPTION: &'static str;
+    /// The status to reach.
+    const STATUS: &'static str;
+    /// The substatus to reach.
+    const SUBSTATUS: &'static str;
 }
 
-impl Decision {
+/// Decide on a referral.
+#[derive(Debug)]
+pub struct Decide<D>(PhantomData<D>);
+
+impl<D: Decision> Decide<D> {
     /// What is to be changed of the referral; nothing where it is decided so already.
-    fn outstanding(&self, referral: &Referral, reason: Option<&str>) -> Result<Vec<Change>, CallError> {
-        if referral.status.as_deref() == Some(self.status) && referral.substatus.as_deref() == Some(self.substatus) {
+    fn outstanding(referral: &Referral, reason: Option<&str>) -> Result<Vec<Change>, CallError> {
+        if referral.status.as_deref() == Some(D::STATUS) && referral.substatus.as_deref() == Some(D::SUBSTATUS) {
             return Ok(Vec::new());
         }
-        status::check_step(referral, self.status)?;
+        status::check_step(referral, D::STATUS)?;
         let change = |path: &str, value: Value| Change { path: path.to_owned(), value };
-        let mut changes = vec![change("/status", json!(self.status)), change("/substatus", json!(self.substatus))];
+        let mut changes = vec![change("/status", json!(D::STATUS)), change("/substatus", json!(D::SUBSTATUS))];
         changes.extend(reason.map(|reason| change("/statusReason", json!(reason))));
         Ok(changes)
     }
+}
+
+impl<D: Decision> Operation for Decide<D> {
+    type Connection = PartnerCenter;
+    type Input = DecisionInput;
+    type Output = UpdatedReferral;
+
+    const NAME: &'static str = D::NAME;
+    const TITLE: &'static str = D::TITLE;
+    const DESCRIPTION: &'static str = D::DESCRIPTION;
+    const EFFECT: Effect = Effect::Write;
+    const EXAMPLE: &'static str =
+        r#"{ "id": "c0a7a7d0-55b0-4c39-9a0e-0f6a1d6c9a10", "reason": "Agreed with the customer" }"#;
 
     async fn call(
-        &self,
         connection: &PartnerCenter,
         input: DecisionInput,
         context: &CallContext,
     ) -> Result<UpdatedReferral, CallError> {
         let id = guid("id", &input.id)?;
         let referral = connection.get(id, context).await?;
-        let changes = self.outstanding(&referral, input.reason.as_deref())?;
+        let changes = Self::outstanding(&referral, input.reason.as_deref())?;
         if changes.is_empty() {
             return Ok(UpdatedReferral { referral, changed: false });
         }
@@ -62,178 +85,79 @@ impl Decision {
         let version = input.if_match.as_deref().or(referral.e_tag.as_deref());
         Ok(UpdatedReferral { referral: connection.patch(id, patch, version, context).await?, changed: true })
     }
+}
+
+impl<D: Decision> Write for Decide<D> {
+    const FINDS_OUT: &'static str =
+        "Every attempt reads the referral first, and sends nothing where it is decided so already.";
 
     async fn predict(
-        &self,
         connection: &PartnerCenter,
         input: DecisionInput,
         context: &CallContext,
     ) -> Result<Prediction<UpdatedReferral>, CallError> {
         let referral = connection.get(guid("id", &input.id)?, context).await?;
-        let changes = self.outstanding(&referral, input.reason.as_deref())?;
+        let changes = Self::outstanding(&referral, input.reason.as_deref())?;
         preview::changed(referral, &changes)
     }
 }
 
 /// Accept a referral.
+pub type AcceptReferral = Decide<Accept>;
+/// Decline a referral.
+pub type DeclineReferral = Decide<Decline>;
+/// Close a referral as won.
+pub type WinReferral = Decide<Win>;
+/// Close a referral as lost.
+pub type LoseReferral = Decide<Lose>;
+
+/// Active, Accepted.
 #[derive(Debug)]
-pub struct AcceptReferral;
+pub struct Accept;
 
-impl AcceptReferral {
-    const DECISION: Decision = Decision { status: "Active", substatus: "Accepted" };
-}
-
-impl Operation for AcceptReferral {
-    type Connection = PartnerCenter;
-    type Input = DecisionInput;
-    type Output = UpdatedReferral;
-
+impl Decision for Accept {
     const NAME: &'static str = "accept_referral";
     const TITLE: &'static str = "Accept a referral";
     const DESCRIPTION: &'static str = "Accepts a referral that was offered: it becomes Active, Accepted.";
-    const EFFECT: Effect = Effect::Write;
-    const EXAMPLE: &'static str = EXAMPLE;
-
-    async fn call(
-        connection: &PartnerCenter,
-        input: DecisionInput,
-        context: &CallContext,
-    ) -> Result<UpdatedReferral, CallError> {
-        Self::DECISION.call(connection, input, context).await
-    }
+    const STATUS: &'static str = "Active";
+    const SUBSTATUS: &'static str = "Accepted";
 }
 
-impl Write for AcceptReferral {
-    const FINDS_OUT: &'static str = FINDS_OUT;
-
-    async fn predict(
-        connection: &PartnerCenter,
-        input: DecisionInput,
-        context: &CallContext,
-    ) -> Result<Prediction<UpdatedReferral>, CallError> {
-        Self::DECISION.predict(connection, input, context).await
-    }
-}
-
-/// Decline a referral.
+/// Closed, Declined.
 #[derive(Debug)]
-pub struct DeclineReferral;
+pub struct Decline;
 
-impl DeclineReferral {
-    const DECISION: Decision = Decision { status: "Closed", substatus: "Declined" };
-}
-
-impl Operation for DeclineReferral {
-    type Connection = PartnerCenter;
-    type Input = DecisionInput;
-    type Output = UpdatedReferral;
-
+impl Decision for Decline {
     const NAME: &'static str = "decline_referral";
     const TITLE: &'static str = "Decline a referral";
     const DESCRIPTION: &'static str =
         "Declines a referral that was offered: it becomes Closed, Declined, which is final.";
-    const EFFECT: Effect = Effect::Write;
-    const EXAMPLE: &'static str = EXAMPLE;
-
-    async fn call(
-        connection: &PartnerCenter,
-        input: DecisionInput,
-        context: &CallContext,
-    ) -> Result<UpdatedReferral, CallError> {
-        Self::DECISION.call(connection, input, context).await
-    }
+    const STATUS: &'static str = "Closed";
+    const SUBSTATUS: &'static str = "Declined";
 }
 
-impl Write for DeclineReferral {
-    const FINDS_OUT: &'static str = FINDS_OUT;
-
-    async fn predict(
-        connection: &PartnerCenter,
-        input: DecisionInput,
-        context: &CallContext,
-    ) -> Result<Prediction<UpdatedReferral>, CallError> {
-        Self::DECISION.predict(connection, input, context).await
-    }
-}
-
-/// Close a referral as won.
+/// Closed, Won.
 #[derive(Debug)]
-pub struct WinReferral;
+pub struct Win;
 
-impl WinReferral {
-    const DECISION: Decision = Decision { status: "Closed", substatus: "Won" };
-}
-
-impl Operation for WinReferral {
-    type Connection = PartnerCenter;
-    type Input = DecisionInput;
-    type Output = UpdatedReferral;
-
+impl Decision for Win {
     const NAME: &'static str = "win_referral";
     const TITLE: &'static str = "Close a referral as won";
     const DESCRIPTION: &'static str = "Closes a referral as won, which is final.";
-    const EFFECT: Effect = Effect::Write;
-    const EXAMPLE: &'static str = EXAMPLE;
-
-    async fn call(
-        connection: &PartnerCenter,
-        input: DecisionInput,
-        context: &CallContext,
-    ) -> Result<UpdatedReferral, CallError> {
-        Self::DECISION.call(connection, input, context).await
-    }
+    const STATUS: &'static str = "Closed";
+    const SUBSTATUS: &'static str = "Won";
 }
 
-impl Write for WinReferral {
-    const FINDS_OUT: &'static str = FINDS_OUT;
-
-    async fn predict(
-        connection: &PartnerCenter,
-        input: DecisionInput,
-        context: &CallContext,
-    ) -> Result<Prediction<UpdatedReferral>, CallError> {
-        Self::DECISION.predict(connection, input, context).await
-    }
-}
-
-/// Close a referral as lost.
+/// Closed, Lost.
 #[derive(Debug)]
-pub struct LoseReferral;
+pub struct Lose;
 
-impl LoseReferral {
-    const DECISION: Decision = Decision { status: "Closed", substatus: "Lost" };
-}
-
-impl Operation for LoseReferral {
-    type Connection = PartnerCenter;
-    type Input = DecisionInput;
-    type Output = UpdatedReferral;
-
+impl Decision for Lose {
     const NAME: &'static str = "lose_referral";
     const TITLE: &'static str = "Close a referral as lost";
     const DESCRIPTION: &'static str = "Closes a referral as lost, which is final.";
-    const EFFECT: Effect = Effect::Write;
-    const EXAMPLE: &'static str = EXAMPLE;
-
-    async fn call(
-        connection: &PartnerCenter,
-        input: DecisionInput,
-        context: &CallContext,
-    ) -> Result<UpdatedReferral, CallError> {
-        Self::DECISION.call(connection, input, context).await
-    }
-}
-
-impl Write for LoseReferral {
-    const FINDS_OUT: &'static str = FINDS_OUT;
-
-    async fn predict(
-        connection: &PartnerCenter,
-        input: DecisionInput,
-        context: &CallContext,
-    ) -> Result<Prediction<UpdatedReferral>, CallError> {
-        Self::DECISION.predict(connection, input, context).await
-    }
+    const STATUS: &'static str = "Closed";
+    const SUBSTATUS: &'static str = "Lost";
 }
 
 #[cfg(test)]

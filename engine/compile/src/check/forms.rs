@@ -83,7 +83,7 @@ pub(crate) fn condition(node: &Node, what: &str, findings: &mut Findings) {
 
 /// Whether a value is one whole expression; braces that do not pair were reported.
 fn is_computed(node: &Node) -> bool {
-    node.text().is_some_and(|text| split(text).is_ok_and(|pieces| is_whole(&pieces)) || split(text).is_err())
+    node.text().is_some_and(|text| split(text).map_or(true, |pieces| is_whole(&pieces)))
 }
 
 fn has_expression(node: &Node) -> bool {
