@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod desk;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -91,6 +93,7 @@ pub fn configuration(addresses: &Addresses) -> Value {
         "retry": { "count": 3, "interval": "50ms", "maximum": "200ms" },
         "connections": {
             "partner_center": { "address": addresses.partner_center, "sign_in": user },
+            "partner_center_events": { "address": addresses.partner_center_events, "sign_in": sign_in },
             "dataverse": { "address": addresses.dataverse, "sign_in": sign_in },
         },
     })
@@ -121,6 +124,23 @@ impl Stage {
             let response = request.send().await.unwrap();
             assert!(response.status().is_success(), "{path}: {:?}", response.text().await);
             response.json().await.unwrap()
+        })
+    }
+
+    /// A token of the application itself, for one of the systems.
+    pub fn app_token(&self, resource: &str) -> String {
+        let addresses = &self.addresses;
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", &addresses.client_id),
+            ("client_secret", &addresses.client_secret),
+            ("resource", resource),
+        ];
+        let address = format!("{}/{}/oauth2/token", addresses.entra, addresses.tenant);
+        self.runtime.block_on(async {
+            let response = reqwest::Client::new().post(address).form(&form).send().await.unwrap();
+            let token: Value = response.json().await.unwrap();
+            token["access_token"].as_str().unwrap_or_else(|| panic!("no token: {token}")).to_owned()
         })
     }
 
