@@ -27,7 +27,7 @@ fn scenario_1_a_deal_created_in_the_crm_goes_to_partner_center() {
     // ... and adds a row to Microsoft Partner Center Solutions, which the CRM saves after the opportunity.
     desk.saved(&opportunity).fails("not_sent");
     let solution = desk.add_solution(&opportunity, "SOL-48120-KQP", "ColdTrack");
-    assert_eq!(desk.solution_saved(&solution).code, 0);
+    desk.solution_saved(&solution).ends_well();
 
     // 4. In Partner Center, the referral is there, and Microsoft has been asked in.
     let row = desk.row(&opportunity);
@@ -75,9 +75,9 @@ fn scenario_1_a_deal_created_in_the_crm_goes_to_partner_center() {
 
     // Nothing is left to do, and nothing was doubled.
     let quiet = desk.writes(|| {
-        assert_eq!(desk.saved(&opportunity).code, 0);
-        assert_eq!(desk.receive(&referral).code, 0);
-        assert_eq!(desk.reported("related-referral-updated", text(&microsoft["id"])).code, 0);
+        desk.saved(&opportunity).ends_well();
+        desk.receive(&referral).ends_well();
+        desk.reported("related-referral-updated", text(&microsoft["id"])).ends_well();
     });
     assert_eq!((quiet, desk.stage.referrals().len(), desk.rows("opportunities").len()), (0, 2, 1));
 }
@@ -116,8 +116,8 @@ fn scenario_2_a_deal_shared_by_microsoft_arrives_in_the_crm() {
     desk.later();
     desk.seller(&referral, &json!({ "details": { "dealValue": 61_000 } }));
     desk.edit(&opportunity, &json!({ "description": "First stores in March." }));
-    assert_eq!(desk.receive(&referral).code, 0);
-    assert_eq!(desk.saved(&opportunity).code, 0);
+    desk.receive(&referral).ends_well();
+    desk.saved(&opportunity).ends_well();
     assert_eq!(desk.row(&opportunity)["estimatedvalue"], 61_000.0);
     assert_eq!(desk.referral(&referral)["details"]["notes"], "First stores in March.");
 
@@ -130,8 +130,8 @@ fn scenario_2_a_deal_shared_by_microsoft_arrives_in_the_crm() {
 
     // Nothing is left to do, and nothing was doubled.
     let quiet = desk.writes(|| {
-        assert_eq!(desk.saved(&opportunity).code, 0);
-        assert_eq!(desk.receive(&referral).code, 0);
+        desk.saved(&opportunity).ends_well();
+        desk.receive(&referral).ends_well();
     });
     assert_eq!((quiet, desk.stage.referrals().len(), desk.rows("opportunities").len()), (0, 1, 1));
 }

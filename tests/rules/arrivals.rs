@@ -51,7 +51,7 @@ fn a_run_cut_off_before_the_write_back_is_mended_by_the_next_event() {
     desk.stage.control("PUT", "/faults", &fault);
     assert_eq!(desk.receive(&referral).code, 1, "the referral could not be told");
     desk.stage.control("DELETE", "/faults", &Value::Null);
-    assert_eq!(desk.receive(&referral).code, 0);
+    desk.receive(&referral).ends_well();
     let rows = desk.rows("opportunities");
     assert_eq!(rows.len(), 1, "not created again");
     assert_eq!(desk.referral(&referral)["externalReferenceId"], rows[0]["opportunityid"]);
@@ -64,7 +64,7 @@ fn a_deal_sent_from_the_crm_does_not_come_back_as_another() {
     let microsoft = text(&desk.microsofts_side(&referral)["id"]).to_owned();
     let writes = desk.writes(|| {
         desk.reported("referral-created", &referral).gives("equal");
-        assert_eq!(desk.reported("related-referral-created", &microsoft).code, 0);
+        desk.reported("related-referral-created", &microsoft).ends_well();
     });
     assert_eq!(writes, 0);
     assert_eq!(desk.rows("opportunities").len(), 1);
@@ -136,7 +136,7 @@ fn help_asked_for_in_the_portal_is_chosen_in_the_crm() {
     let ran = desk.receive(&referral).gives("created");
     let row = desk.row(text(&ran.output["opportunity_id"]));
     assert_eq!((&row[HELP], &row[VISIBLE]), (&json!(299_600_003), &json!(true)));
-    assert_eq!(desk.writes(|| desk.saved(text(&ran.output["opportunity_id"]))), 0, "nobody is asked again");
+    assert_eq!(desk.writes(|| desk.saved(text(&ran.output["opportunity_id"])).ends_well()), 0, "nobody is asked again");
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn a_deal_with_help_is_visible_whatever_its_seller_chose() {
     let desk = Desk::new();
     let (opportunity, referral) = desk.sent(&json!({ HELP: 299_600_001, VISIBLE: false }));
     assert_eq!(desk.referral(&referral)["consent"][CONSENT], true);
-    assert_eq!(desk.receive(&referral).code, 0);
+    desk.receive(&referral).ends_well();
     assert_eq!(desk.row(&opportunity)[VISIBLE], true, "the CRM says so too");
 }
 
@@ -81,8 +81,8 @@ fn filling_help_later_makes_a_co_sell_deal_of_a_private_or_partner_led_one() {
         assert_eq!(desk.microsofts_side(&referral)["inviteContext"]["assistanceRequestCode"], "QuotesOrLicensing");
         says(&desk.newest(&opportunity), &["Microsoft"]);
 
-        assert_eq!(desk.saved(&opportunity).code, 0);
-        assert_eq!(desk.receive(&referral).code, 0);
+        desk.saved(&opportunity).ends_well();
+        desk.receive(&referral).ends_well();
         assert_eq!(desk.stage.referrals().len(), 2, "asked once");
         assert_eq!(desk.row(&opportunity)[HELP], 299_600_003);
     }
@@ -104,12 +104,12 @@ fn help_once_asked_cannot_be_withdrawn() {
     let desk = Desk::new();
     let (opportunity, referral) = desk.sent(&json!({ HELP: 299_600_001 }));
     desk.edit(&opportunity, &json!({ HELP: null, "estimatedvalue": 91_000 }));
-    assert_eq!(desk.send(&opportunity).code, 0);
+    desk.send(&opportunity).ends_well();
     let own = desk.referral(&referral);
     assert_eq!(own["inviteContext"]["assistanceRequestCode"], "CustomerTechnicalArchitecture");
     assert_eq!(own["details"]["dealValue"], 91_000.0, "everything else is sent");
     says(&desk.newest(&opportunity), &["help"]);
-    assert_eq!(desk.writes(|| desk.send(&opportunity)), 0, "it is said once");
+    assert_eq!(desk.writes(|| desk.send(&opportunity).ends_well()), 0, "it is said once");
 }
 
 #[test]
@@ -117,11 +117,11 @@ fn another_kind_of_help_cannot_be_asked_for_afterwards() {
     let desk = Desk::new();
     let (opportunity, referral) = desk.sent(&json!({ HELP: 299_600_001 }));
     desk.edit(&opportunity, &json!({ HELP: 299_600_002 }));
-    assert_eq!(desk.send(&opportunity).code, 0);
+    desk.send(&opportunity).ends_well();
     let own = desk.referral(&referral);
     assert_eq!(own["inviteContext"]["assistanceRequestCode"], "CustomerTechnicalArchitecture");
     assert_eq!(desk.stage.referrals().len(), 2);
-    assert_eq!(desk.writes(|| desk.send(&opportunity)), 0);
+    assert_eq!(desk.writes(|| desk.send(&opportunity).ends_well()), 0);
 }
 
 #[test]
@@ -148,10 +148,10 @@ fn visibility_cannot_be_taken_back_and_the_crm_is_put_right() {
     let desk = Desk::new();
     let (opportunity, referral) = desk.sent(&json!({ VISIBLE: true }));
     desk.edit(&opportunity, &json!({ VISIBLE: false, "estimatedvalue": 91_000 }));
-    assert_eq!(desk.send(&opportunity).code, 0);
+    desk.send(&opportunity).ends_well();
     let own = desk.referral(&referral);
     assert_eq!(own["consent"][CONSENT], true);
     assert_eq!(own["details"]["dealValue"], 91_000.0, "everything else is sent");
-    assert_eq!(desk.receive(&referral).code, 0);
+    desk.receive(&referral).ends_well();
     assert_eq!(desk.row(&opportunity)[VISIBLE], true);
 }

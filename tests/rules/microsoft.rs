@@ -59,12 +59,12 @@ fn microsofts_refusal_is_told_with_its_reason_and_the_deal_goes_on() {
     let desk = Desk::new();
     let (opportunity, referral, microsoft) = co_sell(&desk);
     answer(&desk, &referral, "decline", &json!({ "statusReason": "No capacity this quarter" }));
-    assert_eq!(desk.reported("related-referral-updated", &microsoft).code, 0);
+    desk.reported("related-referral-updated", &microsoft).ends_well();
     says(&desk.newest(&opportunity), &["Microsoft", "declined", "No capacity this quarter"]);
     let row = desk.row(&opportunity);
     assert_eq!((&row["statecode"], &row["statuscode"]), (&json!(0), &json!(1)));
     assert_eq!(desk.referral(&referral)["status"], "Active");
-    assert_eq!(desk.writes(|| desk.reported("related-referral-updated", &microsoft)), 0, "once");
+    assert_eq!(desk.writes(|| desk.reported("related-referral-updated", &microsoft).ends_well()), 0, "once");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn microsofts_silence_is_told_when_the_invitation_expires() {
     let desk = Desk::new();
     let (opportunity, _, microsoft) = co_sell(&desk);
     desk.seller(&microsoft, &json!({ "status": "Closed", "substatus": "Expired" }));
-    assert_eq!(desk.reported("related-referral-updated", &microsoft).code, 0);
+    desk.reported("related-referral-updated", &microsoft).ends_well();
     says(&desk.newest(&opportunity), &["Microsoft", "expired"]);
     assert_eq!(desk.row(&opportunity)["statecode"], 0);
 }
@@ -84,9 +84,9 @@ fn microsofts_seller_is_named_in_audit() {
     answer(&desk, &referral, "accept", &Value::Null);
     let seller = json!({ "firstName": "Priya", "lastName": "Nair", "email": "priya@microsoft.example", "phoneNumber": "+14255550123" });
     desk.seller(&microsoft, &json!({ "team": [seller] }));
-    assert_eq!(desk.reported("related-referral-updated", &microsoft).code, 0);
+    desk.reported("related-referral-updated", &microsoft).ends_well();
     says(&desk.audit(&opportunity).join("\n"), &["Priya Nair", "priya@microsoft.example"]);
-    assert_eq!(desk.writes(|| desk.reported("related-referral-updated", &microsoft)), 0, "once");
+    assert_eq!(desk.writes(|| desk.reported("related-referral-updated", &microsoft).ends_well()), 0, "once");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn microsofts_crm_identifier_comes_with_the_deals_own_event_too() {
     let desk = Desk::new();
     let (opportunity, referral, _) = co_sell(&desk);
     answer(&desk, &referral, "accept", &Value::Null);
-    assert_eq!(desk.receive(&referral).code, 0);
+    desk.receive(&referral).ends_well();
     assert!(desk.row(&opportunity)[MICROSOFT_ID].is_string());
 }
 

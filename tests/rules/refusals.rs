@@ -32,7 +32,7 @@ fn a_solution_saved_after_the_deal_sends_the_deal() {
     let opportunity = desk.stage.opportunity(&json!({}));
     desk.saved(&opportunity).fails("not_sent");
     let solution = desk.add_solution(&opportunity, "SOL-48120-KQP", "ColdTrack");
-    assert_eq!(desk.solution_saved(&solution).code, 0);
+    desk.solution_saved(&solution).ends_well();
     let row = desk.row(&opportunity);
     assert_eq!(row["name"], "✔ Northwind warehouse rollout");
     assert_eq!(row[IDENTIFIER], desk.stage.referrals()[0]["id"]);
@@ -142,7 +142,7 @@ fn a_sent_deal_whose_sync_is_set_back_to_no_sends_no_more_changes() {
     let desk = Desk::new();
     let (opportunity, referral) = desk.sent(&json!({}));
     desk.edit(&opportunity, &json!({ SYNC: false, "estimatedvalue": 91_000 }));
-    assert_eq!(desk.writes(|| desk.saved(&opportunity)), 0);
+    assert_eq!(desk.writes(|| desk.saved(&opportunity).ends_well()), 0);
     assert_eq!(desk.referral(&referral)["details"]["dealValue"], 84_000.0);
 }
 
@@ -171,7 +171,7 @@ fn a_run_cut_off_before_the_identifier_was_written_makes_no_second_referral() {
     assert_eq!(desk.send(&opportunity).code, 1);
     assert_eq!(desk.stage.referrals().len(), 1);
     desk.stage.control("DELETE", "/faults", &Value::Null);
-    assert_eq!(desk.send(&opportunity).code, 0);
+    desk.send(&opportunity).ends_well();
     assert_eq!(desk.stage.referrals().len(), 1, "not made again");
     assert_eq!(desk.row(&opportunity)[IDENTIFIER], desk.stage.referrals()[0]["id"]);
 }
@@ -185,7 +185,7 @@ fn the_event_of_a_referral_mends_an_opportunity_without_identifier() {
     assert_eq!(desk.send(&opportunity).code, 1);
     desk.stage.control("DELETE", "/faults", &Value::Null);
     let referral = desk.stage.referrals()[0]["id"].clone();
-    assert_eq!(desk.reported("referral-created", text(&referral)).code, 0);
+    desk.reported("referral-created", text(&referral)).ends_well();
     assert_eq!(desk.row(&opportunity)[IDENTIFIER], referral);
     assert_eq!(desk.rows("opportunities").len(), 1);
 }

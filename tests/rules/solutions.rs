@@ -44,7 +44,7 @@ fn a_solution_added_in_the_crm_is_added_to_the_referral() {
     let desk = Desk::new();
     let (opportunity, referral) = desk.sent(&json!({}));
     let row = desk.add_solution(&opportunity, DOCK_PLAN, "DockPlan");
-    assert_eq!(desk.solution_saved(&row).code, 0);
+    desk.solution_saved(&row).ends_well();
     assert_eq!(desk.solution_tags(&referral), [COLD_TRACK, DOCK_PLAN]);
     says(&desk.newest(&opportunity), &["solution"]);
 }
@@ -54,9 +54,9 @@ fn a_solution_removed_in_the_crm_is_removed_from_the_referral() {
     let desk = Desk::new();
     let (opportunity, referral) = desk.sent(&json!({}));
     let row = desk.add_solution(&opportunity, DOCK_PLAN, "DockPlan");
-    assert_eq!(desk.solution_saved(&row).code, 0);
+    desk.solution_saved(&row).ends_well();
     desk.remove_solution(&row);
-    assert_eq!(desk.solution_deleted(&row).code, 0);
+    desk.solution_deleted(&row).ends_well();
     assert_eq!(desk.solution_tags(&referral), [COLD_TRACK]);
     assert_eq!(desk.solution_rows(&opportunity), [COLD_TRACK]);
 }
@@ -68,7 +68,7 @@ fn a_solution_added_in_partner_center_becomes_a_row() {
     desk.portal(&referral, &with_solutions(&[COLD_TRACK, GATE]));
     desk.receive(&referral).gives("updated");
     assert_eq!(desk.solution_rows(&opportunity), [COLD_TRACK, GATE]);
-    assert_eq!(desk.writes(|| desk.solution_saved(&row_of(&desk, GATE))), 0, "its echo is no news");
+    assert_eq!(desk.writes(|| desk.solution_saved(&row_of(&desk, GATE)).ends_well()), 0, "its echo is no news");
 }
 
 #[test]
@@ -87,8 +87,8 @@ fn solutions_added_on_both_sides_are_kept_on_both() {
     let (opportunity, referral) = desk.sent(&json!({}));
     desk.add_solution(&opportunity, DOCK_PLAN, "DockPlan");
     desk.portal(&referral, &with_solutions(&[COLD_TRACK, GATE]));
-    assert_eq!(desk.send(&opportunity).code, 0);
-    assert_eq!(desk.receive(&referral).code, 0);
+    desk.send(&opportunity).ends_well();
+    desk.receive(&referral).ends_well();
     let all = [COLD_TRACK, DOCK_PLAN, GATE];
     assert_eq!(desk.solution_tags(&referral), all);
     assert_eq!(desk.solution_rows(&opportunity), all);
@@ -99,10 +99,10 @@ fn one_side_may_add_a_solution_while_the_other_removes_one() {
     let desk = Desk::new();
     let (opportunity, referral) = desk.sent(&json!({}));
     let added = desk.add_solution(&opportunity, DOCK_PLAN, "DockPlan");
-    assert_eq!(desk.solution_saved(&added).code, 0);
+    desk.solution_saved(&added).ends_well();
     desk.remove_solution(&row_of(&desk, COLD_TRACK));
     desk.portal(&referral, &with_solutions(&[COLD_TRACK, DOCK_PLAN, GATE]));
-    assert_eq!(desk.receive(&referral).code, 0);
+    desk.receive(&referral).ends_well();
     assert_eq!(desk.solution_tags(&referral), [DOCK_PLAN, GATE]);
     assert_eq!(desk.solution_rows(&opportunity), [DOCK_PLAN, GATE]);
 }
@@ -122,7 +122,7 @@ fn the_last_solution_is_not_taken_from_the_referral() {
 fn a_solution_saved_without_a_change_sends_nothing() {
     let desk = Desk::new();
     desk.sent(&json!({}));
-    assert_eq!(desk.writes(|| desk.solution_saved(&row_of(&desk, COLD_TRACK))), 0);
+    assert_eq!(desk.writes(|| desk.solution_saved(&row_of(&desk, COLD_TRACK)).ends_well()), 0);
 }
 
 #[test]
@@ -131,6 +131,6 @@ fn the_solutions_of_a_deal_that_is_not_synchronised_are_left_alone() {
     let (opportunity, referral) = desk.sent(&json!({}));
     desk.edit(&opportunity, &json!({ SYNC: false }));
     let row = desk.add_solution(&opportunity, DOCK_PLAN, "DockPlan");
-    assert_eq!(desk.writes(|| desk.solution_saved(&row)), 0);
+    assert_eq!(desk.writes(|| desk.solution_saved(&row).ends_well()), 0);
     assert_eq!(desk.solution_tags(&referral), [COLD_TRACK]);
 }

@@ -37,7 +37,7 @@ fn a_deal_of_our_own_is_in_progress_while_microsoft_has_not_answered() {
     let desk = Desk::new();
     let (opportunity, referral) = desk.sent(&json!({ "msft_microsoftpartnercenterhelp": 299_600_001 }));
     assert_eq!(status(&desk, &referral), "Active/Accepted");
-    assert_eq!(desk.receive(&referral).code, 0);
+    desk.receive(&referral).ends_well();
     assert_eq!(state(&desk, &opportunity), (json!(0), json!(1)));
 }
 
@@ -50,8 +50,8 @@ fn a_deal_closed_in_partner_center_is_closed_in_the_crm() {
         desk.receive(&referral).gives("updated");
         assert_eq!(state(&desk, &opportunity), (json!(expected.0), json!(expected.1)), "{substatus}");
         let again = desk.writes(|| {
-            assert_eq!(desk.receive(&referral).code, 0);
-            assert_eq!(desk.saved(&opportunity).code, 0);
+            desk.receive(&referral).ends_well();
+            desk.saved(&opportunity).ends_well();
         });
         assert_eq!(again, 0, "{substatus}: once, and its echo is no news");
     }
@@ -91,8 +91,8 @@ fn a_deal_won_or_lost_in_the_crm_is_so_in_partner_center() {
         assert_eq!(status(&desk, &referral), expected);
         assert_eq!(desk.referral(&referral)["details"]["dealValue"], 91_000.0, "with what changed before");
         let again = desk.writes(|| {
-            assert_eq!(desk.saved(&opportunity).code, 0);
-            assert_eq!(desk.receive(&referral).code, 0);
+            desk.saved(&opportunity).ends_well();
+            desk.receive(&referral).ends_well();
         });
         assert_eq!(again, 0, "once, and its echo is no news");
     }
@@ -124,9 +124,9 @@ fn a_closed_referral_is_not_edited() {
     close(&desk, &referral, "Won");
     let before = desk.referral(&referral);
     desk.edit(&opportunity, &json!({ "estimatedvalue": 91_000 }));
-    assert_eq!(desk.saved(&opportunity).code, 0);
+    desk.saved(&opportunity).ends_well();
     assert_eq!(desk.referral(&referral), before);
-    assert_eq!(desk.receive(&referral).code, 0);
+    desk.receive(&referral).ends_well();
     assert_eq!(state(&desk, &opportunity), (json!(1), json!(3)));
 }
 
@@ -146,8 +146,8 @@ fn a_deal_closed_differently_on_both_sides_stays_so_and_the_run_ends_well() {
     close(&desk, &referral, "Lost");
     desk.close(&opportunity, 3);
     let writes = desk.writes(|| {
-        assert_eq!(desk.saved(&opportunity).code, 0);
-        assert_eq!(desk.receive(&referral).code, 0);
+        desk.saved(&opportunity).ends_well();
+        desk.receive(&referral).ends_well();
     });
     assert_eq!(writes, 0, "both are final");
 }

@@ -36,17 +36,41 @@ impl Ran {
     /// It succeeded, with this result.
     #[track_caller]
     pub fn gives(self, result: &str) -> Self {
-        assert_eq!(self.code, 0, "{}", self.seen);
-        assert_eq!(self.output["result"], result, "{}\n{}", self.output, self.seen);
+        assert_eq!((self.code, &self.output["result"]), (0, &json!(result)), "{}", self.story());
         self
     }
 
     /// It failed with this code; the message.
     #[track_caller]
     pub fn fails(&self, code: &str) -> String {
-        assert_eq!(self.code, 1, "{}", self.seen);
-        assert_eq!(self.failure["code"], code, "{}\n{}", self.failure, self.seen);
+        assert_eq!((self.code, &self.failure["code"]), (1, &json!(code)), "{}", self.story());
         text(&self.failure["message"]).to_owned()
+    }
+
+    /// It succeeded, whatever there was to do.
+    #[track_caller]
+    pub fn ends_well(self) -> Self {
+        assert_eq!(self.code, 0, "{}", self.story());
+        self
+    }
+
+    /// What to look at when a test fails: the steps that ran, and how the run ended.
+    fn story(&self) -> String {
+        let mut story = String::new();
+        for line in self.seen.lines() {
+            let Ok(event) = serde_json::from_str::<Value>(line) else {
+                story += &format!("{line}\n");
+                continue;
+            };
+            let step = &event["step"];
+            if event["event"] == "run_began" {
+                story += &format!("{}\n", event["flow"]);
+            } else if event["event"] == "step_ended" && step["outcome"] != "skipped" {
+                let note = if step["failure"].is_null() { String::new() } else { step["failure"].to_string() };
+                story += &format!("  {} {} {note}\n", step["path"], step["outcome"]);
+            }
+        }
+        format!("{story}yields {}, failed with {}", self.output, self.failure)
     }
 }
 
@@ -75,7 +99,7 @@ impl Desk {
         let printed = String::from_utf8(output.stdout).unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
         let lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let ended = lines.filter(|line| line["event"] == "run_ended").last();
+        let ended = lines.filter(|line| line["event"] == "run_ended").next_back();
         let mut ended = ended.unwrap_or_else(|| panic!("{flow} did not run\n{printed}{errors}"));
         let run = ended["run"].take();
         Ran {
@@ -240,7 +264,7 @@ impl Desk {
         let token = self.stage.app_token(&addresses.dataverse);
         let address = format!("{}/api/data/v9.2/{path}", addresses.dataverse);
         self.stage.runtime.block_on(async {
-            let request = reqwest::Client::new().request(method.parse().unwrap(), address).bearer_auth(token);
+            let request = self.stage.http.request(method.parse().unwrap(), address).bearer_auth(token);
             let request = if body.is_null() { request } else { request.json(body) };
             let response = request.send().await.unwrap();
             assert!(response.status().is_success(), "{path}: {:?}", response.text().await);

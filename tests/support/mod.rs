@@ -104,6 +104,7 @@ pub struct Stage {
     pub runtime: tokio::runtime::Runtime,
     pub sandbox: Option<Sandbox>,
     pub addresses: Addresses,
+    pub http: reqwest::Client,
 }
 
 impl Stage {
@@ -111,15 +112,14 @@ impl Stage {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let sandbox = runtime.block_on(Sandbox::start(Options::default())).unwrap();
         let addresses = sandbox.addresses().clone();
-        Self { runtime, sandbox: Some(sandbox), addresses }
+        Self { runtime, sandbox: Some(sandbox), addresses, http: reqwest::Client::new() }
     }
 
     /// Sends a request to the sandbox's control API.
     pub fn control(&self, method: &str, path: &str, body: &Value) -> Value {
         let address = format!("{}{path}", self.addresses.control);
         self.runtime.block_on(async {
-            let client = reqwest::Client::new();
-            let request = client.request(method.parse().unwrap(), address).header("x-user", "Noor Haddad");
+            let request = self.http.request(method.parse().unwrap(), address).header("x-user", "Noor Haddad");
             let request = if body.is_null() { request } else { request.json(body) };
             let response = request.send().await.unwrap();
             assert!(response.status().is_success(), "{path}: {:?}", response.text().await);
@@ -138,7 +138,7 @@ impl Stage {
         ];
         let address = format!("{}/{}/oauth2/token", addresses.entra, addresses.tenant);
         self.runtime.block_on(async {
-            let response = reqwest::Client::new().post(address).form(&form).send().await.unwrap();
+            let response = self.http.post(address).form(&form).send().await.unwrap();
             let token: Value = response.json().await.unwrap();
             token["access_token"].as_str().unwrap_or_else(|| panic!("no token: {token}")).to_owned()
         })
