@@ -38,6 +38,7 @@ pub fn connector() -> Connector {
     .write::<operations::CreateReferral>()
     .write::<operations::CreateSharedReferral>()
     .write::<operations::UpdateReferral>()
+    .write::<operations::RenameReferral>()
     .write::<operations::AcceptReferral>()
     .write::<operations::DeclineReferral>()
     .write::<operations::WinReferral>()

@@ -1,5 +1,5 @@
 //! What the connector can do, one file each. Reads: [`GetReferral`], [`ListReferrals`], [`RelatedReferrals`]; writes:
-//! [`CreateReferral`], [`CreateSharedReferral`], [`UpdateReferral`]; the decisions [`AcceptReferral`],
+//! [`CreateReferral`], [`CreateSharedReferral`], [`UpdateReferral`], [`RenameReferral`]; the decisions [`AcceptReferral`],
 //! [`DeclineReferral`], [`WinReferral`], [`LoseReferral`]; and registering a won deal: [`CreateDealRegistration`],
 //! [`UpdateDealRegistration`].
 
@@ -10,6 +10,7 @@ mod decide;
 mod get_referral;
 mod list_referrals;
 mod related_referrals;
+mod rename_referral;
 mod update_referral;
 
 pub use create_referral::{CreateReferral, CreateReferralInput};
@@ -21,4 +22,5 @@ pub use decide::{AcceptReferral, DecisionInput, DeclineReferral, LoseReferral, W
 pub use get_referral::{GetReferral, GetReferralInput};
 pub use list_referrals::{ListReferrals, ListReferralsInput, Referrals};
 pub use related_referrals::{RelatedReferrals, RelatedReferralsInput};
+pub use rename_referral::{RenameReferral, RenameReferralInput};
 pub use update_referral::{UpdateReferral, UpdateReferralInput, UpdatedReferral};
