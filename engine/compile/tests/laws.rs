@@ -324,12 +324,15 @@ fn what_cannot_be_taken_over_is_said_with_its_row() {
         (
             "{ left: f, right: f, values: { Won: 3, Lost: 5 } }",
             json!("Open"),
-            "its table has no \"Open\"; it has \"Won\", \"Lost\"",
+            "its table has no \"Open\"; it has \"Won\", \"Lost\"; add it to `values` of this row in an overlay",
         ),
         ("{ left: f, right: { path: f, as: text } }", json!([1]), "[1] is not text"),
     ] {
         let message = one(row).apply(0, &json!({ "f": left })).unwrap_err().to_string();
-        assert!(message.starts_with("mapping `one`, row `it`: ") && message.contains(words), "{row}: {message}");
+        assert!(
+            message.starts_with("mapping `one`, row `it` (made.yaml:4): ") && message.contains(words),
+            "{row}: {message}"
+        );
         assert!(one(row).compare(0, &json!({ "f": left }), &json!({})).is_err(), "{row}");
     }
 }
