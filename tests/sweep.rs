@@ -92,6 +92,11 @@ fn ready(stage: &Stage, operation: &str) -> Option<Value> {
         "related_referrals" => json!({ "engagement_id": shared()["engagementId"] }),
         "create_referral" => new_referral("Independent", false),
         "create_shared_referral" => new_referral("Shared", true),
+        "invite_microsoft" => {
+            let deal = &new_referral("Independent", false)["referral"];
+            let own = stage.control("POST", "/partner/referrals", deal);
+            json!({ "id": id(&own), "assistance_request_code": "GeneralOrOther", "notes": "Please help." })
+        }
         "update_referral" => {
             json!({ "id": id(&shared()), "changes": { "details": { "dealValue": 91000, "notes": "More" } } })
         }
