@@ -98,8 +98,8 @@ impl Desk {
         let output = self.project.run(&[&["run", flow, "--json"], arguments].concat());
         let printed = String::from_utf8(output.stdout).unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
-        let lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let ended = lines.filter(|line| line["event"] == "run_ended").next_back();
+        let mut lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let ended = lines.rfind(|line| line["event"] == "run_ended");
         let mut ended = ended.unwrap_or_else(|| panic!("{flow} did not run\n{printed}{errors}"));
         let run = ended["run"].take();
         Ran {
