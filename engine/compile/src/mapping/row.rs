@@ -54,7 +54,9 @@ impl Row {
         };
         // What the following side has may be the whole of which the leading side can only hold a part, or both may have
         // nothing: then nothing is to be changed.
-        as_there(from, leading, following) || as_there(1 - from, following, leading) || self.pair(from, leading, following)
+        as_there(from, leading, following)
+            || as_there(1 - from, following, leading)
+            || self.pair(from, leading, following)
     }
 
     /// Whether the table of values has the two records' values as a pair.
