@@ -116,7 +116,9 @@ fn ready(stage: &Stage, operation: &str) -> Option<Value> {
         "fetch_rows" => {
             json!({ "table": "account", "xml": "<fetch><entity name='account'><attribute name='name'/></entity></fetch>" })
         }
-        "create_row" => json!({ "table": "account", "values": { "name": "Contoso Foods Ltd" } }),
+        "create_row" => {
+            json!({ "table": "account", "values": { "name": "Contoso Foods Ltd. ".repeat(10) }, "cut": ["name"] })
+        }
         "update_row" => json!({ "table": "opportunity", "id": opportunity(), "values": { "estimatedvalue": 91000 } }),
         "delete_row" => json!({ "table": "opportunity", "id": opportunity() }),
         "upsert_row" => {
