@@ -66,7 +66,7 @@ pub(crate) fn merged(mapping: &Mapping) -> Schema {
         "equal": { "type": "boolean" },
         "changes": closed(json!({ left: {}, right: {} })),
         "differences": closed(json!({ left: difference, right: difference })),
-        "conflicts": list(json!({ "row": {}, "title": {}, "wins": {}, "kept": {}, "given_up": {} })),
+        "conflicts": list(json!({ "row": {}, "title": {}, "wins": {}, "kept": {}, "given_up": {}, "text": {} })),
         "agreed": closed(Value::Object(rows)),
     }))
 }

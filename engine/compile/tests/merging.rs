@@ -26,7 +26,9 @@ fn applied(mapping: &Mapping, records: [&Value; 2], merged: &Value) -> [Value; 2
 fn in_agreement(drawn: &Drawn, from: usize) -> ([Value; 2], Value) {
     let [left, right] = &drawn.records;
     let merged = merge(&drawn.mapping, from, [left, right], &Value::Null);
-    (applied(&drawn.mapping, [left, right], &merged), merged["agreed"].clone())
+    let records = applied(&drawn.mapping, [left, right], &merged);
+    let agreed = merge(&drawn.mapping, from, [&records[0], &records[1]], &Value::Null)["agreed"].clone();
+    (records, agreed)
 }
 
 proptest! {
@@ -39,10 +41,11 @@ proptest! {
         let now = [0, 1].map(|side| if edited[side] { with(&before[side], &drawn.edits[side]) } else { before[side].clone() });
         let merged = merge(mapping, from, [&now[0], &now[1]], &agreed);
         let after = applied(mapping, [&now[0], &now[1]], &merged);
+        let remembered = merge(mapping, from, [&after[0], &after[1]], &Value::Null)["agreed"].clone();
         for memory in [&merged["agreed"], &agreed, &Value::Null] {
             let again = merge(mapping, from, [&after[0], &after[1]], memory);
             prop_assert_eq!(&again["equal"], &json!(true), "{} then {} by {:?}", merged, again, mapping);
-            prop_assert_eq!(&again["agreed"], &merged["agreed"]);
+            prop_assert_eq!(&again["agreed"], &remembered);
         }
         for leading in [0, 1] {
             let compared = mapping.compare(leading, &after[leading], &after[1 - leading]).unwrap();
@@ -66,8 +69,29 @@ proptest! {
         let mapping = &drawn.mapping;
         let (before, agreed) = in_agreement(&drawn, 0);
         let records = [0, 1].map(|side| with(&before[side], &drawn.edits[side]));
-        let [one, other] = [0, 1].map(|from| merge(mapping, from, [&records[0], &records[1]], &agreed));
+        let [one, other] = [0, 1].map(|from| {
+            let mut merged = merge(mapping, from, [&records[0], &records[1]], &agreed);
+            merged.as_object_mut().unwrap().remove("agreed");
+            merged
+        });
         prop_assert_eq!(one, other, "{:?}", mapping);
+    }
+
+    #[test]
+    fn two_flows_that_each_write_the_other_side_end_in_agreement(drawn in drawn(), first in 0..2usize) {
+        let mapping = &drawn.mapping;
+        let (before, mut agreed) = in_agreement(&drawn, 0);
+        let mut records = [0, 1].map(|side| with(&before[side], &drawn.edits[side]));
+        let whole = merge(mapping, first, [&records[0], &records[1]], &agreed);
+        for from in [first, 1 - first] {
+            let merged = merge(mapping, from, [&records[0], &records[1]], &agreed);
+            let to = &mapping.sides[1 - from];
+            prop_assert_eq!(&merged["changes"][to], &whole["changes"][to], "neither writes for the other by {:?}", mapping);
+            records[1 - from] = with(&records[1 - from], &merged["changes"][to]);
+            agreed = merged["agreed"].clone();
+        }
+        let end = merge(mapping, first, [&records[0], &records[1]], &agreed);
+        prop_assert_eq!(&end["equal"], &json!(true), "{} by {:?}", end, mapping);
     }
 }
 
@@ -118,7 +142,7 @@ fn each_rule_decides_as_it_says() {
             "only_to: right, when_empty: keep",
             v(none.clone(), b.clone()),
             agreed(),
-            nothing,
+            nothing.clone(),
         ),
         (
             "final",
@@ -147,6 +171,21 @@ fn each_rule_decides_as_it_says() {
             v(a.clone(), b.clone()),
             agreed(),
             won("left", to_right(a.clone())),
+        ),
+        ("several that mean the same agree", "values: { a: [1, 2] }", v(a.clone(), json!(2)), None, nothing.clone()),
+        (
+            "the first of them is written",
+            "values: { a: [1, 2], b: 3 }",
+            v(a.clone(), json!(3)),
+            Some(v(b.clone(), json!(3))),
+            to_right(json!(1)),
+        ),
+        (
+            "one that is somebody else's first means that",
+            "values: { a: [1, 2], b: 2 }",
+            v(json!("c"), json!(2)),
+            Some(v(json!("c"), json!(1))),
+            to_left(b.clone()),
         ),
         (
             "a choice that stands for false is not final",

@@ -11,6 +11,9 @@
 //! 6. Where nothing is remembered, or neither side has changed and they still disagree (a mapping that was edited), the
 //!    side with news is followed, unless it has nothing there: an empty value is no news.
 //!
+//! A flow brings the news of one side to the other, so what is remembered is what both have once the side without news has
+//! taken its changes; a row whose change waits for the side with news keeps what was remembered of it before.
+//!
 //! With `when_empty: keep` an empty value never clears: where the side to be followed has nothing, it follows instead.
 
 use std::borrow::Cow;
@@ -63,17 +66,18 @@ impl Mapping {
                 continue;
             }
             if conflict {
+                let kept = row.fields[leads].found(&records[leads]);
+                let given_up = row.fields[follows].found(&records[follows]);
                 merged.conflicts.push(json!({
-                    "row": row.id, "title": row.title, "wins": self.sides[leads],
-                    "kept": row.fields[leads].found(&records[leads]),
-                    "given_up": row.fields[follows].found(&records[follows]),
+                    "row": row.id, "title": row.title, "wins": self.sides[leads], "kept": kept, "given_up": given_up,
+                    "text": format!("{}: {} gave way to {}", row.title, shown(given_up), shown(kept)),
                 }));
             }
             merged.differences[follows].push(row.difference(follows, &records[follows], &new));
             put(&mut merged.changes[follows], &row.fields[follows].path, new.clone());
             put_into(records[follows].to_mut(), &row.fields[follows].path, new);
         }
-        Ok(self.report(merged, [&*records[0], &*records[1]]))
+        Ok(self.report(merged, merging, [&*records[0], &*records[1]]))
     }
 
     /// What both sides had in a row when they last agreed.
@@ -83,17 +87,20 @@ impl Mapping {
         Some([remembered.get(left)?, remembered.get(right)?])
     }
 
-    fn report(&self, merged: Merged, records: [&Value; 2]) -> Value {
+    fn report(&self, merged: Merged, merging: &Merging<'_>, records: [&Value; 2]) -> Value {
         let [left, right] = &self.sides;
-        let agreed: Map<String, Value> = self
-            .rows
-            .iter()
-            .filter(|row| row.agree(0, records[0], records[1]))
-            .map(|row| {
+        let mut agreed = Map::new();
+        for row in &self.rows {
+            let waits = merged.differences[merging.from].iter().any(|difference| difference["row"] == *row.id);
+            if waits {
+                if let Some(before) = merging.agreed.get(&row.id) {
+                    agreed.insert(row.id.clone(), before.clone());
+                }
+            } else if row.agree(0, records[0], records[1]) {
                 let values = [0, 1].map(|side| row.fields[side].found(records[side]));
-                (row.id.clone(), json!({ left: values[0], right: values[1] }))
-            })
-            .collect();
+                agreed.insert(row.id.clone(), json!({ left: values[0], right: values[1] }));
+            }
+        }
         let equal = merged.differences.iter().all(Vec::is_empty);
         let ([left_changes, right_changes], [left_differences, right_differences]) =
             (merged.changes, merged.differences);
@@ -104,6 +111,15 @@ impl Mapping {
             "conflicts": merged.conflicts,
             "agreed": agreed,
         })
+    }
+}
+
+/// A value as a sentence has it.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::String(text) => format!("“{text}”"),
+        value => value.to_string(),
     }
 }
 

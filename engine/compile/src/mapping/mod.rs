@@ -41,7 +41,8 @@ pub struct Row {
     pub fields: [Field; 2],
     /// The one side that is written; both where none is named.
     pub only_to: Option<usize>,
-    /// Pairs of equal meaning, left and right, each in its field's form.
+    /// Pairs of equal meaning, left and right, each in its field's form. A value is turned into that of the first pair it
+    /// stands in.
     pub values: Option<Vec<[Value; 2]>>,
     /// Whether an empty value leaves the other side as it is, instead of clearing it.
     pub keep_when_empty: bool,

@@ -240,7 +240,8 @@ fn path(node: &Node, given: Given<'_>, findings: &mut Findings) -> Option<Vec<Se
     Some(text.split('.').map(|name| Segment::Key(name.into())).collect())
 }
 
-/// `{ Won: 3, Lost: 5 }`: pairs of equal meaning, each value in the form of its field.
+/// `{ Won: 3, Lost: [5, 4] }`: pairs of equal meaning, each value in the form of its field. Of a list the first value is
+/// the one that is written; the others mean the same where they are found. Pairs that are written come first.
 fn values(node: &Node, fields: &[Field; 2], findings: &mut Findings) -> Option<Vec<[Value; 2]>> {
     let NodeKind::Map(entries) = &node.kind else {
         findings.push(wrong_form(node, "`values`", "a map from the left side's values to the right side's"));
@@ -254,12 +255,19 @@ fn values(node: &Node, fields: &[Field; 2], findings: &mut Findings) -> Option<V
             })
             .ok()
     };
-    let pair = |entry: &Entry| {
+    let (mut written, mut also) = (Vec::new(), Vec::new());
+    for entry in entries {
         let key = Node { kind: NodeKind::Null, span: entry.key.span };
-        let (left, right) = (fits(0, &entry.key_value, &key), fits(1, &entry.value.to_value(), &entry.value));
-        Some([left?, right?])
-    };
-    Some(entries.iter().filter_map(pair).collect())
+        let Some(left) = fits(0, &entry.key_value, &key) else { continue };
+        let rights = entry.value.items().map_or_else(|| vec![&entry.value], |items| items.iter().collect());
+        for (at, node) in rights.into_iter().enumerate() {
+            let Some(right) = fits(1, &node.to_value(), node) else { continue };
+            let pairs = if at == 0 { &mut written } else { &mut also };
+            pairs.push([left.clone(), right]);
+        }
+    }
+    written.append(&mut also);
+    Some(written)
 }
 
 /// A default stands for a value of the table: without it there is no way back.

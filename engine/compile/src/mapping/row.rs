@@ -54,7 +54,18 @@ impl Row {
         };
         // What the following side has may be the whole of which the leading side can only hold a part, or both may have
         // nothing: then nothing is to be changed.
-        as_there(from, leading, following) || as_there(1 - from, following, leading)
+        as_there(from, leading, following)
+            || as_there(1 - from, following, leading)
+            || self.pair(from, leading, following)
+    }
+
+    /// Whether the table of values has the two records' values as a pair.
+    fn pair(&self, from: usize, leading: &Value, following: &Value) -> bool {
+        let read = |side: usize, record: &Value| self.fields[side].form.read(self.fields[side].found(record));
+        let (Some(pairs), Ok(mine), Ok(theirs)) = (&self.values, read(from, leading), read(1 - from, following)) else {
+            return false;
+        };
+        pairs.iter().any(|pair| same(&pair[from], &mine) && same(&pair[1 - from], &theirs))
     }
 
     /// Whether `record` of side `side` holds a value that stays: the row is final there, and the value is neither

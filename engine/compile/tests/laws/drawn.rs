@@ -98,6 +98,12 @@ fn made_row() -> impl Strategy<Value = MadeRow> {
         (
             form("text"),
             form("integer"),
+            "values: { Won: 3, Lost: [5, 4], Open: [1, 4] }",
+            [statuses.clone(), vec![json!(3), json!(5.0), json!(4), json!(1), json!(null)]],
+        ),
+        (
+            form("text"),
+            form("integer"),
             "values: { Won: 3, Lost: 5, Open: 3 }",
             [statuses.clone(), vec![json!(3), json!(5.0), json!(null)]],
         ),
