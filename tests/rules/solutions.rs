@@ -33,6 +33,23 @@ fn all_solutions_of_a_new_deal_are_sent() {
 }
 
 #[test]
+fn a_row_that_only_refers_to_the_catalogue_is_sent_as_that_solution() {
+    let desk = Desk::new();
+    let opportunity = desk.stage.opportunity(&json!({}));
+    let details = desk.rows("msft_solutiondetails");
+    let detail = details.iter().find(|row| row["msft_solutionid"] == DOCK_PLAN).unwrap();
+    let row = json!({
+        "msft_SolutionDetail@odata.bind": format!("/msft_solutiondetails({})", text(&detail["msft_solutiondetailid"])),
+        "msft_Opportunity@odata.bind": format!("/opportunities({opportunity})"),
+    });
+    desk.stage.control("POST", &format!("/crm/rows/{SOLUTIONS}"), &row);
+    let ran = desk.send(&opportunity).gives("created");
+    let referral = desk.referral(text(&ran.output["referral_id"]));
+    let tag = &referral["details"]["requirements"]["solutions"][0];
+    assert_eq!((&tag["id"], &tag["name"]), (&json!(DOCK_PLAN), &json!("DockPlan")));
+}
+
+#[test]
 fn the_solutions_of_a_shared_deal_become_rows_of_its_opportunity() {
     let desk = Desk::new();
     let (_, opportunity) = desk.arrived(&with_solutions(&[COLD_TRACK, DOCK_PLAN]));
