@@ -100,6 +100,7 @@ fn ready(stage: &Stage, operation: &str) -> Option<Value> {
         "update_referral" => {
             json!({ "id": id(&shared()), "changes": { "details": { "dealValue": 91000, "notes": "More" } } })
         }
+        "rename_referral" => json!({ "id": id(&shared()), "name": "Tailwind stock rooms, phase 2" }),
         "accept_referral" | "decline_referral" => json!({ "id": id(&shared()), "reason": "Agreed" }),
         "win_referral" | "lose_referral" => json!({ "id": id(&accepted()), "reason": "Agreed" }),
         "list_events" | "view_registration" | "who_am_i" => json!({}),

@@ -41,6 +41,7 @@ pub fn connector() -> Connector {
     .write::<operations::CreateSharedReferral>()
     .write::<operations::InviteMicrosoft>()
     .write::<operations::UpdateReferral>()
+    .write::<operations::RenameReferral>()
     .write::<operations::AcceptReferral>()
     .write::<operations::DeclineReferral>()
     .write::<operations::WinReferral>()
