@@ -117,9 +117,12 @@ fn one_side_may_add_a_solution_while_the_other_removes_one() {
     let (opportunity, referral) = desk.sent(&json!({}));
     let added = desk.add_solution(&opportunity, DOCK_PLAN, "DockPlan");
     desk.solution_saved(&added).ends_well();
-    desk.remove_solution(&row_of(&desk, COLD_TRACK));
+    let removed = row_of(&desk, COLD_TRACK);
+    desk.solution_saved(&removed).gives("equal");
+    desk.remove_solution(&removed);
     desk.portal(&referral, &with_solutions(&[COLD_TRACK, DOCK_PLAN, GATE]));
     desk.receive(&referral).ends_well();
+    desk.solution_deleted(&removed).ends_well();
     assert_eq!(desk.solution_tags(&referral), [DOCK_PLAN, GATE]);
     assert_eq!(desk.solution_rows(&opportunity), [DOCK_PLAN, GATE]);
 }
@@ -129,8 +132,9 @@ fn the_last_solution_is_not_taken_from_the_referral() {
     let desk = Desk::new();
     let (opportunity, referral) = desk.sent(&json!({}));
     let row = row_of(&desk, COLD_TRACK);
+    desk.solution_saved(&row).gives("equal");
     desk.remove_solution(&row);
-    desk.solution_deleted(&row);
+    desk.solution_deleted(&row).ends_well();
     assert_eq!(desk.solution_tags(&referral), [COLD_TRACK]);
     says(&desk.newest(&opportunity), &["solution"]);
 }
