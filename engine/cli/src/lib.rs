@@ -10,6 +10,7 @@ mod project;
 mod render;
 mod run;
 mod sandbox;
+mod solutions;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +37,9 @@ enum Command {
     Check(check::Options),
     /// Run one flow to its end against the configured connections.
     Run(run::Options),
+    /// Fill the catalogue of solutions from a spreadsheet, or write it as one.
+    #[command(subcommand)]
+    Solutions(solutions::Command),
     /// Serve stand-ins of Entra ID, Partner Center, its events and Dataverse on this machine.
     Sandbox(sandbox::Options),
 }
@@ -90,6 +94,7 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
             Command::Demo(options) => demo::demo(&options, &connectors).await,
             Command::Check(options) => check::check(&arguments.config, &options, &connectors),
             Command::Run(options) => run::run(&arguments.config, &options, &connectors).await,
+            Command::Solutions(command) => solutions::solutions(&arguments.config, &command, &connectors).await,
             Command::Sandbox(options) => sandbox::sandbox(&options).await,
         }
     });

@@ -8,6 +8,7 @@ use cosell_compile::configuration::{self, Configuration};
 use cosell_compile::plan::{Action, Plan};
 use cosell_compile::source::{Layer, SourceFile, Sources};
 use cosell_compile::{Compilation, compile, did_you_mean};
+use cosell_model::flow::Retry;
 use cosell_model::{Catalogue, Diagnostic, FlowId, Severity, Value};
 use cosell_runtime::memory::Engine;
 use cosell_sdk::{Connection, Connector, settings};
@@ -143,8 +144,7 @@ impl Project {
         if !wrong.is_empty() {
             return Err(Trouble::Findings(wrong.join("\n\n")));
         }
-        let retry = self.configuration.retry.clone().unwrap_or_default();
-        Ok(Engine::new(plans, connections, retry))
+        Ok(Engine::new(plans, connections, self.retry()))
     }
 
     fn reachable(&self, flows: &[FlowId]) -> Result<BTreeMap<FlowId, Arc<Plan>>, Trouble> {
@@ -176,14 +176,23 @@ impl Project {
         self.base.join(".cosell").join("state.jsonl")
     }
 
-    fn open(&self, name: &str, connectors: &[Connector]) -> Result<Connection, Trouble> {
+    /// How failed attempts are repeated.
+    pub(crate) fn retry(&self) -> Retry {
+        self.configuration.retry.clone().unwrap_or_default()
+    }
+
+    /// Opens a connection by its name.
+    ///
+    /// # Errors
+    /// One that is not configured, or whose settings are wrong.
+    pub(crate) fn open(&self, name: &str, connectors: &[Connector]) -> Result<Connection, Trouble> {
         let entry = self.configuration.connections.get(name);
         if let (None, STATE, Some(state)) = (entry, name, connector_of(STATE, connectors)) {
             return state.open(json!({ "file": self.state_file() })).map_err(|error| Trouble::new(error.message));
         }
         let Some(entry) = entry else {
             return Err(Trouble::new(format!(
-                "no connection {} is configured, and the flow needs it\nhelp: add it under `connections` in the configuration",
+                "no connection {} is configured, and it is needed\nhelp: add it under `connections` in the configuration",
                 marked(name)
             )));
         };
