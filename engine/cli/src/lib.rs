@@ -11,7 +11,6 @@ mod render;
 mod run;
 mod sandbox;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -21,9 +20,8 @@ use cosell_sdk::Connector;
 #[derive(Debug, Parser)]
 #[command(name = "cosell", version, about, arg_required_else_help = true)]
 struct Arguments {
-    /// The configuration to use.
-    #[arg(long, global = true, value_name = "FILE", default_value = "cosell.yaml")]
-    config: PathBuf,
+    #[command(flatten)]
+    chosen: project::Chosen,
     #[command(subcommand)]
     command: Command,
 }
@@ -88,8 +86,8 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
     let ended = runtime.block_on(async {
         match arguments.command {
             Command::Demo(options) => demo::demo(&options, &connectors).await,
-            Command::Check(options) => check::check(&arguments.config, &options, &connectors),
-            Command::Run(options) => run::run(&arguments.config, &options, &connectors).await,
+            Command::Check(options) => check::check(&arguments.chosen, &options, &connectors),
+            Command::Run(options) => run::run(&arguments.chosen, &options, &connectors).await,
             Command::Sandbox(options) => sandbox::sandbox(&options).await,
         }
     });

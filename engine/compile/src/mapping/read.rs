@@ -15,7 +15,7 @@ use crate::suggest::nearest;
 use crate::values::constant_text;
 
 /// What a row can say beside the paths of its two sides.
-const ROW: [&str; 5] = ["title", "description", "only_to", "when_empty", "values"];
+pub(crate) const ROW: [&str; 5] = ["title", "description", "only_to", "when_empty", "values"];
 
 /// What mappings are read with.
 #[derive(Clone, Copy)]
