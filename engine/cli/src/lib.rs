@@ -6,10 +6,14 @@
 
 mod check;
 mod demo;
+mod flows;
+mod init;
+mod mapping;
 mod project;
 mod render;
 mod run;
 mod sandbox;
+mod variables;
 
 use std::process::ExitCode;
 
@@ -32,6 +36,14 @@ enum Command {
     Demo(demo::Options),
     /// Compile all flows and report what is wrong with them; calls nobody.
     Check(check::Options),
+    /// Lay out a project of your own: a configuration, overlays to fill, an example event.
+    Init(init::Options),
+    /// List flows in the order in which they are turned on; show what your own files change; own a shipped one.
+    Flows(flows::Options),
+    /// Show a mapping as a table, or list all mappings.
+    Mapping(mapping::Options),
+    /// List variables with their values.
+    Variables(variables::Options),
     /// Run one flow to its end against the configured connections.
     Run(run::Options),
     /// Serve stand-ins of Entra ID, Partner Center, its events and Dataverse on this machine.
@@ -87,6 +99,10 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
         match arguments.command {
             Command::Demo(options) => demo::demo(&options, &connectors).await,
             Command::Check(options) => check::check(&arguments.chosen, &options, &connectors),
+            Command::Init(options) => init::init(&options, &connectors),
+            Command::Flows(options) => flows::flows(&arguments.chosen, &options, &connectors),
+            Command::Mapping(options) => mapping::mapping(&arguments.chosen, &options, &connectors),
+            Command::Variables(options) => variables::variables(&arguments.chosen, &options, &connectors),
             Command::Run(options) => run::run(&arguments.chosen, &options, &connectors).await,
             Command::Sandbox(options) => sandbox::sandbox(&options).await,
         }
