@@ -92,9 +92,15 @@ fn ready(stage: &Stage, operation: &str) -> Option<Value> {
         "related_referrals" => json!({ "engagement_id": shared()["engagementId"] }),
         "create_referral" => new_referral("Independent", false),
         "create_shared_referral" => new_referral("Shared", true),
+        "invite_microsoft" => {
+            let deal = &new_referral("Independent", false)["referral"];
+            let own = stage.control("POST", "/partner/referrals", deal);
+            json!({ "id": id(&own), "assistance_request_code": "GeneralOrOther", "notes": "Please help." })
+        }
         "update_referral" => {
             json!({ "id": id(&shared()), "changes": { "details": { "dealValue": 91000, "notes": "More" } } })
         }
+        "rename_referral" => json!({ "id": id(&shared()), "name": "Tailwind stock rooms, phase 2" }),
         "accept_referral" | "decline_referral" => json!({ "id": id(&shared()), "reason": "Agreed" }),
         "win_referral" | "lose_referral" => json!({ "id": id(&accepted()), "reason": "Agreed" }),
         "list_events" | "view_registration" | "who_am_i" => json!({}),
@@ -110,7 +116,9 @@ fn ready(stage: &Stage, operation: &str) -> Option<Value> {
         "fetch_rows" => {
             json!({ "table": "account", "xml": "<fetch><entity name='account'><attribute name='name'/></entity></fetch>" })
         }
-        "create_row" => json!({ "table": "account", "values": { "name": "Contoso Foods Ltd" } }),
+        "create_row" => {
+            json!({ "table": "account", "values": { "name": "Contoso Foods Ltd. ".repeat(10) }, "cut": ["name"] })
+        }
         "update_row" => json!({ "table": "opportunity", "id": opportunity(), "values": { "estimatedvalue": 91000 } }),
         "delete_row" => json!({ "table": "opportunity", "id": opportunity() }),
         "upsert_row" => {

@@ -1,5 +1,6 @@
 //! A connection to a Dataverse environment: its settings, and the requests that several operations make.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cosell_sdk::http::{Address, Client, Request, Response};
@@ -100,6 +101,15 @@ impl Dataverse {
     /// All that is to be known of a table, by its logical name or its entity set name.
     pub(crate) async fn table(&self, name: &str, context: &CallContext) -> Result<Arc<Table>, CallError> {
         self.tables.table(&self.client, name, context).await
+    }
+
+    /// How long the texts of a table may be, by column, in UTF-16 code units.
+    pub(crate) async fn lengths(
+        &self,
+        head: &Head,
+        context: &CallContext,
+    ) -> Result<Arc<BTreeMap<String, usize>>, CallError> {
+        self.tables.lengths(&self.client, head, context).await
     }
 
     /// A table's names alone.

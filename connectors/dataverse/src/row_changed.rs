@@ -43,7 +43,9 @@ pub struct RowChangedPayload {
     pub id: String,
     /// What happened.
     pub change: Change,
-    /// The row as it is now; null where it was deleted.
+    /// The row as it is now; null where it was deleted. Of a deleted row Dataverse tells the identifier and nothing else
+    /// (Web API, change tracking): what a flow needs to know of it then, such as the row it belonged to, must have been
+    /// kept before.
     pub row: Option<Row>,
 }
 

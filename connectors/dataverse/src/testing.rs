@@ -190,4 +190,7 @@ pub(crate) fn script_metadata(stub: &Stub) {
         "Options": [option(0, "Open", &[]), option(1, "Won", &[]), option(2, "Lost", &[])] } });
     stub.on("GET", &cast("State"), all(vec![states]));
     stub.on("GET", &cast("Status"), all(vec![]));
+    let length = |name: &str, most: usize| json!({ "LogicalName": name, "MaxLength": most });
+    stub.on("GET", &cast("String"), all(vec![length("name", 300)]));
+    stub.on("GET", &cast("Memo"), all(vec![length("description", 2000)]));
 }

@@ -79,6 +79,28 @@ impl PartnerCenter {
         headed(self.client.get(&["referrals", &id.to_string()])).send(context).await?.json()
     }
 
+    /// Reads one referral as the service sends it, with members that [`Referral`] does not know.
+    pub(crate) async fn get_whole(&self, id: Uuid, context: &CallContext) -> Result<Map<String, Value>, CallError> {
+        headed(self.client.get(&["referrals", &id.to_string()])).send(context).await?.json()
+    }
+
+    /// Replaces a referral that is still of version `etag`, and gives it as it then is (Referrals API, the older update by
+    /// PUT: `links` are left out, and a member that is missing is emptied).
+    pub(crate) async fn replace(
+        &self,
+        id: Uuid,
+        whole: Map<String, Value>,
+        etag: &str,
+        context: &CallContext,
+    ) -> Result<Referral, CallError> {
+        let request = headed(self.client.put(&["referrals", &id.to_string()])).header("if-match", etag);
+        let response = request.json(Value::Object(whole)).send(context).await?;
+        if response.is_empty() {
+            return self.get(id, context).await.map_err(CallError::after_write);
+        }
+        response.json()
+    }
+
     /// Creates a referral.
     pub(crate) async fn create(
         &self,

@@ -17,7 +17,8 @@ async fn the_contract_is_kept() {
     let mut open = registered.clone();
     open["status"] = json!("New");
     stub.on("GET", &path(ID), [Reply::json(200, open)]);
-    stub.on("PATCH", &path(ID), [Reply::json(200, registered)]);
+    stub.on("PATCH", &path(ID), [Reply::json(200, registered.clone())]);
+    stub.on("PUT", &path(ID), [Reply::json(200, registered)]);
     stub.on("GET", &format!("{BASE}/referrals"), [Reply::json(200, json!({ "value": [] }))]);
     stub.on("POST", &format!("{BASE}/referrals"), [Reply::json(200, stored())]);
     let settings = json!({ "address": format!("{}{BASE}", stub.origin()), "sign_in": stub.sign_in() });

@@ -5,12 +5,14 @@
 //!
 //! Read in this order: [`connection`] (settings, and how requests are made), [`referral`] (what a referral is),
 //! [`rules`] and [`status`] (what the API would refuse), [`changes`] (what may be changed, and how), `recent` (finding
-//! what an interrupted attempt made), `preview` (what a write would do), [`operations`].
+//! what an interrupted attempt made), `invitation` (Microsoft's side of a deal), `preview` (what a write would do),
+//! [`operations`].
 
 pub mod changes;
 pub mod connection;
 #[cfg(test)]
 mod contract;
+mod invitation;
 pub mod operations;
 mod preview;
 mod recent;
@@ -37,7 +39,9 @@ pub fn connector() -> Connector {
     .operation::<operations::RelatedReferrals>()
     .write::<operations::CreateReferral>()
     .write::<operations::CreateSharedReferral>()
+    .write::<operations::InviteMicrosoft>()
     .write::<operations::UpdateReferral>()
+    .write::<operations::RenameReferral>()
     .write::<operations::AcceptReferral>()
     .write::<operations::DeclineReferral>()
     .write::<operations::WinReferral>()

@@ -50,7 +50,8 @@ pub(crate) fn changed(
     Ok(Prediction { record: UpdatedReferral { referral: read(after)?, changed }, changes: told })
 }
 
-fn read(referral: Value) -> Result<Referral, CallError> {
+/// A referral made of its members.
+pub(crate) fn read(referral: Value) -> Result<Referral, CallError> {
     serde_json::from_value(referral).map_err(|error| {
         CallError::rejected("invalid_input", format!("the values do not make a referral: {error}; correct them"))
     })

@@ -105,7 +105,7 @@ fn table(project: &Project, mapping: &Mapping) -> Table {
             arrow(row).to_owned(),
             cell(project, mapping, row, 1),
             values.collect::<Vec<_>>().join("\n"),
-            rules(row).join("\n"),
+            rules(mapping, row).join("\n"),
         ]);
     }
     table
@@ -131,6 +131,8 @@ fn for_machines(project: &Project, mapping: &Mapping) -> Value {
             "only_to": row.only_to.map(|side| &mapping.sides[side]),
             "values": row.values,
             "when_empty": if row.keep_when_empty { "keep" } else { "clear" },
+            "wins": row.wins.map_or("newest", |side| &mapping.sides[side]),
+            "final_in": row.final_in.map(|side| &mapping.sides[side]),
         })
     };
     let mut shown = summary(project, mapping);
@@ -147,10 +149,16 @@ fn arrow(row: &Row) -> &'static str {
 }
 
 /// What a row does beside carrying a value over.
-fn rules(row: &Row) -> Vec<String> {
+fn rules(mapping: &Mapping, row: &Row) -> Vec<String> {
     let mut rules = Vec::new();
     if row.keep_when_empty {
         rules.push("empty leaves the other side".to_owned());
+    }
+    if row.only_to.is_none() {
+        rules.push(format!("{} wins", row.wins.map_or("newest", |side| &mapping.sides[side])));
+    }
+    if let Some(side) = row.final_in {
+        rules.push(format!("final in {}", mapping.sides[side]));
     }
     rules
 }

@@ -83,34 +83,40 @@ pub fn called_by(flow: &Flow) -> Vec<FlowId> {
 pub(crate) fn walk<'f>(block: &'f Block, visit: &mut impl FnMut(&'f Step)) {
     for step in &block.steps {
         visit(step);
-        match &step.kind {
-            StepKind::Scope(body) | StepKind::ForEach { body, .. } | StepKind::Until { body, .. } => walk(body, visit),
-            StepKind::If { then, otherwise, .. } => {
-                walk(then, visit);
-                walk(otherwise, visit);
-            }
-            StepKind::Switch { cases, default, .. } => {
-                cases.iter().for_each(|case| walk(&case.block, visit));
-                walk(default, visit);
-            }
-            _ => {}
-        }
+        inside(step).into_iter().for_each(|block| walk(block, visit));
+    }
+}
+
+/// The blocks that a step holds, in the order of the file.
+pub(crate) fn inside(step: &Step) -> Vec<&Block> {
+    match &step.kind {
+        StepKind::Scope { body, .. } | StepKind::ForEach { body, .. } | StepKind::Until { body, .. } => vec![body],
+        StepKind::If { then, otherwise, .. } => vec![then, otherwise],
+        StepKind::Switch { cases, default, .. } => cases.iter().map(|case| &case.block).chain([default]).collect(),
+        _ => Vec::new(),
     }
 }
 
 /// What a step, with everything in it, does to the world. Waiting, answering and stopping keep their place among the
 /// writes: where they stand in the file matters. What is not known counts as a write.
 pub(crate) fn step_effect(step: &Step, catalogue: &Catalogue, flows: &BTreeMap<FlowId, Effect>) -> Effect {
-    let block = |block: &Block| block.steps.iter().any(|step| step_effect(step, catalogue, flows) == Effect::Write);
+    let writes_inside = || {
+        inside(step)
+            .into_iter()
+            .flat_map(|block| &block.steps)
+            .any(|step| step_effect(step, catalogue, flows) == Effect::Write)
+    };
     let writes = match &step.kind {
         StepKind::Use { operation, .. } => {
             catalogue.operation(&operation.value).is_none_or(|operation| operation.effect == Effect::Write)
         }
         StepKind::Call { flow, .. } => flows.get(&flow.value).is_none_or(|effect| *effect == Effect::Write),
-        StepKind::Scope(body) | StepKind::ForEach { body, .. } | StepKind::Until { body, .. } => block(body),
-        StepKind::If { then, otherwise, .. } => block(then) || block(otherwise),
-        StepKind::Switch { cases, default, .. } => cases.iter().any(|case| block(&case.block)) || block(default),
-        StepKind::Let(_) | StepKind::Map { .. } | StepKind::Compare { .. } => false,
+        StepKind::Scope { .. }
+        | StepKind::If { .. }
+        | StepKind::Switch { .. }
+        | StepKind::ForEach { .. }
+        | StepKind::Until { .. } => writes_inside(),
+        StepKind::Let(_) | StepKind::Map { .. } | StepKind::Compare { .. } | StepKind::Merge { .. } => false,
         StepKind::Wait(_) | StepKind::Respond { .. } | StepKind::Stop { .. } => true,
     };
     if writes { Effect::Write } else { Effect::Read }

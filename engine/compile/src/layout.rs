@@ -99,7 +99,7 @@ impl<'f> Layout<'f> {
             self.by_id.insert(&step.id.value, ix);
         }
         let blocks: Vec<(&'f Block, bool)> = match &step.kind {
-            StepKind::Scope(block) => vec![(block, false)],
+            StepKind::Scope { body, .. } => vec![(body, false)],
             StepKind::If { then, otherwise, .. } => vec![(then, false), (otherwise, false)],
             StepKind::Switch { cases, default, .. } => {
                 cases.iter().map(|case| (&case.block, false)).chain([(default, false)]).collect()

@@ -102,6 +102,7 @@ pub fn compile(files: Vec<SourceFile>, catalogue: &Catalogue, values: &BTreeMap<
         }
     }
     let calls = calls::follow(&flows, catalogue, &mut findings);
+    check::keys::nested(&flows, &calls.order, &mut findings);
     let around = lower::Surroundings {
         sources: &sources,
         catalogue,

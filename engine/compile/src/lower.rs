@@ -17,7 +17,7 @@ use crate::mapping::Mapping;
 use crate::plan::{Action, BlockPlan, InputPlan, Plan, RegionIx, RegionPlan, StepIx, StepPlan, TriggerPlan};
 use crate::read::fields::{Findings, list};
 use crate::resolve::{Mentioned, Names, Standpoint};
-use crate::shape::Shape;
+use crate::shape::{Shape, merged};
 use crate::source::Sources;
 use crate::suggest::did_you_mean;
 use crate::values;
@@ -156,7 +156,11 @@ fn shape<'c>(step: &Step, around: &Surroundings<'c>) -> Shape<'c> {
         StepKind::Let(values) if values.entries().is_none() => Shape::Unknown,
         StepKind::Let(values) => Shape::Named(keys(values)),
         StepKind::Compare { .. } => Shape::Members(&["equal", "changes", "differences"]),
-        StepKind::Scope(_) | StepKind::If { .. } | StepKind::Switch { .. } | StepKind::Until { .. } => {
+        StepKind::Merge { mapping, .. } => match around.mappings.get(&mapping.value) {
+            Some(Some(mapping)) => Shape::Made(merged(mapping)),
+            _ => Shape::Unknown,
+        },
+        StepKind::Scope { .. } | StepKind::If { .. } | StepKind::Switch { .. } | StepKind::Until { .. } => {
             yields(step.output.as_ref())
         }
         StepKind::ForEach { .. } if step.output.is_some() => Shape::Unknown,
@@ -275,7 +279,7 @@ impl Lowering<'_, '_> {
                     optional(self, with).unwrap_or_else(|| Template::Constant(Value::Object(serde_json::Map::new())));
                 Action::Call { flow: flow.value.clone(), input }
             }
-            StepKind::Scope(_) => Action::Scope(holds[0]),
+            StepKind::Scope { key, .. } => Action::Scope { key: optional(self, key), body: holds[0] },
             StepKind::If { condition, .. } => {
                 Action::If { condition: self.value(condition, ix, region), then: holds[0], otherwise: holds[1] }
             }
@@ -310,6 +314,25 @@ impl Lowering<'_, '_> {
                 let (mapping, side) = self.mapping(mapping, from);
                 self.other_side(&mapping, side, to);
                 Action::Compare { mapping, from: side.unwrap_or(0), leading, following }
+            }
+            StepKind::Merge { mapping, from, to, agreed, changed } => {
+                let records = [from, to].map(|side| self.value(&side.record, ix, region));
+                let times: Vec<_> = changed.iter().map(|side| self.value(&side.record, ix, region)).collect();
+                let agreed = optional(self, agreed);
+                let (mapping, side) = self.mapping(mapping, from);
+                self.other_side(&mapping, side, to);
+                let from = side.unwrap_or(0);
+                let [leading, following] = records;
+                let records = if from == 0 { [leading, following] } else { [following, leading] };
+                let mut last = [None, None];
+                for (side, time) in changed.iter().zip(times) {
+                    match mapping.side(&side.name.value) {
+                        Some(at) => last[at] = Some(time),
+                        None if mapping.rows.is_empty() => {}
+                        None => self.findings.push(unknown_side(&mapping, side)),
+                    }
+                }
+                Action::Merge { mapping, from, records, agreed, changed: last }
             }
             StepKind::Wait(Wait::For(time)) => Action::WaitFor(self.value(time, ix, region)),
             StepKind::Wait(Wait::Until(instant)) => Action::WaitUntil(self.value(instant, ix, region)),

@@ -157,7 +157,12 @@ pub enum Action {
         input: Template,
     },
     /// Runs a block.
-    Scope(BlockIx),
+    Scope {
+        /// What no other scope may hold at the same time: one key, or a list.
+        key: Option<Template>,
+        /// The block.
+        body: BlockIx,
+    },
     /// Runs one of two blocks.
     If {
         /// The condition.
@@ -224,6 +229,19 @@ pub enum Action {
         /// The following side's record.
         following: Template,
     },
+    /// Finds what must change on either side.
+    Merge {
+        /// The mapping.
+        mapping: Arc<Mapping>,
+        /// Which side has news: 0 or 1.
+        from: usize,
+        /// The records, in the order of the mapping's sides.
+        records: [Template; 2],
+        /// What an earlier merge yielded as `agreed`.
+        agreed: Option<Template>,
+        /// When each record was last changed, in the same order.
+        changed: [Option<Template>; 2],
+    },
     /// Lets time pass: a duration as text.
     WaitFor(Template),
     /// Lets time pass until an instant as text.
@@ -254,7 +272,7 @@ impl Action {
         match self {
             Action::Operation { .. } => "use",
             Action::Call { .. } => "call",
-            Action::Scope(_) => "scope",
+            Action::Scope { .. } => "scope",
             Action::If { .. } => "if",
             Action::Switch { .. } => "switch",
             Action::ForEach { .. } => "for_each",
@@ -262,6 +280,7 @@ impl Action {
             Action::Let(_) => "let",
             Action::Map { .. } => "map",
             Action::Compare { .. } => "compare",
+            Action::Merge { .. } => "merge",
             Action::WaitFor(_) | Action::WaitUntil(_) => "wait",
             Action::Respond { .. } => "respond",
             Action::Stop { .. } => "stop",
@@ -271,7 +290,7 @@ impl Action {
     /// The blocks it holds.
     pub fn blocks(&self) -> Vec<BlockIx> {
         match self {
-            Action::Scope(block) => vec![*block],
+            Action::Scope { body, .. } => vec![*body],
             Action::If { then, otherwise, .. } => vec![*then, *otherwise],
             Action::Switch { cases, default, .. } => cases.iter().map(|(_, block)| *block).chain([*default]).collect(),
             Action::ForEach { body, .. } | Action::Until { body, .. } => vec![*body],
@@ -325,7 +344,9 @@ impl Plan {
     /// Every mapping it uses, by name.
     pub fn mappings(&self) -> impl Iterator<Item = &str> {
         self.steps.iter().filter_map(|step| match &step.action {
-            Action::Map { mapping, .. } | Action::Compare { mapping, .. } => Some(mapping.name.as_str()),
+            Action::Map { mapping, .. } | Action::Compare { mapping, .. } | Action::Merge { mapping, .. } => {
+                Some(mapping.name.as_str())
+            }
             _ => None,
         })
     }

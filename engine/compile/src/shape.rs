@@ -1,9 +1,10 @@
 //! What is known of a value before anything runs, and what follows for its members.
 
 use cosell_model::{Diagnostic, Schema, Span};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::expr::path::Segment;
+use crate::mapping::Mapping;
 use crate::read::fields::{Findings, list};
 use crate::suggest::{did_you_mean, nearest};
 
@@ -18,6 +19,8 @@ pub(crate) enum Shape<'c> {
     Members(&'c [&'c str]),
     /// The same, owned.
     Named(Vec<String>),
+    /// It is described by a schema made for it.
+    Made(Schema),
     /// It is always null.
     Nothing(&'static str),
 }
@@ -47,8 +50,25 @@ impl Shape<'_> {
             Shape::Members(names) => known(names, findings),
             Shape::Named(names) => known(&names.iter().map(String::as_str).collect::<Vec<_>>(), findings),
             Shape::Schema(schema) => in_schema(schema, schema, what, members, findings),
+            Shape::Made(schema) => in_schema(schema, schema, what, members, findings),
         }
     }
+}
+
+/// What merging under a mapping yields.
+pub(crate) fn merged(mapping: &Mapping) -> Schema {
+    let [left, right] = &mapping.sides;
+    let closed = |members: Value| json!({ "type": "object", "properties": members });
+    let list = |members: Value| json!({ "type": "array", "items": closed(members) });
+    let difference = list(json!({ "row": {}, "title": {}, "path": {}, "old": {}, "new": {} }));
+    let rows = mapping.rows.iter().map(|row| (row.id.clone(), closed(json!({ left: {}, right: {} })))).collect();
+    closed(json!({
+        "equal": { "type": "boolean" },
+        "changes": closed(json!({ left: {}, right: {} })),
+        "differences": closed(json!({ left: difference, right: difference })),
+        "conflicts": list(json!({ "row": {}, "title": {}, "wins": {}, "kept": {}, "given_up": {}, "text": {} })),
+        "agreed": closed(Value::Object(rows)),
+    }))
 }
 
 fn unknown(what: &str, key: &str, span: Span) -> Diagnostic {

@@ -221,6 +221,7 @@ fn every_filter_does_what_it_should() {
         ("12.345678 | money(3)", json!(12.346)),
         ("'' | money", json!(null)),
         ("trigger.map | omit('a', 'm')", json!({ "z": 1 })),
+        ("trigger.map | pick('z', 'missing')", json!({ "z": 1 })),
         ("'{\"a\": [1]}' | parse_json", json!({ "a": [1] })),
         ("trigger.numbers | reject('gt', 1) | list", json!([1])),
         ("trigger.people | rejectattr('age') | map(attribute='name') | list", json!(["Bo", "Cem"])),
@@ -258,7 +259,7 @@ fn null_passes_through_every_filter_that_does_not_wait_for_it() {
     for name in filter_names() {
         let arguments = match name {
             "jsonpath" | "jsonpath_first" => "('$')",
-            "default" | "lookup" | "merge" | "omit" | "shorten" => "({})",
+            "default" | "lookup" | "merge" | "omit" | "pick" | "shorten" => "({})",
             _ => "",
         };
         let expected = match name {
@@ -295,6 +296,7 @@ fn filters_say_what_they_cannot_take() {
         ("trigger.text | merge({})", "`merge` takes a map, and this is text"),
         ("trigger.map | merge(trigger.list)", "`merge` takes a map, and this is a list"),
         ("trigger.text | omit('a')", "`omit` takes a map, and this is text"),
+        ("trigger.text | pick('a')", "`pick` takes a map, and this is text"),
         ("trigger.text | parse_json", "this text is not JSON"),
         ("trigger.text | jsonpath(trigger.text)", "it begins with `$`"),
         ("trigger.five | shorten", "missing argument"),

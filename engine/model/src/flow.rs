@@ -243,7 +243,12 @@ pub enum StepKind {
         with: Option<Node>,
     },
     /// Groups a block.
-    Scope(Block),
+    Scope {
+        /// What no other scope may hold at the same time: one key, or a list.
+        key: Option<Node>,
+        /// The block.
+        body: Block,
+    },
     /// Runs one of two blocks.
     If {
         /// The condition.
@@ -302,6 +307,19 @@ pub enum StepKind {
         /// The side that follows, and its record.
         to: Side,
     },
+    /// Finds what must change on either side for both to agree, from what changed since they last did.
+    Merge {
+        /// The mapping.
+        mapping: Spanned<String>,
+        /// The side that has news, and its record.
+        from: Side,
+        /// The other side, and its record.
+        to: Side,
+        /// What an earlier merge yielded as `agreed`.
+        agreed: Option<Node>,
+        /// When each side's record was last changed.
+        changed: Vec<Side>,
+    },
     /// Lets time pass.
     Wait(Wait),
     /// Answers whoever started the run.
@@ -333,12 +351,12 @@ pub struct Case {
     pub block: Block,
 }
 
-/// A side of a mapping, with a record of it.
+/// A side of a mapping, with a record of it, or what is said of the record.
 #[derive(Clone, Debug)]
 pub struct Side {
     /// The side's name.
     pub name: Spanned<String>,
-    /// The record.
+    /// The record, or what is said of it.
     pub record: Node,
 }
 

@@ -17,6 +17,7 @@ use crate::core::advance::advance;
 use crate::core::entry::accept_inputs;
 use crate::core::event::{Address, Command, Consequences, Ended, Event, Happening};
 use crate::core::state::RunState;
+use crate::keys::{Claim, Keys};
 use crate::record::{Observer, RunRecord, StepRecord};
 
 /// How deep flows may call flows; the compiler refuses circles, so this is a second guard.
@@ -27,6 +28,7 @@ pub struct Engine {
     plans: BTreeMap<FlowId, Arc<Plan>>,
     connections: BTreeMap<String, Connection>,
     default_retry: Retry,
+    keys: Keys,
 }
 
 /// What a run begins with.
@@ -46,7 +48,7 @@ impl Engine {
         connections: BTreeMap<String, Connection>,
         default_retry: Retry,
     ) -> Self {
-        Self { plans, connections, default_retry }
+        Self { plans, connections, default_retry, keys: Keys::default() }
     }
 
     /// The same engine with another default for retries.
@@ -140,6 +142,8 @@ struct Driving<'r> {
     observer: &'r dyn Observer,
     in_progress: FuturesUnordered<BoxFuture<'r, Option<Reported>>>,
     handles: HashMap<Address, Vec<AbortHandle>>,
+    /// The keys of scopes, had or waited for; they are free when the run ends, however it does.
+    claims: HashMap<Address, Claim>,
     done: HashMap<Address, Done>,
     answer: Option<(u16, Value, Value)>,
 }
@@ -154,6 +158,7 @@ impl<'r> Driving<'r> {
             observer,
             in_progress: FuturesUnordered::new(),
             handles: HashMap::new(),
+            claims: HashMap::new(),
             done: HashMap::new(),
             answer: None,
         }
@@ -256,15 +261,38 @@ impl<'r> Driving<'r> {
                 };
                 self.begin(step, fired.boxed());
             }
-            Command::Abandon { step } => {
-                for handle in self.handles.remove(&step).into_iter().flatten() {
-                    handle.abort();
-                }
+            Command::Acquire { step, keys } => self.acquire(step, keys),
+            Command::Release { step } => {
+                self.claims.remove(&step);
+                self.abandon(step);
             }
+            Command::Abandon { step } => self.abandon(step),
             Command::Respond { status, headers, body } => self.answer = Some((status, headers, body)),
             Command::Finish { outcome, output, failure } => return Some(Finished { outcome, output, failure }),
         }
         None
+    }
+
+    fn abandon(&mut self, step: Address) {
+        for handle in self.handles.remove(&step).into_iter().flatten() {
+            handle.abort();
+        }
+    }
+
+    fn acquire(&mut self, step: Address, keys: Vec<String>) {
+        let shown = keys.join(", ");
+        let (claim, mut told) = self.engine.keys.claim(keys);
+        self.claims.insert(step, claim);
+        if !matches!(told.try_recv(), Ok(None)) {
+            return self.begin(step, std::future::ready((Happening::Acquired { step }, Vec::new())).boxed());
+        }
+        tracing::info!(run = self.state.id(), step = self.state.path(self.plan, step), keys = shown, "waits for keys");
+        let told = async move {
+            // The claim is dropped only with the run, or after this was abandoned.
+            let _ = told.await;
+            (Happening::Acquired { step }, Vec::new())
+        };
+        self.begin(step, told.boxed());
     }
 
     fn begin(&mut self, step: Address, work: BoxFuture<'r, Reported>) {

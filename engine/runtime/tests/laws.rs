@@ -62,7 +62,7 @@ fn happens(flow: &Flow, run: &Run, pending: &Pending) -> Option<Happening> {
         }
         Pending::Timer(_, Timer::Timeout, _) if ends != Ends::TooLate => None,
         Pending::Timer(_, timer, _) => Some(Happening::TimerFired { step, timer: *timer }),
-        Pending::Flow(_) => None,
+        Pending::Flow(_) | Pending::Keys(_) => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Metadata is kept for a while, and read once however many calls want it at the same time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,8 @@ pub(crate) struct Tables {
     heads: Kept<Head>,
     /// By logical name.
     tables: Kept<Table>,
+    /// How long texts may be, by logical name: read only where it is asked for.
+    lengths: Kept<BTreeMap<String, usize>>,
     /// By address. What was read of a table stays when another part of it could not be read, so that the next attempt
     /// goes on where this one stopped; a table that is complete leaves nothing here.
     parts: Kept<Vec<Value>>,
@@ -52,6 +54,15 @@ impl Tables {
             Ok(table)
         };
         self.tables.get(&head.logical_name, load).await
+    }
+
+    pub(crate) async fn lengths(
+        &self,
+        client: &Client,
+        head: &Head,
+        context: &CallContext,
+    ) -> Result<Arc<BTreeMap<String, usize>>, CallError> {
+        self.lengths.get(&head.logical_name, load::lengths(client, head, context)).await
     }
 
     async fn part(

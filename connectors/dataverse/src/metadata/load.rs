@@ -132,6 +132,30 @@ where
     Ok(assemble(head.clone(), typed(&attributes?)?, typed(&relationships?)?, choices))
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TextAttribute {
+    logical_name: String,
+    max_length: usize,
+}
+
+/// How long the texts of a table may be, by column, in UTF-16 code units. Only the definitions of texts tell it, so it costs
+/// requests of its own.
+pub(super) async fn lengths(
+    client: &Client,
+    head: &Head,
+    context: &CallContext,
+) -> Result<BTreeMap<String, usize>, CallError> {
+    let texts = async |kind: &str| -> Result<All<TextAttribute>, CallError> {
+        let cast = format!("Microsoft.Dynamics.CRM.{kind}AttributeMetadata");
+        let request = client.get(&[&definition(head), "Attributes", &cast]).query("$select", "LogicalName,MaxLength");
+        request.header("accept", "application/json").send(context).await?.json()
+    };
+    let (lines, memos) = futures::join!(texts("String"), texts("Memo"));
+    let all = lines?.value.into_iter().chain(memos?.value);
+    Ok(all.map(|attribute| (attribute.logical_name, attribute.max_length)).collect())
+}
+
 fn typed<T: DeserializeOwned>(values: &[Value]) -> Result<Vec<T>, CallError> {
     let read = |value: &Value| T::deserialize(value);
     values.iter().map(read).collect::<Result<_, _>>().map_err(|error| {

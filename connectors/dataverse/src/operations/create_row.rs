@@ -6,6 +6,7 @@ use crate::connection::Dataverse;
 use crate::preview;
 use crate::row::Row;
 use crate::values::assign::{Write as Kind, assignments, body};
+use crate::values::cut::cut;
 
 /// DuplicateRecord, "A record with matching key values already exists."
 const DUPLICATE: &str = "0x80040237";
@@ -20,6 +21,10 @@ pub struct CreateRowInput {
     /// account, `{ account: { accountnumber: A } }` for the one row with these values, or a plain identifier where it can
     /// refer to one table only; a choice is its number or its label.
     pub values: Map<String, Value>,
+    /// Columns whose texts are cut to the column's length; the last character then is `…`. A text elsewhere that is too
+    /// long is refused.
+    #[serde(default)]
+    pub cut: Vec<String>,
 }
 
 /// Creates a row. Its identifier is the call's idempotency key, so the same call can make only one row.
@@ -43,7 +48,8 @@ impl Operation for CreateRow {
     async fn call(dataverse: &Dataverse, input: Self::Input, context: &CallContext) -> Result<Row, CallError> {
         let table = dataverse.table(&input.table, context).await?;
         let (head, id) = (&table.head, context.idempotency_key);
-        let assignments = assignments(dataverse, &table, &input.values, Kind::Create, context).await?;
+        let values = cut(dataverse, &table, &input.values, &input.cut, context).await?;
+        let assignments = assignments(dataverse, &table, &values, Kind::Create, context).await?;
         if context.may_have_run
             && let Some(made) = dataverse.read_row(&head.row(id), None, context).await?
         {
@@ -73,7 +79,8 @@ impl Write for CreateRow {
         context: &CallContext,
     ) -> Result<Prediction<Row>, CallError> {
         let table = dataverse.table(&input.table, context).await?;
-        let assignments = assignments(dataverse, &table, &input.values, Kind::Create, context).await?;
+        let values = cut(dataverse, &table, &input.values, &input.cut, context).await?;
+        let assignments = assignments(dataverse, &table, &values, Kind::Create, context).await?;
         Ok(preview::creation(&table.head, context.idempotency_key, &assignments))
     }
 }

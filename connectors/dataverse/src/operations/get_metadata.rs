@@ -36,6 +36,8 @@ pub struct ColumnMetadata {
     pub creatable: bool,
     /// Whether an existing row may.
     pub updatable: bool,
+    /// How long a text may be, in UTF-16 code units; null for what is no text.
+    pub max_length: Option<usize>,
     /// The values of a choice.
     pub choices: Vec<ChoiceMetadata>,
     /// The tables that a lookup may refer to, by logical name.
@@ -72,6 +74,7 @@ impl Operation for GetMetadata {
         context: &CallContext,
     ) -> Result<TableMetadata, CallError> {
         let table = dataverse.table(&input.table, context).await?;
+        let lengths = dataverse.lengths(&table.head, context).await?;
         let columns = table
             .columns
             .values()
@@ -101,6 +104,7 @@ impl Operation for GetMetadata {
                     kind: kind.to_owned(),
                     creatable: column.creatable,
                     updatable: column.updatable,
+                    max_length: lengths.get(&column.name).copied(),
                     choices,
                     targets,
                 }

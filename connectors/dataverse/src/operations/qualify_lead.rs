@@ -30,9 +30,12 @@ pub struct QualifyLeadInput {
     /// Currency of the opportunity: the identifier of a row of transactioncurrency.
     #[serde(default)]
     pub currency: Option<String>,
-    /// Customer of the opportunity: the identifier of a row of account.
+    /// Customer of the opportunity: the identifier of a row of account. Without it, the account created or the lead's own.
     #[serde(default)]
     pub customer_account: Option<String>,
+    /// Customer of the opportunity, where it is a person: the identifier of a row of contact. Not both.
+    #[serde(default)]
+    pub customer_contact: Option<String>,
 }
 
 fn yes() -> bool {
@@ -141,12 +144,19 @@ fn action(input: &QualifyLeadInput) -> Result<(Uuid, Value), CallError> {
         "CreateAccount": input.create_account, "CreateContact": input.create_contact,
         "CreateOpportunity": input.create_opportunity, "Status": input.status
     });
-    for (member, name, table, key) in [
-        (&input.currency, "OpportunityCurrencyId", "transactioncurrency", "transactioncurrencyid"),
-        (&input.customer_account, "OpportunityCustomerId", "account", "accountid"),
+    if input.customer_account.is_some() && input.customer_contact.is_some() {
+        return Err(CallError::rejected(
+            "two_customers",
+            "`customer_account` and `customer_contact` are both given, but an opportunity has one customer; give one",
+        ));
+    }
+    for (given, member, name, table) in [
+        (&input.currency, "currency", "OpportunityCurrencyId", "transactioncurrency"),
+        (&input.customer_account, "customer_account", "OpportunityCustomerId", "account"),
+        (&input.customer_contact, "customer_contact", "OpportunityCustomerId", "contact"),
     ] {
-        if let Some(text) = member {
-            let id = guid(if table == "account" { "customer_account" } else { "currency" }, text)?;
+        if let Some(text) = given {
+            let (id, key) = (guid(member, text)?, format!("{table}id"));
             body[name] = json!({ "@odata.type": format!("Microsoft.Dynamics.CRM.{table}"), key: id });
         }
     }
@@ -207,6 +217,22 @@ mod tests {
                 "OpportunityCustomerId": { "@odata.type": "Microsoft.Dynamics.CRM.account", "accountid": KEY }
             })
         );
+    }
+
+    #[tokio::test]
+    async fn the_customer_is_an_account_or_a_contact() {
+        let stub = Stub::start().await;
+        stub.on("POST", &action(), [Reply::json(200, json!({ "value": [] }))]);
+        let connection = open(&stub);
+        let mut input = json!({ "id": ID, "customer_contact": KEY });
+        call(&connection, "qualify_lead", input.clone(), false).await.unwrap();
+        assert_eq!(
+            writes(&stub)[0].json()["OpportunityCustomerId"],
+            json!({ "@odata.type": "Microsoft.Dynamics.CRM.contact", "contactid": KEY })
+        );
+        input["customer_account"] = json!(KEY);
+        let error = call(&connection, "qualify_lead", input, false).await.unwrap_err();
+        assert_eq!((error.meaning, error.code.as_str()), (Meaning::Rejected, "two_customers"));
     }
 
     #[tokio::test]

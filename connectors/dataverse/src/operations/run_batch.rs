@@ -13,6 +13,7 @@ use crate::metadata::Head;
 use crate::preview;
 use crate::row::Row;
 use crate::values::assign::{Assignment, Write as Kind, assignments, body};
+use crate::values::cut::cut;
 
 /// How many requests a batch takes (Web API, execute batch operations).
 const MOST: usize = 1000;
@@ -72,14 +73,16 @@ impl Part {
         match write {
             BatchWrite::Create(input) => {
                 let table = dataverse.table(&input.table, context).await?;
-                let wanted = assignments(dataverse, &table, &input.values, Kind::Create, context).await?;
+                let values = cut(dataverse, &table, &input.values, &input.cut, context).await?;
+                let wanted = assignments(dataverse, &table, &values, Kind::Create, context).await?;
                 let id = Uuid::new_v5(&context.idempotency_key, &index.to_be_bytes());
                 Ok(Self { head: table.head.clone(), id, what: What::Create(wanted), if_match: None })
             }
             BatchWrite::Update(input) => {
                 let id = guid("id", &input.id)?;
                 let table = dataverse.table(&input.table, context).await?;
-                let wanted = assignments(dataverse, &table, &input.values, Kind::Update, context).await?;
+                let values = cut(dataverse, &table, &input.values, &input.cut, context).await?;
+                let wanted = assignments(dataverse, &table, &values, Kind::Update, context).await?;
                 let version = input.if_match.or_else(|| Some("*".to_owned()));
                 Ok(Self { head: table.head.clone(), id, what: What::Update(wanted), if_match: version })
             }

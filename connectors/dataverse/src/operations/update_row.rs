@@ -7,6 +7,7 @@ use crate::connection::Dataverse;
 use crate::preview;
 use crate::row::Row;
 use crate::values::assign::{Write as Kind, assignments, body};
+use crate::values::cut::cut;
 
 /// What to change.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -18,6 +19,10 @@ pub struct UpdateRowInput {
     pub id: String,
     /// New values by the columns' logical names, written as for create_row; null empties a column.
     pub values: Map<String, Value>,
+    /// Columns whose texts are cut to the column's length; the last character then is `…`. A text elsewhere that is too
+    /// long is refused.
+    #[serde(default)]
+    pub cut: Vec<String>,
     /// The row's `etag`: change it only if it is still this version.
     #[serde(default)]
     pub if_match: Option<String>,
@@ -51,7 +56,8 @@ impl Operation for UpdateRow {
         let id = guid("id", &input.id)?;
         let table = dataverse.table(&input.table, context).await?;
         let head = &table.head;
-        let mut assignments = assignments(dataverse, &table, &input.values, Kind::Update, context).await?;
+        let values = cut(dataverse, &table, &input.values, &input.cut, context).await?;
+        let mut assignments = assignments(dataverse, &table, &values, Kind::Update, context).await?;
         if context.may_have_run || assignments.is_empty() {
             let row = dataverse.read_existing_row(head, &head.row(id), None, context).await?;
             assignments.retain(|assignment| !assignment.is_done(&row));
@@ -80,7 +86,8 @@ impl Write for UpdateRow {
     ) -> Result<Prediction<UpdatedRow>, CallError> {
         let id = guid("id", &input.id)?;
         let table = dataverse.table(&input.table, context).await?;
-        let assignments = assignments(dataverse, &table, &input.values, Kind::Update, context).await?;
+        let values = cut(dataverse, &table, &input.values, &input.cut, context).await?;
+        let assignments = assignments(dataverse, &table, &values, Kind::Update, context).await?;
         let row = dataverse.read_existing_row(&table.head, &table.head.row(id), None, context).await?;
         let changed = preview::change(&table.head, id, &row, &assignments);
         let is_changed = !changed.changes.is_empty();

@@ -6,6 +6,7 @@ use crate::connection::Dataverse;
 use crate::preview;
 use crate::row::Row;
 use crate::values::assign::{Write as Kind, assignments, body};
+use crate::values::cut::cut;
 use crate::values::key::RowKey;
 
 /// What to create or change.
@@ -22,6 +23,10 @@ pub struct UpsertRowInput {
     pub key: Option<Map<String, Value>>,
     /// Values by the columns' logical names, written as for create_row.
     pub values: Map<String, Value>,
+    /// Columns whose texts are cut to the column's length; the last character then is `…`. A text elsewhere that is too
+    /// long is refused.
+    #[serde(default)]
+    pub cut: Vec<String>,
 }
 
 /// The row after it was created or changed.
@@ -57,7 +62,8 @@ impl Operation for UpsertRow {
         let which = RowKey::new(input.id.as_deref(), input.key.as_ref())?;
         let table = dataverse.table(&input.table, context).await?;
         let (head, address) = (&table.head, which.address(&table)?);
-        let mut assignments = assignments(dataverse, &table, &input.values, Kind::Update, context).await?;
+        let values = cut(dataverse, &table, &input.values, &input.cut, context).await?;
+        let mut assignments = assignments(dataverse, &table, &values, Kind::Update, context).await?;
         if context.may_have_run
             && let Some(row) = dataverse.read_row(&address, None, context).await?
         {
@@ -84,7 +90,8 @@ impl Write for UpsertRow {
         let which = RowKey::new(input.id.as_deref(), input.key.as_ref())?;
         let table = dataverse.table(&input.table, context).await?;
         let head = &table.head;
-        let mut wanted = assignments(dataverse, &table, &input.values, Kind::Update, context).await?;
+        let values = cut(dataverse, &table, &input.values, &input.cut, context).await?;
+        let mut wanted = assignments(dataverse, &table, &values, Kind::Update, context).await?;
         if let Some(row) = dataverse.read_row(&which.address(&table)?, None, context).await? {
             let id = row.get(&head.primary_id).and_then(Value::as_str).and_then(|id| id.parse().ok());
             let prediction = preview::change(head, id.unwrap_or_default(), &row, &wanted);

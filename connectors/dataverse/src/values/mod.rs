@@ -1,10 +1,12 @@
 //! Values and names as the Web API takes them, from what flows write.
 //!
 //! Read in this order: `lookup` and `choice` (the two kinds of value that flows may write in several ways), [`filter`]
-//! (conditions), [`key`] (which row), [`names`] (what to read, in which order), [`assign`] (what to write).
+//! (conditions), [`key`] (which row), [`names`] (what to read, in which order), [`assign`] (what to write), [`cut`]
+//! (texts that are too long).
 
 pub mod assign;
 mod choice;
+pub mod cut;
 pub mod filter;
 pub mod key;
 mod lookup;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::connection::PartnerCenter;
 use crate::referral::Referral;
-use crate::{preview, recent, rules};
+use crate::{invitation, preview, recent, rules};
 
 /// What to create.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -44,8 +44,10 @@ impl Operation for CreateSharedReferral {
             "externalReferenceId": "OPP-20417",
             "type": "Shared",
             "qualification": "SalesQualified",
-            "customerProfile": { "name": "Northwind Cold Storage BV", "address": { "city": "Rotterdam", "country": "NL" } },
-            "consent": { "consentToContact": true, "consentToShareReferralWithMicrosoftSellers": false },
+            "customerProfile": { "name": "Northwind Cold Storage BV", "address": { "city": "Rotterdam", "country": "NL" },
+                "team": [{ "firstName": "Iris", "lastName": "de Wit", "phoneNumber": "+31105550101", "email": "iris@northwind.example" }] },
+            "consent": { "consentToContact": true, "consentToShareReferralWithMicrosoftSellers": true },
+            "inviteContext": { "assistanceRequestCode": "CustomerTechnicalArchitecture", "notes": "Please introduce the account architect." },
             "details": {
                 "dealValue": 84000, "currency": "EUR", "closingDateTime": "2027-01-29T00:00:00Z",
                 "requirements": { "solutions": [{ "id": "SOL-48120-KQP", "name": "ColdTrack", "type": "Name" }] }
@@ -70,23 +72,11 @@ impl Operation for CreateSharedReferral {
             Some(referral) => (referral, false),
             None => (connection.create(&own, context).await?, true),
         };
-        let engagement = referral.engagement_id.clone().ok_or_else(|| {
-            CallError::rejected(
-                "no_engagement",
-                format!(
-                    "Partner Center gave the referral {} no engagement, so Microsoft cannot be asked in; do it in the portal",
-                    referral.id.as_deref().unwrap_or("without id")
-                ),
-            )
-        })?;
-
-        if !is_new {
-            let related = connection.related(&engagement, context).await?;
-            if let Some(microsoft_referral) = related.into_iter().find(Referral::is_microsofts) {
-                return Ok(SharedReferral { referral, microsoft_referral });
-            }
+        let engagement = invitation::engagement(&referral)?;
+        if !is_new && let Some(microsoft_referral) = invitation::find(connection, &engagement, context).await? {
+            return Ok(SharedReferral { referral, microsoft_referral });
         }
-        for_microsoft(&mut own, engagement);
+        invitation::address(&mut own, engagement);
         let microsoft_referral = connection.create(&own, context).await?;
         Ok(SharedReferral { referral, microsoft_referral })
     }
@@ -113,23 +103,16 @@ impl Write for CreateSharedReferral {
             }
         };
         let engagement = referral.engagement_id.clone().unwrap_or_default();
-        if changes.is_empty() {
-            let related = connection.related(&engagement, context).await?;
-            if let Some(microsoft_referral) = related.into_iter().find(Referral::is_microsofts) {
-                return Ok(Prediction::unchanged(SharedReferral { referral, microsoft_referral }));
-            }
+        if changes.is_empty()
+            && let Some(microsoft_referral) = invitation::find(connection, &engagement, context).await?
+        {
+            return Ok(Prediction::unchanged(SharedReferral { referral, microsoft_referral }));
         }
-        for_microsoft(&mut own, engagement);
+        invitation::address(&mut own, engagement);
         let microsofts = preview::created(&own, context)?;
         changes.extend(microsofts.changes);
         Ok(Prediction { record: SharedReferral { referral, microsoft_referral: microsofts.record }, changes })
     }
-}
-
-/// Turns the partner's own referral into the one that asks Microsoft into its engagement.
-fn for_microsoft(own: &mut Map<String, Value>, engagement: String) {
-    own.insert("engagementId".to_owned(), Value::String(engagement));
-    own.insert("target".to_owned(), json!([{ "type": "BusinessProfileLocation", "id": "msft" }]));
 }
 
 /// Fills in what makes a referral a shared one, and checks it.

@@ -1,5 +1,5 @@
 //! The control API: plain JSON, no sign-in, loopback only. To be read in this order: `people` (a Microsoft seller, somebody
-//! in the CRM), `knobs` (clock, faults, Entra ID, Partner Center's switches, events), `insight` (log, status, reset).
+//! of the partner in the portal or in the CRM), `knobs` (clock, faults, Entra ID, Partner Center's switches, events), `insight` (log, status, reset).
 
 mod insight;
 mod knobs;

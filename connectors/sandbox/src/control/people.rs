@@ -1,4 +1,4 @@
-//! People at work: a Microsoft seller on the other side, and somebody in the CRM.
+//! People at work: a Microsoft seller on the other side, somebody of the partner in the portal, and somebody in the CRM.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::{
     world::World,
 };
 
-/// Who acts in the CRM when the request does not say.
+/// Who acts for the partner when the request does not say.
 const USUAL_USER: &str = "Sam Ito";
 /// Who acts for Microsoft.
 const SELLER: &str = "Microsoft seller";
@@ -32,6 +32,8 @@ pub(super) fn router(world: Arc<World>) -> Router {
         .route("/seller/referrals/{id}", patch(change))
         .route("/seller/engagements/{id}/accept", post(accept))
         .route("/seller/engagements/{id}/decline", post(decline))
+        .route("/partner/referrals", post(create))
+        .route("/partner/referrals/{id}", patch(edit))
         .route("/crm/rows/{set}", post(create_row).get(rows))
         .route("/crm/rows/{set}/{id}", patch(update_row))
         .with_state(world)
@@ -69,6 +71,22 @@ async fn decline(State(world): State<Arc<World>>, Path(id): Path<String>, body: 
     let reason: Reason = read(&body)?;
     let (referral, changes) = world.partner_center.answer(&id, Answer::Decline, reason.status_reason.as_deref())?;
     Ok(done(referral.into_document(), SELLER, changes))
+}
+
+/// Somebody of the partner makes a deal in the portal, or asks Microsoft into one: what a create of the API takes.
+async fn create(State(world): State<Arc<World>>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
+    let (referral, changes) = world.partner_center.create(read(&body)?)?;
+    Ok(done(referral.into_document(), user(&headers), changes))
+}
+
+async fn edit(
+    State(world): State<Arc<World>>,
+    Path(id): Path<Uuid>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let (referral, changes) = world.partner_center.edit(id, read::<Map<_, _>>(&body)?)?;
+    Ok(done(referral.into_document(), user(&headers), changes))
 }
 
 fn user(headers: &HeaderMap) -> &str {

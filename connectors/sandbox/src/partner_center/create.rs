@@ -15,7 +15,7 @@ const REQUIRED: [&str; 4] = ["type", "customerProfile", "consent", "details"];
 
 impl PartnerCenter {
     /// Creates what `body` describes; the stored document.
-    pub(super) fn create(&self, body: Value) -> Result<(Referral, Vec<Change>), Problem> {
+    pub(crate) fn create(&self, body: Value) -> Result<(Referral, Vec<Change>), Problem> {
         let Value::Object(body) = body else {
             return Err(Problem::invalid("body", "Expected a referral: a JSON object."));
         };
@@ -53,7 +53,8 @@ impl PartnerCenter {
         Ok(self.insert(&mut store, referral, Owner::Partner))
     }
 
-    /// Creates Microsoft's side of an engagement, which makes a co-sell deal of the partner's own.
+    /// Creates Microsoft's side of an engagement, which makes a co-sell deal of the partner's own (a switch says
+    /// otherwise).
     fn invite_microsoft(&self, store: &mut Store, mut invited: Referral) -> Result<(Referral, Vec<Change>), Problem> {
         let engagement = invited.engagement().to_owned();
         if engagement.is_empty() {
@@ -88,20 +89,20 @@ impl PartnerCenter {
 
         let mut upgraded = own.clone();
         upgraded.set("/type", json!("Shared"));
-        upgraded.set("/consent/consentToShareReferralWithMicrosoftSellers", json!(true));
         if !own.asks_for_help() {
-            for pointer in ["/inviteContext/assistanceRequestCode", "/inviteContext/notes", "/customerProfile/team"] {
+            for pointer in ["/inviteContext/assistanceRequestCode", "/inviteContext/notes"] {
                 upgraded.set(pointer, invited.at(pointer).clone());
             }
-            if upgraded.list("/details/requirements/solutions").is_empty() {
-                upgraded.set("/details/requirements/solutions", invited.at("/details/requirements/solutions").clone());
-            }
         }
+        // The partner's own deal must be fit to be shared, not only what is said of it to Microsoft.
+        rules::check_sharing(&upgraded)?;
         invited.set("/direction", json!("Incoming"));
-        // The other side starts from the same deal but keeps no record of the partner's CRM.
+        // The other side starts from the same deal, but keeps no record of the partner's CRM, and its team are Microsoft's
+        // own people, who join it later (inferred).
         invited.set("/externalReferenceId", Value::Null);
+        invited.set("/team", json!([]));
         let (invited, mut changes) = self.insert(store, invited, Owner::Microsoft);
-        if upgraded != own {
+        if upgraded != own && self.switches().invitation_upgrades {
             changes.extend(self.commit(store, &own, upgraded).1);
         }
         Ok((invited, changes))
@@ -131,7 +132,10 @@ mod tests {
     use axum::http::StatusCode;
 
     use super::*;
-    use crate::partner_center::testing::{PARTNER, invitation, partner_center, private, shared};
+    use crate::partner_center::{
+        Switches,
+        testing::{PARTNER, invitation, partner_center, private, shared},
+    };
 
     #[test]
     fn a_deal_of_ones_own_starts_accepted() {
@@ -181,14 +185,55 @@ mod tests {
         assert_eq!(again.status, StatusCode::CONFLICT);
     }
 
+    /// A partner-led deal: Microsoft may see it, and was not asked for help.
+    fn visible() -> Value {
+        let mut deal = shared();
+        deal["type"] = json!("Independent");
+        deal["target"] = json!([]);
+        deal["inviteContext"] = json!({});
+        deal
+    }
+
     #[test]
-    fn an_invitation_turns_a_private_deal_into_a_shared_one() {
+    fn an_invitation_makes_a_partner_led_deal_a_shared_one() {
+        for upgrades in [true, false] {
+            let stand_in = partner_center();
+            stand_in.set_switches(Switches { invitation_upgrades: upgrades, ..Switches::default() }).unwrap();
+            let (before, _) = stand_in.create(visible()).unwrap();
+            stand_in.create(invitation(before.engagement())).unwrap();
+            let after = stand_in.open().get(before.id()).unwrap().clone();
+            assert_eq!(after.text("/type"), if upgrades { "Shared" } else { "Independent" });
+            assert_eq!((after.asks_for_help(), after != before), (upgrades, upgrades));
+        }
+    }
+
+    #[test]
+    fn an_invitation_needs_a_deal_fit_to_be_shared() {
+        for (pointer, value, message) in [
+            ("/consent/consentToShareReferralWithMicrosoftSellers", json!(false), "set this consent to true"),
+            ("/customerProfile/team", json!([]), "needs a customer contact"),
+        ] {
+            let stand_in = partner_center();
+            let mut deal = visible();
+            *deal.pointer_mut(pointer).unwrap() = value;
+            let (own, _) = stand_in.create(deal).unwrap();
+            let problem = stand_in.create(invitation(own.engagement())).unwrap_err();
+            assert!(problem.message.contains(message), "{}", problem.message);
+            assert_eq!(stand_in.all().len(), 1, "nothing is left behind");
+        }
+    }
+
+    #[test]
+    fn a_closed_deal_is_not_shared_any_more() {
         let stand_in = partner_center();
-        let (own, _) = stand_in.create(private()).unwrap();
-        stand_in.create(invitation(own.engagement())).unwrap();
-        let own = stand_in.open().get(own.id()).unwrap().clone();
-        assert_eq!(own.text("/type"), "Shared");
-        assert!(own.visible() && own.asks_for_help());
+        let (own, _) = stand_in.create(visible()).unwrap();
+        let closed = json!([
+            { "op": "replace", "path": "/status", "value": "Closed" },
+            { "op": "replace", "path": "/substatus", "value": "Lost" },
+        ]);
+        stand_in.patch(own.id(), closed, None).unwrap();
+        let problem = stand_in.create(invitation(own.engagement())).unwrap_err();
+        assert!(problem.message.contains("is closed"), "{}", problem.message);
     }
 
     #[test]
@@ -198,7 +243,7 @@ mod tests {
         assert!(refused(invitation("")).contains("Name the engagement"));
         assert!(refused(invitation("0d2f6f1b-6e61-4d7c-8f52-8b7d1f3e5a20")).contains("does not exist"));
 
-        let (own, _) = stand_in.create(private()).unwrap();
+        let (own, _) = stand_in.create(visible()).unwrap();
         let mut no_wish = invitation(own.engagement());
         no_wish["inviteContext"] = json!({});
         assert!(refused(no_wish).contains("what Microsoft can help with"));

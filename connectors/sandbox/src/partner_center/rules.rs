@@ -243,6 +243,7 @@ mod tests {
             ("/details/requirements/solutions", json!([]), "Solution ID is required"),
             ("/details/requirements/solutions", json!([{ "name": "x" }]), "needs an id"),
             ("/details/requirements/additionalRequirements/attributes", json!([]), "purchase intent"),
+            ("/details/requirements/solutions", json!(vec![json!({ "id": "SOL-1" }); 51]), "50 items"),
             ("/team", json!(vec![json!({}); 51]), "50 items"),
             ("/team", json!("Sam"), "list of objects"),
             ("/target", json!([{ "type": "Planet" }]), "known type"),

@@ -33,6 +33,9 @@ pub(crate) struct Switches {
     pub(crate) count: Count,
     /// Whose id a related event carries.
     pub(crate) related_event_id: RelatedId,
+    /// Whether the partner's own referral becomes Shared, with the help asked for, when Microsoft is asked in; otherwise
+    /// only Microsoft's side is made.
+    pub(crate) invitation_upgrades: bool,
     /// What becomes of a deal registration that is not eligible yet.
     pub(crate) early_registration: EarlyRegistration,
     /// Shows a team of one as an object instead of a list, as some live payloads do.
@@ -96,6 +99,7 @@ impl Default for Switches {
             claims_challenge: false,
             count: Count::Total,
             related_event_id: RelatedId::Changed,
+            invitation_upgrades: true,
             early_registration: EarlyRegistration::FailsReview,
             team_as_object: false,
             null_tags: false,

@@ -1,7 +1,8 @@
-//! The partner changes a referral: PATCH ("Update a lead or opportunity") and the obsolete PUT ("Update a referral").
+//! The partner changes a referral: PATCH ("Update a lead or opportunity"), the obsolete PUT ("Update a referral"), and a
+//! person in the portal.
 
 use axum::http::StatusCode;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
@@ -65,6 +66,21 @@ impl PartnerCenter {
         if body.keys().any(|name| name.eq_ignore_ascii_case("links")) {
             return Err(Problem::invalid("links", "Leave out 'links' when a referral is sent back."));
         }
+        self.lay_over(id, body, if_match)
+    }
+
+    /// A person of the partner changes a referral in the portal: members of `body` are laid over it. The rules are those of
+    /// the API.
+    pub(crate) fn edit(&self, id: Uuid, body: Map<String, Value>) -> Result<(Referral, Vec<Change>), Problem> {
+        self.lay_over(id, body, None)
+    }
+
+    fn lay_over(
+        &self,
+        id: Uuid,
+        body: Map<String, Value>,
+        if_match: Option<&str>,
+    ) -> Result<(Referral, Vec<Change>), Problem> {
         let mut store = self.open();
         let old = self.writable(&store, id, if_match)?.clone();
         if old.text("/status") == "Closed" {

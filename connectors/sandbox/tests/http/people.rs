@@ -1,9 +1,13 @@
 //! People at work through the control API, and starting over.
 
+use axum::http::StatusCode;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Client, private, text};
+use crate::{
+    client::{Client, invitation, private, shared, text},
+    receiver::Receiver,
+};
 
 #[tokio::test]
 async fn a_seller_shares_changes_and_loses_patience() {
@@ -21,6 +25,77 @@ async fn a_seller_shares_changes_and_loses_patience() {
 
     client.control(Method::POST, "/clock", json!({ "advance_seconds": 14 * 24 * 3600 })).await;
     assert_eq!(client.control(Method::GET, "/referrals", json!({})).await[0]["substatus"], "Expired");
+}
+
+#[tokio::test]
+async fn a_lead_is_shared_and_worked_on_in_the_portal() {
+    let client = Client::start().await;
+    let mut receiver = Receiver::start(StatusCode::OK).await;
+    receiver.register(&client, true).await;
+    let lead = json!({ "type": "Independent", "qualification": "MarketingQualified", "team": [{ "email": "noor@fabrikam.example" }] });
+    let lead = client.control(Method::POST, "/seller/referrals", lead).await;
+    assert_eq!(
+        (&lead["substatus"], &lead["inviteContext"]["invitedBy"]["organizationId"]),
+        (&json!("Received"), &json!("msft"))
+    );
+    let id = text(&lead["id"]).to_owned();
+    let path = format!("/partner/referrals/{id}");
+    let edit = async |body: Value| client.control(Method::PATCH, &path, body).await;
+
+    let accepted = edit(json!({ "status": "Active", "substatus": "Accepted" })).await;
+    assert!(accepted["acceptedDateTime"].is_string());
+    let solutions = json!([{ "id": "SOL-2" }, { "id": "SOL-3" }]);
+    let edited = edit(json!({
+        "details": { "dealValue": 7, "notes": "Called", "requirements": { "solutions": solutions } },
+        "team": [{ "email": "sam@fabrikam.example" }],
+    }))
+    .await;
+    assert_eq!(edited["details"]["requirements"]["solutions"], solutions);
+    assert_eq!(
+        (&edited["details"]["dealValue"], &edited["team"][0]["email"]),
+        (&json!(7), &json!("sam@fabrikam.example"))
+    );
+    edit(json!({ "status": "Closed", "substatus": "Won" })).await;
+
+    assert_eq!(receiver.next_name().await, ("referral-created".to_owned(), id.clone()));
+    for _ in 0..3 {
+        assert_eq!(receiver.next_name().await, ("referral-updated".to_owned(), id.clone()));
+    }
+    assert_eq!(receiver.rest(&client).await, 0);
+    let url = format!("{}{path}", client.addresses().control);
+    let late = client.http.patch(url).json(&json!({ "details": { "notes": "late" } })).send().await.unwrap();
+    assert_eq!(late.status(), 400, "closed is final in the portal too");
+}
+
+#[tokio::test]
+async fn microsofts_side_tells_by_related_events() {
+    let client = Client::start().await;
+    let mut receiver = Receiver::start(StatusCode::OK).await;
+    receiver.register(&client, true).await;
+    let own = client.control(Method::POST, "/partner/referrals", shared()).await;
+    let invited = client.control(Method::POST, "/partner/referrals", invitation(&own)).await;
+    assert_eq!(invited["team"], json!([]), "the partner's people are not Microsoft's");
+    let (own_id, invited_id) = (text(&own["id"]), text(&invited["id"]));
+    let path = format!("/seller/referrals/{invited_id}");
+    let seller = json!({ "firstName": "Ada", "lastName": "King", "email": "ada@microsoft.example" });
+    let joined =
+        client.control(Method::PATCH, &path, json!({ "team": [seller], "details": { "notes": "On it" } })).await;
+    assert_eq!((&joined["team"][0]["lastName"], &joined["details"]["notes"]), (&json!("King"), &json!("On it")));
+    client.control(Method::PUT, "/partner_center", json!({ "related_event_id": "own" })).await;
+    client.control(Method::PATCH, &path, json!({ "details": { "notes": "More" } })).await;
+
+    for (name, id) in [
+        ("referral-created", own_id),
+        ("related-referral-created", invited_id),
+        ("related-referral-updated", invited_id),
+        ("related-referral-updated", own_id),
+    ] {
+        assert_eq!(receiver.next_name().await, (name.to_owned(), id.to_owned()));
+    }
+    assert_eq!(receiver.rest(&client).await, 0);
+    let url = format!("{}/partner/referrals/{invited_id}", client.addresses().control);
+    let theirs = client.http.patch(url).json(&json!({ "details": { "notes": "x" } })).send().await.unwrap();
+    assert_eq!(theirs.status(), 403, "Microsoft's side is Microsoft's");
 }
 
 #[tokio::test]

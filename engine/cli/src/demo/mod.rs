@@ -45,7 +45,11 @@ pub(crate) struct Options {
 }
 
 /// The flows that events start.
-const FLOWS: [&str; 2] = ["partner-center-to-dynamics", "dynamics-opportunity-to-partner-center"];
+const FLOWS: [&str; 3] = [
+    "partner-center-to-dynamics",
+    "dynamics-opportunity-to-partner-center",
+    "dynamics-microsoft-solutions-to-partner-center",
+];
 
 /// How often the demo asks the CRM for changes: often, so that nobody waits.
 const POLL: Duration = Duration::from_millis(60);
@@ -128,7 +132,7 @@ fn connections(addresses: &Addresses) -> BTreeMap<String, Value> {
 /// Has Partner Center send its events to `url`.
 async fn register(engine: &Engine, url: &str) -> Result<(), Trouble> {
     let events = engine.connection("partner_center_events").ok_or_else(|| Trouble::new("no flow listens to events"))?;
-    let input = json!({ "url": url, "events": ["referral-created", "referral-updated"], "overwrite": true });
+    let input = json!({ "url": url, "overwrite": true });
     let context = CallContext::new(cosell_runtime::memory::idempotency_key("demo", "register"), false);
     let registered = events.call("register", input, context).await;
     registered.map(drop).map_err(|error| Trouble::new(format!("the web hook cannot be registered: {error}")))

@@ -42,6 +42,12 @@ impl People {
         self.send(self.http.patch(format!("{}/seller/referrals/{referral}", self.control)).json(changes)).await
     }
 
+    /// Microsoft accepts its part in an engagement.
+    pub(super) async fn accept(&self, engagement: &str) -> Result<(), Trouble> {
+        let address = format!("{}/seller/engagements/{engagement}/accept", self.control);
+        self.send(self.http.post(address)).await.map(drop)
+    }
+
     /// A seller creates a row in the CRM.
     pub(super) async fn create(&self, user: &str, set: &str, row: &Value) -> Result<String, Trouble> {
         let request = self.http.post(format!("{}/crm/rows/{set}", self.control)).header("x-user", user).json(row);

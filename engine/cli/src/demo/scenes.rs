@@ -44,6 +44,14 @@ pub(super) async fn play(stage: &Stage, story: &mut Story) -> Result<(), Trouble
     people.update(SELLER, "opportunities", &opportunity, &changes).await?;
     rest(stage, story).await?;
 
+    story.scene("Microsoft accepts the second deal", "its identifier at Microsoft and a line in Audit appear");
+    people.accept(&engagement_of(stage, &opportunity).await?).await?;
+    rest(stage, story).await?;
+
+    story.scene("The CRM seller adds a solution to the second deal", "the referral gets it too");
+    people.create(SELLER, "msft_partnercentersolutions", &solution("DockPlan", "SOL-50377-TRX", &opportunity)).await?;
+    rest(stage, story).await?;
+
     story.scene("The Microsoft seller closes the first deal as won", "the opportunity is won");
     people.change(&referral, &json!({ "status": "Closed", "substatus": "Won" })).await?;
     rest(stage, story).await
@@ -100,14 +108,24 @@ async fn own_deal(stage: &Stage) -> Result<String, Trouble> {
         "transactioncurrencyid@odata.bind": bind("transactioncurrencies", euro, "transactioncurrencyid"),
     });
     let id = people.create(SELLER, "opportunities", &opportunity).await?;
-    let solution = json!({
-        "msft_name": "ColdTrack", "msft_solutionid": "SOL-48120-KQP", "msft_type": "Name",
-        "msft_Opportunity@odata.bind": format!("/opportunities({id})"),
-    });
-    people.create(SELLER, "msft_partnercentersolutions", &solution).await?;
+    people.create(SELLER, "msft_partnercentersolutions", &solution("ColdTrack", "SOL-48120-KQP", &id)).await?;
     let sync = json!({ "msft_microsoftpartnercenterreferralsync": true });
     people.update(SELLER, "opportunities", &id, &sync).await?;
     Ok(id)
+}
+
+fn solution(name: &str, id: &str, opportunity: &str) -> Value {
+    json!({
+        "msft_name": name, "msft_solutionid": id, "msft_type": "Name",
+        "msft_Opportunity@odata.bind": format!("/opportunities({opportunity})"),
+    })
+}
+
+async fn engagement_of(stage: &Stage, opportunity: &str) -> Result<String, Trouble> {
+    let referrals = stage.people.referrals().await?;
+    let found = referrals.iter().find(|referral| referral["externalReferenceId"] == opportunity);
+    let engagement = found.and_then(|referral| referral["engagementId"].as_str());
+    engagement.map(str::to_owned).ok_or_else(|| Trouble::new("the second deal did not reach Partner Center"))
 }
 
 async fn opportunity_of(stage: &Stage, referral: &str) -> Result<String, Trouble> {

@@ -27,6 +27,7 @@ pub(super) async fn disagreements(people: &People) -> Result<Vec<String>, Troubl
     for referral in own {
         pair(referral, &opportunities, &mut wrong);
     }
+    solutions(&people.rows("msft_partnercentersolutions").await?, &referrals, &mut wrong);
     Ok(wrong)
 }
 
@@ -52,4 +53,22 @@ fn pair(referral: &Value, opportunities: &[Value], wrong: &mut Vec<String>) {
     same("the notes", &details["notes"], &opportunity["description"]);
     let won = Value::from(referral["substatus"] == "Won");
     same("won", &won, &Value::from(opportunity["statecode"] == 1));
+}
+
+/// The solutions of all deals on both sides.
+fn solutions(rows: &[Value], referrals: &[Value], wrong: &mut Vec<String>) {
+    for referral in referrals.iter().filter(|referral| referral["organizationId"] != "msft") {
+        let list = referral["details"]["requirements"]["solutions"].as_array().map_or(&[][..], Vec::as_slice);
+        let mut there: Vec<&Value> = list.iter().map(|solution| &solution["id"]).collect();
+        let of_deal = rows.iter().filter(|row| row["_msft_opportunity_value"] == referral["externalReferenceId"]);
+        let mut here: Vec<&Value> = of_deal.map(|row| &row["msft_solutionid"]).collect();
+        there.sort_by_key(|id| id.to_string());
+        here.sort_by_key(|id| id.to_string());
+        if there != here {
+            wrong.push(format!(
+                "{}: its solutions are {there:?} in Partner Center and {here:?} in the CRM",
+                referral["name"]
+            ));
+        }
+    }
 }

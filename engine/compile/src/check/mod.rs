@@ -3,3 +3,4 @@
 
 pub(crate) mod forms;
 pub(crate) mod inputs;
+pub(crate) mod keys;

@@ -131,6 +131,7 @@ static FILTERS: &[Filter] = filters! {
     "min", List => theirs::min,
     "money", Present => ours::money,
     "omit", Present => ours::omit,
+    "pick", Present => ours::pick,
     "parse_json", Present => ours::parse_json,
     "reject", List => theirs::reject,
     "rejectattr", List => theirs::rejectattr,

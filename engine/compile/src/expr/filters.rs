@@ -213,6 +213,13 @@ pub(crate) fn omit(value: Value, names: Rest<String>) -> Result<Value, Error> {
     Ok(to_engine(&Json::Object(map)))
 }
 
+/// `x | pick('a', 'b')`: just these members of the map, as far as it has them.
+pub(crate) fn pick(value: Value, names: Rest<String>) -> Result<Value, Error> {
+    let mut map = members(&value, "pick")?;
+    map.retain(|key, _| names.contains(key));
+    Ok(to_engine(&Json::Object(map)))
+}
+
 /// `x | json`: `x` as compact JSON text; null too.
 pub(crate) fn json(value: Value) -> Result<String, Error> {
     Ok(to_json(&value)?.to_string())

@@ -114,7 +114,7 @@ impl Form {
 const DECIMALS: u32 = 2;
 
 /// Whether a value is none: null, or text without anything to be seen in it.
-fn is_empty(value: &Value) -> bool {
+pub(super) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => text.trim().is_empty(),

@@ -1,17 +1,20 @@
 //! Mappings: tables of fields between two kinds of record, read once, used in both directions.
 //!
-//! [`form`] is how a value looks on one side; `read` reads a mapping file; this file applies and compares.
+//! [`form`] is how a value looks on one side; `read` reads a mapping file; `row` is what one row does with two records;
+//! this file applies and compares; [`merge`] takes over what changed on either side.
 //!
 //! Two values agree when one, turned into the other side's form, equals it: a date agrees with any instant of that day,
 //! and a text cut to its column's length agrees with the whole. Two sides that both have nothing agree as well: a default
 //! is for a record that is made, and for a value that is taken away. So mapping there and back never changes anything.
 
 pub mod form;
+pub mod merge;
 pub(crate) mod read;
+mod row;
 
 use serde_json::{Map, Value, json};
 
-use crate::expr::path::{Segment, member};
+use crate::expr::path::Segment;
 use form::Form;
 
 /// A mapping between two kinds of record.
@@ -38,10 +41,17 @@ pub struct Row {
     pub fields: [Field; 2],
     /// The one side that is written; both where none is named.
     pub only_to: Option<usize>,
-    /// Pairs of equal meaning, left and right, each in its field's form.
+    /// Pairs of equal meaning, left and right, each in its field's form. A value is turned into that of the first pair it
+    /// stands in.
     pub values: Option<Vec<[Value; 2]>>,
     /// Whether an empty value leaves the other side as it is, instead of clearing it.
     pub keep_when_empty: bool,
+    /// Which side's value is kept where both have changed; none is the side that changed last.
+    pub wins: Option<usize>,
+    /// The side whose value stays once it holds one.
+    pub final_in: Option<usize>,
+    /// Its place for messages: file and line.
+    pub place: String,
 }
 
 /// A field of one side.
@@ -62,13 +72,15 @@ pub struct MappingError {
     pub mapping: String,
     /// The row.
     pub row: String,
+    /// The row's place: file and line.
+    pub place: String,
     /// Why.
     pub message: String,
 }
 
 impl std::fmt::Display for MappingError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "mapping `{}`, row `{}`: {}", self.mapping, self.row, self.message)
+        write!(f, "mapping `{}`, row `{}` ({}): {}", self.mapping, self.row, self.place, self.message)
     }
 }
 
@@ -118,69 +130,21 @@ impl Mapping {
         let mut changes = Map::new();
         let mut differences = Vec::new();
         for row in self.rows.iter().filter(|row| row.goes(from)) {
-            let field = &row.fields[1 - from];
             let new = row.convert(from, leading).map_err(|message| self.error(row, message))?;
-            if new.is_null() && row.keep_when_empty {
+            if new.is_null() && row.keep_when_empty || row.is_final(1 - from, following) {
                 continue;
             }
-            if row.agree(from, leading, &new, following) {
+            if row.agree(from, leading, following) {
                 continue;
             }
-            let old = member(following, &field.path);
-            differences.push(json!({
-                "row": row.id, "title": row.title, "path": field.path_text(), "old": old, "new": new,
-            }));
-            put(&mut changes, &field.path, new);
+            differences.push(row.difference(1 - from, following, &new));
+            put(&mut changes, &row.fields[1 - from].path, new);
         }
         Ok(json!({ "equal": differences.is_empty(), "changes": changes, "differences": differences }))
     }
 
     fn error(&self, row: &Row, message: String) -> MappingError {
-        MappingError { mapping: self.name.clone(), row: row.id.clone(), message }
-    }
-}
-
-impl Row {
-    fn goes(&self, from: usize) -> bool {
-        self.only_to.is_none_or(|to| to == 1 - from)
-    }
-
-    /// The row's value in `record` of side `from`, as the other side has it.
-    fn convert(&self, from: usize, record: &Value) -> Result<Value, String> {
-        let (source, target) = (&self.fields[from], &self.fields[1 - from]);
-        let value = source.form.read(member(record, &source.path))?;
-        let value = self.translate(from, value)?;
-        match &target.default {
-            Some(default) if value.is_null() => Ok(default.clone()),
-            _ => target.form.write(&value),
-        }
-    }
-
-    fn translate(&self, from: usize, value: Value) -> Result<Value, String> {
-        let Some(pairs) = &self.values else { return Ok(value) };
-        if value.is_null() {
-            return Ok(value);
-        }
-        match pairs.iter().find(|pair| same(&pair[from], &value)) {
-            Some(pair) => Ok(pair[1 - from].clone()),
-            None => {
-                let known: Vec<String> = pairs.iter().map(|pair| pair[from].to_string()).collect();
-                Err(format!("its table has no {value}; it has {}", known.join(", ")))
-            }
-        }
-    }
-
-    /// Whether the following record already agrees with the leading one, whose value is `new` in its form.
-    fn agree(&self, from: usize, leading: &Value, new: &Value, following: &Value) -> bool {
-        let (source, target) = (&self.fields[from], &self.fields[1 - from]);
-        let old = target.form.write(member(following, &target.path));
-        if old.is_ok_and(|old| same(&old, new)) {
-            return true;
-        }
-        // What the following side has may be the whole of which the leading side can only hold a part, or both may have
-        // nothing: then nothing is to be changed.
-        let there = source.form.write(member(leading, &source.path)).unwrap_or_default();
-        self.convert(1 - from, following).is_ok_and(|back| same(&back, &there))
+        MappingError { mapping: self.name.clone(), row: row.id.clone(), place: row.place.clone(), message }
     }
 }
 
@@ -199,12 +163,19 @@ fn put(record: &mut Map<String, Value>, path: &[Segment], value: Value) {
         [Segment::Key(last)] => {
             record.insert(last.to_string(), value);
         }
-        [first, rest @ ..] => {
-            let Segment::Key(key) = first else { return };
-            let inner = record.entry(key.to_string()).or_insert_with(|| Value::Object(Map::new()));
-            if let Value::Object(inner) = inner {
-                put(inner, rest, value);
-            }
+        [Segment::Key(first), rest @ ..] => {
+            put_into(record.entry(first.to_string()).or_insert(Value::Null), rest, value);
         }
+        [Segment::Index(_), ..] => {}
+    }
+}
+
+/// The same into a record that may not be a map yet.
+fn put_into(record: &mut Value, path: &[Segment], value: Value) {
+    if !record.is_object() {
+        *record = Value::Object(Map::new());
+    }
+    if let Value::Object(record) = record {
+        put(record, path, value);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cosell_model::node::{Entry, NodeKind};
-use cosell_model::{Diagnostic, Node, Spanned, Value, ids};
+use cosell_model::{Diagnostic, Node, Span, Spanned, Value, ids};
 
 use super::form::Form;
 use super::{Field, Mapping, Row};
@@ -15,7 +15,10 @@ use crate::suggest::nearest;
 use crate::values::constant_text;
 
 /// What a row can say beside the paths of its two sides.
-pub(crate) const ROW: [&str; 5] = ["title", "description", "only_to", "when_empty", "values"];
+pub(crate) const ROW: [&str; 7] = ["title", "description", "only_to", "when_empty", "values", "wins", "final_in"];
+
+/// What `wins` says beside the name of a side.
+const NEWEST: &str = "newest";
 
 /// What mappings are read with.
 #[derive(Clone, Copy)]
@@ -49,13 +52,14 @@ pub(crate) fn mapping(node: &Node, given: Given<'_>, findings: &mut Findings) ->
 fn sides(node: &Node, findings: &mut Findings) -> Option<[String; 2]> {
     let names: Vec<String> =
         node.items().unwrap_or_default().iter().filter_map(|n| n.text().map(str::to_owned)).collect();
-    let right = |side: &String| ids::is_identifier(side) && !ROW.contains(&side.as_str());
+    let taken = ROW.into_iter().chain([NEWEST]).collect::<Vec<_>>();
+    let right = |side: &String| ids::is_identifier(side) && !taken.contains(&side.as_str());
     match <[String; 2]>::try_from(names) {
         Ok(sides) if sides[0] != sides[1] && sides.iter().all(right) => Some(sides),
         _ => {
             findings.push(
                 wrong_form(node, "`between`", "a list of two different names, such as `[referral, opportunity]`").help(
-                    format!("they are the keys of the two paths in each row, so they cannot be {}", either(&ROW)),
+                    format!("they are the keys of the two paths in each row, so they cannot be {}", either(&taken)),
                 ),
             );
             None
@@ -87,13 +91,10 @@ fn row(entry: &Entry, sides: &[String; 2], given: Given<'_>, findings: &mut Find
     let fields = [side(&sides[0], findings), side(&sides[1], findings)];
     let title = node.get("title").and_then(|node| words::text(node, "`title`", findings));
     node.get("description").and_then(|node| words::text(node, "`description`", findings));
-    let only_to = node.get("only_to").and_then(|node| {
-        let found = sides.iter().position(|side| node.text() == Some(side));
-        if found.is_none() {
-            findings.push(wrong_form(node, "`only_to`", &either(sides)));
-        }
-        found
-    });
+    let only_to = one_side(node, "only_to", sides, findings);
+    let final_in = one_side(node, "final_in", sides, findings);
+    let wins = wins(node, sides, findings);
+    decides_nothing(&entry.key, node, findings);
     let keep_when_empty = match node.get("when_empty").map(|node| (node, node.text())) {
         None | Some((_, Some("clear"))) => false,
         Some((_, Some("keep"))) => true,
@@ -107,7 +108,58 @@ fn row(entry: &Entry, sides: &[String; 2], given: Given<'_>, findings: &mut Find
     let values = node.get("values").and_then(|node| values(node, &fields, findings));
     defaults_in_table(node, sides, &fields, values.as_deref(), findings);
     let id = entry.key.value.clone();
-    Some(Row { title: title.unwrap_or_else(|| id.replace('_', " ")), id, fields, only_to, values, keep_when_empty })
+    Some(Row {
+        title: title.unwrap_or_else(|| id.replace('_', " ")),
+        place: place(entry.key.span, given.sources),
+        id,
+        fields,
+        only_to,
+        values,
+        keep_when_empty,
+        wins,
+        final_in,
+    })
+}
+
+/// File and line, as messages name them.
+fn place(span: Span, sources: &Sources) -> String {
+    format!("{}:{}", sources.file(span.file).path, sources.line_column(span).0)
+}
+
+/// A key of a row that names a side.
+fn one_side(node: &Node, key: &str, sides: &[String; 2], findings: &mut Findings) -> Option<usize> {
+    let node = node.get(key)?;
+    let found = sides.iter().position(|side| node.text() == Some(side));
+    if found.is_none() {
+        findings.push(wrong_form(node, &format!("`{key}`"), &either(sides)));
+    }
+    found
+}
+
+/// The side whose value is kept where both have changed; none is the newest.
+fn wins(row: &Node, sides: &[String; 2], findings: &mut Findings) -> Option<usize> {
+    let node = row.get("wins").filter(|node| node.text() != Some(NEWEST))?;
+    let found = sides.iter().position(|side| node.text() == Some(side));
+    if found.is_none() {
+        let [left, right] = sides;
+        findings.push(wrong_form(node, "`wins`", &either(&[left, right, NEWEST])));
+    }
+    found
+}
+
+/// A row that goes one way has nothing to choose between its sides.
+fn decides_nothing(id: &Spanned<String>, row: &Node, findings: &mut Findings) {
+    let entry = |key: &str| row.entries().unwrap_or_default().iter().find(|entry| entry.key.value == key);
+    let Some(only_to) = entry("only_to") else { return };
+    for entry in ["wins", "final_in"].into_iter().filter_map(entry) {
+        let key = &entry.key.value;
+        let message = format!("row `{}` goes one way only, so `{key}` decides nothing", id.value);
+        findings.push(
+            Diagnostic::error("decides-nothing", message, entry.key.span, "without effect")
+                .also(only_to.key.span, "one way only")
+                .help(format!("leave out `{key}`, or `only_to` where both sides may be written")),
+        );
+    }
 }
 
 /// Reports keys that a row does not have; gives those that were meant instead.
@@ -188,7 +240,8 @@ fn path(node: &Node, given: Given<'_>, findings: &mut Findings) -> Option<Vec<Se
     Some(text.split('.').map(|name| Segment::Key(name.into())).collect())
 }
 
-/// `{ Won: 3, Lost: 5 }`: pairs of equal meaning, each value in the form of its field.
+/// `{ Won: 3, Lost: [5, 4] }`: pairs of equal meaning, each value in the form of its field. Of a list the first value is
+/// the one that is written; the others mean the same where they are found. Pairs that are written come first.
 fn values(node: &Node, fields: &[Field; 2], findings: &mut Findings) -> Option<Vec<[Value; 2]>> {
     let NodeKind::Map(entries) = &node.kind else {
         findings.push(wrong_form(node, "`values`", "a map from the left side's values to the right side's"));
@@ -202,12 +255,19 @@ fn values(node: &Node, fields: &[Field; 2], findings: &mut Findings) -> Option<V
             })
             .ok()
     };
-    let pair = |entry: &Entry| {
+    let (mut written, mut also) = (Vec::new(), Vec::new());
+    for entry in entries {
         let key = Node { kind: NodeKind::Null, span: entry.key.span };
-        let (left, right) = (fits(0, &entry.key_value, &key), fits(1, &entry.value.to_value(), &entry.value));
-        Some([left?, right?])
-    };
-    Some(entries.iter().filter_map(pair).collect())
+        let Some(left) = fits(0, &entry.key_value, &key) else { continue };
+        let rights = entry.value.items().map_or_else(|| vec![&entry.value], |items| items.iter().collect());
+        for (at, node) in rights.into_iter().enumerate() {
+            let Some(right) = fits(1, &node.to_value(), node) else { continue };
+            let pairs = if at == 0 { &mut written } else { &mut also };
+            pairs.push([left.clone(), right]);
+        }
+    }
+    written.append(&mut also);
+    Some(written)
 }
 
 /// A default stands for a value of the table: without it there is no way back.

@@ -8,7 +8,7 @@ use crate::read::step::KINDS;
 use crate::suggest::nearest;
 
 /// What a step can say beside what it does. A slip in one of these must not pass for a slip in the other.
-const BESIDE: [&str; 19] = [
+const BESIDE: [&str; 23] = [
     "title",
     "description",
     "when",
@@ -18,6 +18,7 @@ const BESIDE: [&str; 19] = [
     "sensitive",
     "with",
     "connection",
+    "key",
     "then",
     "else",
     "cases",
@@ -25,9 +26,12 @@ const BESIDE: [&str; 19] = [
     "do",
     "parallel",
     "limit",
+    "fail_at_limit",
     "output",
     "from",
     "to",
+    "agreed",
+    "changed",
 ];
 
 /// What a map in a flow or a mapping holds.

@@ -12,8 +12,10 @@ use super::fields::{Fields, Findings, either, list, wrong_form};
 use super::words;
 
 /// The key that makes a step what it is.
-pub(crate) const KINDS: [&str; 13] =
-    ["use", "call", "scope", "if", "switch", "for_each", "until", "let", "map", "compare", "wait", "respond", "stop"];
+pub(crate) const KINDS: [&str; 14] = [
+    "use", "call", "scope", "if", "switch", "for_each", "until", "let", "map", "compare", "merge", "wait", "respond",
+    "stop",
+];
 
 /// Reads the steps of a block.
 pub(crate) fn block(node: &Node, what: &str, findings: &mut Findings) -> Block {
@@ -57,6 +59,7 @@ fn step(entry: &Entry, findings: &mut Findings) -> Step {
     step.timeout = fields.take("timeout").and_then(|node| words::duration(node, "`timeout`", findings));
     step.sensitive = fields.take("sensitive").map(|node| words::sensitive(node, findings)).unwrap_or_default();
     if let Some(kind) = kind(entry, &mut fields, findings) {
+        keyed(&entry.value, &kind, &mut fields, findings);
         step.kind = kind;
         step.output = if holds_block(&step.kind) { fields.take("output").cloned() } else { None };
         fields.finish(findings);
@@ -72,7 +75,7 @@ fn unreadable() -> StepKind {
 fn holds_block(kind: &StepKind) -> bool {
     matches!(
         kind,
-        StepKind::Scope(_)
+        StepKind::Scope { .. }
             | StepKind::If { .. }
             | StepKind::Switch { .. }
             | StepKind::ForEach { .. }
@@ -179,7 +182,10 @@ fn read_kind(kind: &'static str, fields: &mut Fields<'_>, findings: &mut Finding
                 with: fields.meant("with", findings).cloned(),
             }
         }
-        "scope" => StepKind::Scope(block(main, "`scope`", findings)),
+        "scope" => StepKind::Scope {
+            key: fields.take("key").map(|node| key(node, findings)),
+            body: block(main, "`scope`", findings),
+        },
         "if" => StepKind::If {
             condition: main.clone(),
             then: fields.take("then").map(|node| block(node, "`then`", findings)).unwrap_or_default(),
@@ -227,6 +233,14 @@ fn read_kind(kind: &'static str, fields: &mut Fields<'_>, findings: &mut Finding
             let from = fields.require("from", findings).and_then(|node| side(node, "`from`", findings));
             let to = fields.require("to", findings).and_then(|node| side(node, "`to`", findings));
             StepKind::Compare { mapping, from: from?, to: to? }
+        }
+        "merge" => {
+            let mapping = Spanned::new(words::text(main, "`merge`", findings)?, main.span);
+            let from = fields.require("from", findings).and_then(|node| side(node, "`from`", findings));
+            let to = fields.require("to", findings).and_then(|node| side(node, "`to`", findings));
+            let agreed = fields.take("agreed").cloned();
+            let changed = fields.take("changed").map(|node| times(node, findings)).unwrap_or_default();
+            StepKind::Merge { mapping, from: from?, to: to?, agreed, changed }
         }
         "wait" => StepKind::Wait(wait(main, findings)?),
         "respond" => {
@@ -286,6 +300,51 @@ fn side(node: &Node, what: &'static str, findings: &mut Findings) -> Option<Side
             None
         }
     }
+}
+
+/// `{ referral: ${{ … }}, opportunity: ${{ … }} }`: when each side was last changed.
+fn times(node: &Node, findings: &mut Findings) -> Vec<Side> {
+    let Some(entries) = node.entries() else {
+        findings.push(
+            wrong_form(node, "`changed`", "a map from sides to times")
+                .help("say of each side when its record was last changed: `{ referral: \"${{ steps.referral.updatedDateTime }}\" }`"),
+        );
+        return Vec::new();
+    };
+    entries.iter().map(|entry| Side { name: entry.key.clone(), record: entry.value.clone() }).collect()
+}
+
+/// One key, or a list of keys.
+fn key(node: &Node, findings: &mut Findings) -> Node {
+    let one = |node: &Node| matches!(node.kind, NodeKind::Null | NodeKind::Number(_) | NodeKind::Text(_));
+    let wrong: Vec<&Node> = match &node.kind {
+        NodeKind::List(items) => items.iter().filter(|item| !one(item)).collect(),
+        _ => Some(node).filter(|node| !one(node)).into_iter().collect(),
+    };
+    for node in wrong {
+        findings.push(wrong_form(node, "a key", "text or a number").help(
+            "such as `\"referral:${{ trigger.id }}\"`; several keys are a list, and all of them are taken at once",
+        ));
+    }
+    node.clone()
+}
+
+/// Reports a `key` on a step that is no scope.
+fn keyed(step: &Node, kind: &StepKind, fields: &mut Fields<'_>, findings: &mut Findings) {
+    if matches!(kind, StepKind::Scope { .. }) || !fields.has("key") {
+        return;
+    }
+    let Some(entry) = fields.entry("key") else { return };
+    let kind = KINDS.into_iter().find(|kind| step.get(kind).is_some()).unwrap_or("step");
+    findings.push(
+        Diagnostic::error(
+            "key-not-on-scope",
+            format!("only a scope takes a `key`, and this step is `{kind}`"),
+            entry.key.span,
+            "not taken here",
+        )
+        .help("put the step into a scope, and the `key` beside `scope`"),
+    );
 }
 
 fn wait(node: &Node, findings: &mut Findings) -> Option<Wait> {

@@ -63,7 +63,9 @@ impl Happening {
             Happening::TimerFired { step, timer: Timer::Retry(attempt) } => {
                 Some((*step, attempt.saturating_sub(1).max(1)))
             }
-            Happening::FlowEnded { step, .. } | Happening::TimerFired { step, .. } => Some((*step, 1)),
+            Happening::FlowEnded { step, .. } | Happening::Acquired { step } | Happening::TimerFired { step, .. } => {
+                Some((*step, 1))
+            }
             Happening::Begun | Happening::Cancelled => None,
         }
     }
@@ -76,6 +78,7 @@ impl Happening {
                 matches!(step.action, Action::Operation { .. })
             }
             Happening::FlowEnded { .. } => matches!(step.action, Action::Call { .. }),
+            Happening::Acquired { .. } => matches!(step.action, Action::Scope { key: Some(_), .. }),
             Happening::TimerFired { timer: Timer::Wait, .. } => {
                 matches!(step.action, Action::WaitFor(_) | Action::WaitUntil(_))
             }
@@ -118,6 +121,7 @@ impl Turn<'_> {
                     self.end(step, called(&path, outcome, output, failure));
                 }
             }
+            Happening::Acquired { step } => self.acquired(step),
             Happening::TimerFired { step, timer } => self.timer_fired(step, timer),
             Happening::Cancelled => {
                 let failure = Failure::new("cancelled", "the run was cancelled");

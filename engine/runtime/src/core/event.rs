@@ -61,6 +61,11 @@ pub enum Happening {
         /// Why it failed, where it did.
         failure: Option<Failure>,
     },
+    /// A scope has all the keys that it asked for.
+    Acquired {
+        /// The scope.
+        step: Address,
+    },
     /// A timer that was set has run down.
     TimerFired {
         /// The step it was set for.
@@ -103,6 +108,20 @@ pub enum Command {
         step: Address,
         /// Its inputs.
         input: Value,
+    },
+    /// Take these keys for the scope, all at once and as soon as no other scope has one of them, in any run; whoever asked
+    /// first comes first.
+    Acquire {
+        /// The scope.
+        step: Address,
+        /// The keys: at least one, sorted, each once.
+        keys: Vec<String>,
+    },
+    /// The scope has ended: its keys are free, or are asked for no more. A driver also frees the keys of a run that it
+    /// gives up.
+    Release {
+        /// The scope.
+        step: Address,
     },
     /// Tell when time has passed.
     SetTimer {

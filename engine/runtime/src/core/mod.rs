@@ -5,12 +5,13 @@
 //!
 //! Read in this order: [`event`] (what comes in and goes out), [`state`] (what is known of a run), [`advance`] (the
 //! function), [`start`] (what each kind of step does), [`settle`] (what follows when a step ends, and the leaf rule),
-//! [`rounds`] (loops), [`retry`] (waits between attempts), [`view`] (a run's data as expressions see it), [`entry`]
+//! [`rounds`] (loops), [`keys`] (scopes that never overlap), [`retry`] (waits between attempts), [`view`] (a run's data as expressions see it), [`entry`]
 //! (whether and under which key a run begins).
 
 pub mod advance;
 pub mod entry;
 pub mod event;
+pub(crate) mod keys;
 pub(crate) mod retry;
 pub(crate) mod rounds;
 pub(crate) mod settle;

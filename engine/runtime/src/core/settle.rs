@@ -86,9 +86,13 @@ impl Turn<'_> {
         slot.status = Status::Ended(conclusion.outcome);
         slot.input = None;
         slot.rounds = None;
+        let keyed = std::mem::take(&mut slot.keyed);
         slot.output = output.clone();
         slot.failure = failure.clone();
         slot.skipped = conclusion.skipped.clone();
+        if keyed {
+            self.out.commands.push(Command::Release { step: at });
+        }
         self.out.ended.push(Ended {
             step: at,
             outcome: conclusion.outcome,

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use cosell_compile::expr::template::{EvaluationError, Template};
+use cosell_compile::mapping::Mapping;
+use cosell_compile::mapping::merge::Merging;
 use cosell_compile::parse_duration;
 use cosell_compile::plan::{Action, BlockIx, RegionIx};
 use cosell_model::outcome::SkipReason;
@@ -27,6 +29,12 @@ fn is_same(case: &Value, value: &Value) -> bool {
         }
         _ => case == value,
     }
+}
+
+fn read_instant(value: &Value) -> Result<Timestamp, Failure> {
+    value.as_str().unwrap_or_default().parse().map_err(|_| {
+        Failure::new("not_an_instant", format!("{value} is not an instant such as `2026-11-02T08:00:00Z`"))
+    })
 }
 
 impl Turn<'_> {
@@ -83,7 +91,7 @@ impl Turn<'_> {
         })
     }
 
-    fn render(&self, template: &Template, at: Address) -> Result<Value, Failure> {
+    pub(super) fn render(&self, template: &Template, at: Address) -> Result<Value, Failure> {
         template.render(&self.view(at.frame)).map_err(|error| not_computed(&error))
     }
 
@@ -103,7 +111,7 @@ impl Turn<'_> {
                 let input = self.render(input, at)?;
                 self.out.commands.push(Command::CallFlow { step: at, input });
             }
-            Action::Scope(block) => self.begin_block(at, *block),
+            Action::Scope { key, body } => self.begin_scope(at, key.as_ref(), *body)?,
             Action::If { condition, then, otherwise } => {
                 let holds = condition.is_true(&self.view(at.frame)).map_err(|error| not_computed(&error))?;
                 let (taken, left) = if holds { (*then, *otherwise) } else { (*otherwise, *then) };
@@ -145,6 +153,10 @@ impl Turn<'_> {
                 };
                 self.end(at, Conclusion::success(differences));
             }
+            Action::Merge { mapping, from, records, agreed, changed } => {
+                let merged = self.merge(at, mapping, *from, [&records[0], &records[1]], agreed.as_ref(), changed)?;
+                self.end(at, Conclusion::success(merged));
+            }
             Action::WaitFor(time) => {
                 let time = self.render(time, at)?;
                 let text = time.as_str().unwrap_or_default();
@@ -155,12 +167,7 @@ impl Turn<'_> {
             }
             Action::WaitUntil(instant) => {
                 let instant = self.render(instant, at)?;
-                let until: Timestamp = instant.as_str().unwrap_or_default().parse().map_err(|_| {
-                    Failure::new(
-                        "not_an_instant",
-                        format!("{instant} is not an instant such as `2026-11-02T08:00:00Z`"),
-                    )
-                })?;
+                let until = read_instant(&instant)?;
                 let after = until.duration_since(self.state.now).try_into().unwrap_or_default();
                 self.out.commands.push(Command::SetTimer { step: at, timer: Timer::Wait, after });
             }
@@ -188,6 +195,33 @@ impl Turn<'_> {
         Ok(())
     }
 
+    fn merge(
+        &self,
+        at: Address,
+        mapping: &Mapping,
+        from: usize,
+        records: [&Template; 2],
+        agreed: Option<&Template>,
+        changed: &[Option<Template>; 2],
+    ) -> Result<Value, Failure> {
+        let view = self.view(at.frame);
+        let [left, right] = records.map(|record| record.evaluate(&view).map_err(|error| not_computed(&error)));
+        let records = [left?, right?];
+        let agreed = self.render_optional(agreed, at)?;
+        if !agreed.is_null() && !agreed.is_object() {
+            let message =
+                format!("`agreed` is what an earlier merge yielded as `agreed`, or null, and this is {agreed}");
+            return Err(Failure::new("not_agreed", message));
+        }
+        let mut times = [None, None];
+        for (time, template) in times.iter_mut().zip(changed) {
+            let given = self.render_optional(template.as_ref(), at)?;
+            *time = if given.is_null() { None } else { Some(read_instant(&given)?) };
+        }
+        let merging = Merging { from, records: [&*records[0], &*records[1]], agreed: &agreed, changed: times };
+        mapping.merge(&merging).map_err(|error| Failure::new("mapping_failed", error.to_string()))
+    }
+
     fn respond(&mut self, at: Address, status: &Value, headers: Value, body: Value) -> Result<(), Failure> {
         if self.state.answer.is_some() {
             return Err(Failure::new("already_answered", "the run has already answered; a run answers once"));
@@ -204,7 +238,7 @@ impl Turn<'_> {
     }
 
     /// Begins a block that a step holds in its own round.
-    fn begin_block(&mut self, holder: Address, block: BlockIx) {
+    pub(super) fn begin_block(&mut self, holder: Address, block: BlockIx) {
         let steps = &self.plan.block(block).steps;
         if steps.is_empty() {
             return self.block_ended(holder, block);

@@ -51,6 +51,8 @@ pub(crate) struct Slot {
     pub(crate) attempt: u32,
     /// Whether an attempt may have taken effect without our knowing.
     pub(crate) may_have_run: bool,
+    /// Whether it has keys, or waits for them.
+    pub(crate) keyed: bool,
     /// Whether a failure is behind its being skipped.
     pub(crate) after_failure: bool,
     pub(crate) input: Option<Arc<Value>>,
@@ -70,6 +72,8 @@ pub(crate) enum Status {
     Running,
     /// Its next attempt is due when a timer fires.
     Retrying,
+    /// It waits for its keys.
+    Acquiring,
     /// It has ended.
     Ended(Outcome),
 }
@@ -83,7 +87,7 @@ impl Slot {
     }
 
     pub(crate) fn in_progress(&self) -> bool {
-        matches!(self.status, Status::Running | Status::Retrying)
+        matches!(self.status, Status::Running | Status::Retrying | Status::Acquiring)
     }
 
     /// Whether this, as a predecessor, lets a step run that waits for it along `edge`.

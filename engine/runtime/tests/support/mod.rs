@@ -128,6 +128,8 @@ pub enum Pending {
     Attempt(Address, u32),
     /// A called flow.
     Flow(Address),
+    /// A scope that waits for its keys.
+    Keys(Address),
     /// A timer.
     Timer(Address, Timer, Timestamp),
 }
@@ -136,7 +138,7 @@ impl Pending {
     /// The step it is in progress for.
     pub fn step(&self) -> Address {
         match self {
-            Pending::Attempt(step, _) | Pending::Flow(step) | Pending::Timer(step, ..) => *step,
+            Pending::Attempt(step, _) | Pending::Flow(step) | Pending::Keys(step) | Pending::Timer(step, ..) => *step,
         }
     }
 }
@@ -223,12 +225,13 @@ impl Run {
             match command {
                 Command::Call { step, attempt, .. } => self.pending.push(Pending::Attempt(*step, *attempt)),
                 Command::CallFlow { step, .. } => self.pending.push(Pending::Flow(*step)),
+                Command::Acquire { step, .. } => self.pending.push(Pending::Keys(*step)),
                 Command::SetTimer { step, timer, after } => {
                     self.pending.push(Pending::Timer(*step, *timer, self.now + *after));
                 }
                 Command::Abandon { step } => self.pending.retain(|pending| pending.step() != *step),
                 Command::Finish { .. } => self.pending.clear(),
-                Command::Respond { .. } => {}
+                Command::Respond { .. } | Command::Release { .. } => {}
             }
             self.commands.push(command.clone());
         }
@@ -243,7 +246,8 @@ impl Run {
                 Pending::Attempt(step, attempt),
                 Happening::Succeeded { step: s, attempt: a, .. } | Happening::Failed { step: s, attempt: a, .. },
             ) => (step, attempt) != (s, a),
-            (Pending::Flow(step), Happening::FlowEnded { step: s, .. }) => step != s,
+            (Pending::Flow(step), Happening::FlowEnded { step: s, .. })
+            | (Pending::Keys(step), Happening::Acquired { step: s }) => step != s,
             (Pending::Timer(step, timer, _), Happening::TimerFired { step: s, timer: t }) => (step, timer) != (s, t),
             _ => true,
         });

@@ -59,6 +59,7 @@ async fn columns_of_every_kind_take_values_of_theirs() {
         ("Double", "new_F", json!({ "Precision": 5 }), json!(0.12345), json!(true)),
         ("Boolean", "new_B", json!({}), json!(true), json!(1)),
         ("Memo", "new_T", json!({ "MaxLength": 3 }), json!("abc"), json!("abcd")),
+        ("String", "new_U", json!({ "MaxLength": 3 }), json!("a🙂"), json!("ab🙂")),
         ("DateTime", "new_Day", json!({ "Format": "DateOnly" }), json!("2026-05-01"), json!("2026-05-01T00:00:00Z")),
         ("DateTime", "new_At", json!({}), json!("2026-05-01T00:00:00Z"), json!("soon")),
         ("Picklist", "new_P", json!({ "OptionSet": options }), json!(2), json!(3)),
