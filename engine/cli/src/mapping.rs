@@ -126,12 +126,11 @@ fn for_machines(project: &Project, mapping: &Mapping) -> Value {
         json!({
             "id": row.id,
             "title": row.title,
-            mapping.sides[0].as_str(): field(row, 0),
-            mapping.sides[1].as_str(): field(row, 1),
+            "fields": { mapping.sides[0].as_str(): field(row, 0), mapping.sides[1].as_str(): field(row, 1) },
             "only_to": row.only_to.map(|side| &mapping.sides[side]),
             "values": row.values,
             "when_empty": if row.keep_when_empty { "keep" } else { "clear" },
-            "wins": row.wins.map_or("newest", |side| &mapping.sides[side]),
+            "wins": row.only_to.is_none().then(|| winner(mapping, row)),
             "final_in": row.final_in.map(|side| &mapping.sides[side]),
         })
     };
@@ -148,6 +147,11 @@ fn arrow(row: &Row) -> &'static str {
     }
 }
 
+/// Whose value is kept where both sides have changed it.
+fn winner<'m>(mapping: &'m Mapping, row: &Row) -> &'m str {
+    row.wins.map_or("newest", |side| &mapping.sides[side])
+}
+
 /// What a row does beside carrying a value over.
 fn rules(mapping: &Mapping, row: &Row) -> Vec<String> {
     let mut rules = Vec::new();
@@ -155,7 +159,7 @@ fn rules(mapping: &Mapping, row: &Row) -> Vec<String> {
         rules.push("empty leaves the other side".to_owned());
     }
     if row.only_to.is_none() {
-        rules.push(format!("{} wins", row.wins.map_or("newest", |side| &mapping.sides[side])));
+        rules.push(format!("{} wins", winner(mapping, row)));
     }
     if let Some(side) = row.final_in {
         rules.push(format!("final in {}", mapping.sides[side]));

@@ -2,7 +2,7 @@
 
 use comfy_table::{ContentArrangement, Table as Drawn, presets};
 
-use super::{STRONG, styled};
+use super::{DIM, STRONG, styled};
 
 /// How wide a table gets in a terminal.
 const WIDTH: u16 = 120;
@@ -38,12 +38,16 @@ impl Table {
         let lines = drawn.to_string();
         // Everything up to the first double line is the head.
         let mut in_head = true;
-        let styled_lines = lines.lines().map(|line| {
+        let shown = lines.lines().map(|line| {
             let line = line.trim_end();
             in_head = in_head && !line.contains('═');
-            if in_head && !line.contains('─') { styled(STRONG, line) } else { line.to_owned() }
+            match line {
+                rule if rule.starts_with(['─', '═']) => styled(DIM, rule),
+                head if in_head => styled(STRONG, head),
+                row => row.to_owned(),
+            }
         });
-        styled_lines.collect::<Vec<_>>().join("\n")
+        shown.collect::<Vec<_>>().join("\n")
     }
 
     /// As GitHub's Markdown has tables.
