@@ -178,6 +178,8 @@ steps:
       list:
         - one
         - two
+output:
+  ours: ${{ steps.ours }}
 ";
     let mapping = "mapping: person-contact\ntitle: Person\nrows:\n  extra: { person: a.b, contact: new_extra }\n";
     let variables = "variables:\n  deal_value_column: { title: Value, type: text, default: new_value }\n";

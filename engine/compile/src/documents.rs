@@ -145,7 +145,7 @@ impl Documents {
                     (Origin::Replaced, node, changes)
                 } else {
                     let (node, changes) = overlay::merge(known.node, node, kind.place, &what, findings);
-                    based_on.compare(&what, &changes, findings);
+                    based_on.compare(&what, &changes, known.name, findings);
                     (Origin::Overlaid, node, changes)
                 };
                 Document { node, origin, files: known.files, changes, name: span, layer }

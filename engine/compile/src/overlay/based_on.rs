@@ -4,7 +4,7 @@ use cosell_model::node::{Entry, NodeKind};
 use cosell_model::{Diagnostic, Node, Span};
 
 use super::Change;
-use crate::read::fields::{Findings, wrong_form};
+use crate::read::fields::{Findings, list, wrong_form};
 use crate::read::words;
 
 /// How many letters a fingerprint has; each stands for four bits.
@@ -70,11 +70,15 @@ pub(crate) fn take(node: &mut Node, findings: &mut Findings) -> BasedOn {
 }
 
 impl BasedOn {
-    /// Warns of each shipped value that `changes` replace and that is not the one the file was written against.
-    pub(crate) fn compare(&self, what: &str, changes: &[Change], findings: &mut Findings) {
-        let Some((known, _)) = &self.fingerprints else { return };
+    /// Warns of each shipped value that `changes` replace and that is not the one the file was written against; and of those
+    /// it was written against that are replaced no longer. `name` is the shipped file's.
+    pub(crate) fn compare(&self, what: &str, changes: &[Change], name: Span, findings: &mut Findings) {
+        let Some((known, span)) = &self.fingerprints else { return };
+        let mut gone: Vec<&String> = known.iter().collect();
+        let before = findings.len();
         for change in changes {
             let (Some(old), Some(new), Some(now)) = (&change.old, &change.new, change.fingerprint()) else { continue };
+            gone.retain(|known| **known != now);
             if known.contains(&now) {
                 continue;
             }
@@ -85,6 +89,16 @@ impl BasedOn {
                     .warning()
                     .also(old.span, "the shipped value now")
                     .help(format!("look at both; where yours still holds, add `{now}` to `based_on`")),
+            );
+        }
+        // What has changed is gone as well, and said already.
+        if !gone.is_empty() && findings.len() == before {
+            let message = format!("this file replaces less of the shipped {what} than it was based on");
+            findings.push(
+                Diagnostic::error("shipped-changed", message, *span, "of something that is not replaced now")
+                    .warning()
+                    .also(name, "the shipped one now")
+                    .help(format!("something may have been renamed or taken away; if not, take out {}", list(&gone))),
             );
         }
     }

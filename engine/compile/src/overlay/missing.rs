@@ -13,8 +13,9 @@ use crate::suggest::did_you_mean;
 const LISTED: usize = 12;
 
 impl Merge<'_> {
-    /// Reports `entry`, which is merged into `base` at `holder`.
-    pub(super) fn missing(&mut self, entry: &Entry, base: &[Entry], place: Place, holder: Span) {
+    /// What is wrong with `entry`, which is merged into `base` at `holder`: it is not there, and either not whole, or whole
+    /// and idle.
+    pub(super) fn missing(&self, entry: &Entry, base: &[Entry], place: Place, holder: Span, idle: bool) -> Diagnostic {
         let name = &entry.key.value;
         let (kind, lacking) = match place {
             Place::Steps => ("step", "this is not a whole step"),
@@ -22,6 +23,7 @@ impl Merge<'_> {
             Place::Rows => ("row", "this is not a whole row"),
             _ => ("block", "the steps in it are not whole"),
         };
+        let lacking = if idle { "a new one has no effect: nothing mentions what it computes" } else { lacking };
         let message = format!("the shipped {} has no {kind} `{name}` here, and {lacking}", self.what);
         let shipped = base.iter().filter(|entry| entry.key.span.file == holder.file);
         let here: Vec<&str> = shipped.map(|entry| entry.key.value.as_str()).collect();
@@ -37,6 +39,11 @@ impl Merge<'_> {
                 "a new row has a path for each side; to change a shipped one, take its name from the shipped file"
                     .into()
             }
+            (None, None) if idle => {
+                "mention it as `steps.…` where it is needed; to change a shipped one, take its name from the \
+                                     shipped file"
+                    .into()
+            }
             (None, None) if place == Place::Step => "change the step as the shipped file has it now".into(),
             (None, None) => {
                 format!(
@@ -48,7 +55,7 @@ impl Merge<'_> {
         if let Some((_, span)) = moved {
             finding = finding.also(span, "it stands here");
         }
-        self.findings.push(finding.help(help));
+        finding.help(help)
     }
 }
 

@@ -4,13 +4,14 @@
 //! a user's file may name; [`fingerprint`](Change::fingerprint) is how a user's file remembers what it was written against.
 
 mod based_on;
+mod idle;
 mod missing;
 mod place;
 
 use std::collections::HashMap;
 
 use cosell_model::node::{Entry, NodeKind};
-use cosell_model::{Node, Span};
+use cosell_model::{Diagnostic, Node, Span};
 
 pub(crate) use based_on::{BasedOn, of_whole, take};
 pub(crate) use place::Place;
@@ -44,18 +45,23 @@ struct Merge<'f> {
     shipped: &'f Node,
     path: Vec<String>,
     changes: Vec<Change>,
+    /// New steps that only compute, with what is wrong unless something mentions one of them.
+    computing: Vec<(Vec<String>, Diagnostic)>,
     findings: &'f mut Findings,
 }
 
 /// `over` merged over `base`: maps merge key by key, in the order of `base` with new keys behind; everything else is
 /// replaced. Every value keeps the place it was written at, in whichever file that is.
 ///
-/// What `over` names and `base` does not have is reported, unless it is whole: then it is new.
+/// What `over` names and `base` does not have is reported, unless it is whole and has an effect: then it is new.
 pub(crate) fn merge(base: Node, over: Node, place: Place, what: &str, findings: &mut Findings) -> (Node, Vec<Change>) {
     let shipped = base.clone();
     let at = base.span;
-    let mut merge = Merge { what, shipped: &shipped, path: Vec::new(), changes: Vec::new(), findings };
+    let (path, changes, computing) = (Vec::new(), Vec::new(), Vec::new());
+    let mut merge = Merge { what, shipped: &shipped, path, changes, computing, findings };
     let node = merge.node(base, over, place, at);
+    let idle = merge.computing.into_iter().filter(|(names, _)| !idle::mentions(&node, names));
+    merge.findings.extend(idle.map(|(_, finding)| finding));
     (node, merge.changes)
 }
 
@@ -101,11 +107,14 @@ impl Merge<'_> {
                     known.value = self.node(old, entry.value, below, known.key.span);
                 }
                 None if self.is_whole(below, &entry.value) => {
+                    if let Some(names) = idle::computing_only(place, &entry) {
+                        self.computing.push((names, self.missing(&entry, &base, place, holder, true)));
+                    }
                     let change = Change { path: self.path.clone(), old: None, new: Some(entry.value.clone()) };
                     self.changes.push(change);
                     base.push(entry);
                 }
-                None => self.missing(&entry, &base, place, holder),
+                None => self.findings.push(self.missing(&entry, &base, place, holder, false)),
             }
             self.path.pop();
         }
