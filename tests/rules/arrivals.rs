@@ -111,6 +111,8 @@ fn a_linked_deal_whose_new_currency_the_crm_does_not_know_is_not_written() {
     says(&message, &["JPY"]);
     assert_eq!(desk.row(&opportunity)["estimatedvalue"], 50_000.0);
     says(&desk.newest(&opportunity), &["JPY"]);
+    let again = desk.writes(|| desk.receive(&referral).fails("not_written"));
+    assert_eq!(again, 0, "the same reason twice running is no news");
 }
 
 #[test]

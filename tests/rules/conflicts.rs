@@ -54,11 +54,14 @@ fn one_field_changed_on_both_sides_has_one_winner_whichever_side_is_heard_first(
         desk.edit(&opportunity, &json!({ "estimatedvalue": 91_000 }));
         desk.later();
         desk.portal(&referral, &json!({ "details": { "dealValue": 77_000 } }));
-        let ran = if crm_first { desk.saved(&opportunity) } else { desk.receive(&referral) }.ends_well();
-        assert_eq!(ran.output["conflicts"].as_array().map(Vec::len), Some(1), "{}", ran.output);
-        let conflict = &ran.output["conflicts"][0];
-        let (kept, given_up) = (conflict["kept"].as_f64().unwrap(), conflict["given_up"].as_f64().unwrap());
-        assert_eq!(kept + given_up, 168_000.0, "{conflict}");
+        let mut runs = Vec::new();
+        for crm in [crm_first, !crm_first] {
+            runs.push(if crm { desk.saved(&opportunity) } else { desk.receive(&referral) }.ends_well());
+        }
+        let reported: Vec<&Value> = runs.iter().flat_map(|ran| ran.output["conflicts"].as_array().unwrap()).collect();
+        assert_eq!(reported.len(), 1, "told once: {reported:?}");
+        let (kept, given_up) = (reported[0]["kept"].as_f64().unwrap(), reported[0]["given_up"].as_f64().unwrap());
+        assert_eq!((kept.max(given_up), kept.min(given_up)), (91_000.0, 77_000.0));
         says(&desk.audit(&opportunity).join("\n"), &["given up", &given_up.to_string()]);
         settle(&desk, &opportunity, &referral);
         assert_eq!(values(&desk, &opportunity, &referral), [kept, kept]);

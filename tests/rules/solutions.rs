@@ -33,6 +33,23 @@ fn all_solutions_of_a_new_deal_are_sent() {
 }
 
 #[test]
+fn a_row_that_only_refers_to_the_catalogue_is_sent_as_that_solution() {
+    let desk = Desk::new();
+    let opportunity = desk.stage.opportunity(&json!({}));
+    let details = desk.rows("msft_solutiondetails");
+    let detail = details.iter().find(|row| row["msft_solutionid"] == DOCK_PLAN).unwrap();
+    let row = json!({
+        "msft_SolutionDetail@odata.bind": format!("/msft_solutiondetails({})", text(&detail["msft_solutiondetailid"])),
+        "msft_Opportunity@odata.bind": format!("/opportunities({opportunity})"),
+    });
+    desk.stage.control("POST", &format!("/crm/rows/{SOLUTIONS}"), &row);
+    let ran = desk.send(&opportunity).gives("created");
+    let referral = desk.referral(text(&ran.output["referral_id"]));
+    let tag = &referral["details"]["requirements"]["solutions"][0];
+    assert_eq!((&tag["id"], &tag["name"]), (&json!(DOCK_PLAN), &json!("DockPlan")));
+}
+
+#[test]
 fn the_solutions_of_a_shared_deal_become_rows_of_its_opportunity() {
     let desk = Desk::new();
     let (_, opportunity) = desk.arrived(&with_solutions(&[COLD_TRACK, DOCK_PLAN]));
@@ -100,9 +117,12 @@ fn one_side_may_add_a_solution_while_the_other_removes_one() {
     let (opportunity, referral) = desk.sent(&json!({}));
     let added = desk.add_solution(&opportunity, DOCK_PLAN, "DockPlan");
     desk.solution_saved(&added).ends_well();
-    desk.remove_solution(&row_of(&desk, COLD_TRACK));
+    let removed = row_of(&desk, COLD_TRACK);
+    desk.solution_saved(&removed).gives("equal");
+    desk.remove_solution(&removed);
     desk.portal(&referral, &with_solutions(&[COLD_TRACK, DOCK_PLAN, GATE]));
     desk.receive(&referral).ends_well();
+    desk.solution_deleted(&removed).ends_well();
     assert_eq!(desk.solution_tags(&referral), [DOCK_PLAN, GATE]);
     assert_eq!(desk.solution_rows(&opportunity), [DOCK_PLAN, GATE]);
 }
@@ -112,8 +132,9 @@ fn the_last_solution_is_not_taken_from_the_referral() {
     let desk = Desk::new();
     let (opportunity, referral) = desk.sent(&json!({}));
     let row = row_of(&desk, COLD_TRACK);
+    desk.solution_saved(&row).gives("equal");
     desk.remove_solution(&row);
-    desk.solution_deleted(&row);
+    desk.solution_deleted(&row).ends_well();
     assert_eq!(desk.solution_tags(&referral), [COLD_TRACK]);
     says(&desk.newest(&opportunity), &["solution"]);
 }
