@@ -11,8 +11,12 @@ use cosell_model::diagnostic::Label;
 use cosell_model::{Catalogue, FlowId, Severity};
 
 fn catalogue() -> Catalogue {
-    let connectors =
-        [cosell_partner_center::connector(), cosell_partner_center_events::connector(), cosell_dataverse::connector()];
+    let connectors = [
+        cosell_partner_center::connector(),
+        cosell_partner_center_events::connector(),
+        cosell_dataverse::connector(),
+        cosell_state::connector(),
+    ];
     Catalogue::new(connectors.iter().map(|connector| connector.description().clone()))
 }
 

@@ -78,6 +78,7 @@ pub fn filters() -> Vec<(&'static str, &'static str)> {
         (r"\b\d+(\.\d+)? m?s\b", "[time]"),
         (r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}(:\d{2}Z)?", "[moment]"),
         (r"(shipped/[\w/-]+\.yaml):\d+", "$1:[line]"),
+        (r"\d+ flows and \d+ mappings in \d+ files", "[many] flows and [many] mappings in [many] files"),
     ]
 }
 
