@@ -6,13 +6,16 @@
 
 mod check;
 mod demo;
+mod flows;
+mod init;
+mod mapping;
 mod project;
 mod render;
 mod run;
 mod sandbox;
 mod solutions;
+mod variables;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -22,9 +25,8 @@ use cosell_sdk::Connector;
 #[derive(Debug, Parser)]
 #[command(name = "cosell", version, about, arg_required_else_help = true)]
 struct Arguments {
-    /// The configuration to use.
-    #[arg(long, global = true, value_name = "FILE", default_value = "cosell.yaml")]
-    config: PathBuf,
+    #[command(flatten)]
+    chosen: project::Chosen,
     #[command(subcommand)]
     command: Command,
 }
@@ -35,6 +37,14 @@ enum Command {
     Demo(demo::Options),
     /// Compile all flows and report what is wrong with them; calls nobody.
     Check(check::Options),
+    /// Lay out a project of your own: a configuration, overlays to fill, an example event.
+    Init(init::Options),
+    /// List flows in the order in which they are turned on; show what your own files change; own a shipped one.
+    Flows(flows::Options),
+    /// Show a mapping as a table, or list all mappings.
+    Mapping(mapping::Options),
+    /// List variables with their values.
+    Variables(variables::Options),
     /// Run one flow to its end against the configured connections.
     Run(run::Options),
     /// Fill the catalogue of solutions from a spreadsheet, or write it as one.
@@ -92,9 +102,13 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
     let ended = runtime.block_on(async {
         match arguments.command {
             Command::Demo(options) => demo::demo(&options, &connectors).await,
-            Command::Check(options) => check::check(&arguments.config, &options, &connectors),
-            Command::Run(options) => run::run(&arguments.config, &options, &connectors).await,
-            Command::Solutions(command) => solutions::solutions(&arguments.config, &command, &connectors).await,
+            Command::Solutions(command) => solutions::solutions(&arguments.chosen, &command, &connectors).await,
+            Command::Check(options) => check::check(&arguments.chosen, &options, &connectors),
+            Command::Init(options) => init::init(&options, &connectors),
+            Command::Flows(options) => flows::flows(&arguments.chosen, &options, &connectors),
+            Command::Mapping(options) => mapping::mapping(&arguments.chosen, &options, &connectors),
+            Command::Variables(options) => variables::variables(&arguments.chosen, &options, &connectors),
+            Command::Run(options) => run::run(&arguments.chosen, &options, &connectors).await,
             Command::Sandbox(options) => sandbox::sandbox(&options).await,
         }
     });

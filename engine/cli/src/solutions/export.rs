@@ -1,7 +1,7 @@
 //! `cosell solutions export`: from the CRM into a spreadsheet.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use cosell_sdk::Connector;
@@ -9,7 +9,7 @@ use rust_xlsxwriter::{Format, Workbook, XlsxError};
 
 use super::table::{Failure, Stored, Table};
 use super::{HEADINGS, Kind, Solution};
-use crate::project::Project;
+use crate::project::{Chosen, Project};
 use crate::render::{BAD, styled};
 use crate::{Ending, Trouble};
 
@@ -21,12 +21,12 @@ pub(crate) struct Options {
 }
 
 /// Exports the catalogue, by solution id. Importing it again changes nothing.
-pub(super) async fn export(config: &Path, options: &Options, connectors: &[Connector]) -> Result<Ending, Trouble> {
+pub(super) async fn export(chosen: &Chosen, options: &Options, connectors: &[Connector]) -> Result<Ending, Trouble> {
     let format = match options.file.as_deref().map(Kind::of).transpose()? {
         None | Some(Kind::Text) => csv,
         Some(Kind::Workbook) => xlsx,
     };
-    let project = Project::load(config, &[], connectors)?;
+    let project = Project::load(chosen, &[], connectors)?;
     let rows = match read(&project, connectors).await {
         Ok(rows) => rows,
         Err(Failure::Trouble(trouble)) => return Err(trouble),

@@ -1,6 +1,6 @@
 //! `cosell solutions import`: from a spreadsheet into the CRM.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -12,7 +12,7 @@ use super::compare::{Change, compare};
 use super::rows::{Columns, Fault, Listed, check};
 use super::sheet::{self, Place};
 use super::table::{Failure, RowWrite, Table};
-use crate::project::Project;
+use crate::project::{Chosen, Project};
 use crate::render::{BAD, DIM, GOOD, STRONG, styled};
 use crate::{Ending, Trouble};
 
@@ -36,10 +36,10 @@ pub(crate) struct Options {
 }
 
 /// Imports a spreadsheet; where one row is wrong, nothing is written.
-pub(super) async fn import(config: &Path, options: &Options, connectors: &[Connector]) -> Result<Ending, Trouble> {
+pub(super) async fn import(chosen: &Chosen, options: &Options, connectors: &[Connector]) -> Result<Ending, Trouble> {
     let sheet = sheet::read(&options.file, options.sheet.as_deref())?;
     let columns = Columns::of(&sheet)?;
-    let project = Project::load(config, &[], connectors)?;
+    let project = Project::load(chosen, &[], connectors)?;
     let show = Show { place: &sheet.place, json: options.json };
     let table = match Table::open(&project, connectors).await {
         Ok(table) => table,

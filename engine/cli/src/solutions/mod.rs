@@ -15,6 +15,7 @@ use std::path::Path;
 use clap::Subcommand;
 use cosell_sdk::Connector;
 
+use crate::project::Chosen;
 use crate::{Ending, Trouble};
 
 /// What to do with the catalogue.
@@ -27,10 +28,10 @@ pub(crate) enum Command {
 }
 
 /// Imports or exports.
-pub(crate) async fn solutions(config: &Path, command: &Command, connectors: &[Connector]) -> Result<Ending, Trouble> {
+pub(crate) async fn solutions(chosen: &Chosen, command: &Command, connectors: &[Connector]) -> Result<Ending, Trouble> {
     match command {
-        Command::Import(options) => import::import(config, options, connectors).await,
-        Command::Export(options) => export::export(config, options, connectors).await,
+        Command::Import(options) => import::import(chosen, options, connectors).await,
+        Command::Export(options) => export::export(chosen, options, connectors).await,
     }
 }
 
