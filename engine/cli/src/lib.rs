@@ -2,14 +2,16 @@
 //!
 //! [`project`] loads what a command works on; [`render`] shows findings and runs; the rest are the commands.
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 done; 1 it was tried and failed, or
-//! findings are errors; 2 it could not be tried (arguments, configuration, files).
+//! findings are errors; 2 it could not be tried (arguments, configuration, files); 130 it was interrupted.
 
 mod check;
 mod demo;
+mod end;
 mod project;
 mod render;
 mod run;
 mod sandbox;
+mod sync;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +38,8 @@ enum Command {
     Check(check::Options),
     /// Run one flow to its end against the configured connections.
     Run(run::Options),
+    /// Bring everything in step, both ways: at the beginning, and after an outage.
+    Sync(sync::Options),
     /// Serve stand-ins of Entra ID, Partner Center, its events and Dataverse on this machine.
     Sandbox(sandbox::Options),
 }
@@ -46,6 +50,8 @@ enum Ending {
     Done,
     /// It was tried, and failed.
     Failed,
+    /// It was interrupted, and can be gone on with.
+    Interrupted,
 }
 
 /// Why a command could not be tried.
@@ -90,12 +96,14 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
             Command::Demo(options) => demo::demo(&options, &connectors).await,
             Command::Check(options) => check::check(&arguments.config, &options, &connectors),
             Command::Run(options) => run::run(&arguments.config, &options, &connectors).await,
+            Command::Sync(options) => sync::sync(&arguments.config, &options, &connectors).await,
             Command::Sandbox(options) => sandbox::sandbox(&options).await,
         }
     });
     match ended {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Failed) => ExitCode::FAILURE,
+        Ok(Ending::Interrupted) => ExitCode::from(130),
         Err(trouble) => {
             anstream::eprintln!("{}", trouble.text());
             ExitCode::from(2)

@@ -143,6 +143,11 @@ impl Project {
         Ok(Engine::new(plans, connections, retry))
     }
 
+    /// A path beside the configuration.
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.base.join(relative)
+    }
+
     fn reachable(&self, flows: &[FlowId]) -> Result<BTreeMap<FlowId, Arc<Plan>>, Trouble> {
         let mut plans = BTreeMap::new();
         let mut wanted: Vec<FlowId> = flows.to_vec();
