@@ -52,9 +52,14 @@ fn shipped_flows(rounds: usize) {
     let mut files = Vec::new();
     read(std::path::Path::new(folder), &mut files);
     let catalogue = Catalogue::new(
-        [cosell_partner_center::connector(), cosell_partner_center_events::connector(), cosell_dataverse::connector()]
-            .iter()
-            .map(|connector| connector.description().clone()),
+        [
+            cosell_partner_center::connector(),
+            cosell_partner_center_events::connector(),
+            cosell_dataverse::connector(),
+            cosell_state::connector(),
+        ]
+        .iter()
+        .map(|connector| connector.description().clone()),
     );
     let compiled = median(rounds, || {
         let compilation = compile(files.clone(), &catalogue, &BTreeMap::new());

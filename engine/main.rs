@@ -8,5 +8,6 @@ fn main() -> ExitCode {
         cosell_partner_center_events::connector(),
         cosell_dataverse::connector(),
         cosell_http::connector(),
+        cosell_state::connector(),
     ])
 }

@@ -36,8 +36,12 @@ fn blocks<'t>(text: &'t str, language: &str) -> Vec<&'t str> {
 }
 
 fn catalogue() -> Catalogue {
-    let connectors =
-        [cosell_partner_center::connector(), cosell_partner_center_events::connector(), cosell_dataverse::connector()];
+    let connectors = [
+        cosell_partner_center::connector(),
+        cosell_partner_center_events::connector(),
+        cosell_dataverse::connector(),
+        cosell_state::connector(),
+    ];
     Catalogue::new(connectors.iter().map(|connector| connector.description().clone()))
 }
 

@@ -26,7 +26,12 @@ const TABLES: [&str; 9] = [
 ];
 
 fn connectors() -> Vec<Connector> {
-    vec![cosell_partner_center::connector(), cosell_partner_center_events::connector(), cosell_dataverse::connector()]
+    vec![
+        cosell_partner_center::connector(),
+        cosell_partner_center_events::connector(),
+        cosell_dataverse::connector(),
+        cosell_state::connector(),
+    ]
 }
 
 fn open(stage: &Stage, connector: &Connector) -> Connection {

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod desk;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -91,6 +93,7 @@ pub fn configuration(addresses: &Addresses) -> Value {
         "retry": { "count": 3, "interval": "50ms", "maximum": "200ms" },
         "connections": {
             "partner_center": { "address": addresses.partner_center, "sign_in": user },
+            "partner_center_events": { "address": addresses.partner_center_events, "sign_in": sign_in },
             "dataverse": { "address": addresses.dataverse, "sign_in": sign_in },
         },
     })
@@ -101,6 +104,7 @@ pub struct Stage {
     pub runtime: tokio::runtime::Runtime,
     pub sandbox: Option<Sandbox>,
     pub addresses: Addresses,
+    pub http: reqwest::Client,
 }
 
 impl Stage {
@@ -108,19 +112,35 @@ impl Stage {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let sandbox = runtime.block_on(Sandbox::start(Options::default())).unwrap();
         let addresses = sandbox.addresses().clone();
-        Self { runtime, sandbox: Some(sandbox), addresses }
+        Self { runtime, sandbox: Some(sandbox), addresses, http: reqwest::Client::new() }
     }
 
     /// Sends a request to the sandbox's control API.
     pub fn control(&self, method: &str, path: &str, body: &Value) -> Value {
         let address = format!("{}{path}", self.addresses.control);
         self.runtime.block_on(async {
-            let client = reqwest::Client::new();
-            let request = client.request(method.parse().unwrap(), address).header("x-user", "Noor Haddad");
+            let request = self.http.request(method.parse().unwrap(), address).header("x-user", "Noor Haddad");
             let request = if body.is_null() { request } else { request.json(body) };
             let response = request.send().await.unwrap();
             assert!(response.status().is_success(), "{path}: {:?}", response.text().await);
             response.json().await.unwrap()
+        })
+    }
+
+    /// A token of the application itself, for one of the systems.
+    pub fn app_token(&self, resource: &str) -> String {
+        let addresses = &self.addresses;
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", &addresses.client_id),
+            ("client_secret", &addresses.client_secret),
+            ("resource", resource),
+        ];
+        let address = format!("{}/{}/oauth2/token", addresses.entra, addresses.tenant);
+        self.runtime.block_on(async {
+            let response = self.http.post(address).form(&form).send().await.unwrap();
+            let token: Value = response.json().await.unwrap();
+            token["access_token"].as_str().unwrap_or_else(|| panic!("no token: {token}")).to_owned()
         })
     }
 

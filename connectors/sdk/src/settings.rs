@@ -97,7 +97,8 @@ pub fn text_or_reference(_: &mut SchemaGenerator) -> Schema {
 /// # Errors
 /// A variable that is not set or a file that cannot be read, as [`crate::Meaning::Rejected`], naming the member.
 pub fn resolve(mut settings: Value, base_dir: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Value, CallError> {
-    resolve_at(&mut settings, "", base_dir, env)?;
+    // The settings themselves stand for no text, even where `file` is the only one.
+    resolve_inside(&mut settings, "", base_dir, env)?;
     Ok(settings)
 }
 
@@ -111,6 +112,15 @@ fn resolve_at(
         *value = Value::String(text.trim_end_matches(['\r', '\n']).to_owned());
         return Ok(());
     }
+    resolve_inside(value, place, base_dir, env)
+}
+
+fn resolve_inside(
+    value: &mut Value,
+    place: &str,
+    base_dir: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), CallError> {
     match value {
         Value::Object(members) => {
             for (name, member) in members {
@@ -198,6 +208,12 @@ mod tests {
                 "kept": { "env": "SET", "other": 1 }
             })
         );
+    }
+
+    #[test]
+    fn a_setting_may_be_called_file_and_stand_alone() {
+        let settings = json!({ "file": "kept.jsonl" });
+        assert_eq!(resolve(settings.clone(), Path::new("/nowhere"), &env), Ok(settings));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use cosell_model::{Catalogue, Diagnostic, FlowId, Severity, Value};
 use cosell_runtime::memory::Engine;
 use cosell_sdk::{Connection, Connector, settings};
 use rust_embed::RustEmbed;
+use serde_json::json;
 
 use crate::Trouble;
 use crate::render::{diagnostic, marked};
@@ -21,6 +22,9 @@ use crate::render::{diagnostic, marked};
 #[folder = "../../flows"]
 #[include = "*.yaml"]
 struct Shipped;
+
+/// The connection that is there also where none is configured, and its connector.
+const STATE: &str = "state";
 
 /// Everything a command works on, compiled.
 pub(crate) struct Project {
@@ -66,7 +70,7 @@ impl Project {
         connections: BTreeMap<String, Value>,
         connectors: &[Connector],
     ) -> Result<Self, Trouble> {
-        let text = serde_json::json!({ "connections": connections }).to_string();
+        let text = json!({ "connections": connections }).to_string();
         // JSON is YAML.
         let (configuration, findings, sources) =
             configuration::read(SourceFile { path: "the demo's settings".to_owned(), text, layer: Layer::Own });
@@ -172,8 +176,17 @@ impl Project {
         Ok(plans)
     }
 
+    /// The file of what flows keep in `state`, unless the configuration has a connection of that name.
+    fn state_file(&self) -> PathBuf {
+        self.base.join(".cosell").join("state.jsonl")
+    }
+
     fn open(&self, name: &str, connectors: &[Connector]) -> Result<Connection, Trouble> {
-        let Some(entry) = self.configuration.connections.get(name) else {
+        let entry = self.configuration.connections.get(name);
+        if let (None, STATE, Some(state)) = (entry, name, connector_of(STATE, connectors)) {
+            return state.open(json!({ "file": self.state_file() })).map_err(|error| Trouble::new(error.message));
+        }
+        let Some(entry) = entry else {
             return Err(Trouble::new(format!(
                 "no connection {} is configured, and the flow needs it\nhelp: add it under `connections` in the configuration",
                 marked(name)
@@ -183,16 +196,22 @@ impl Project {
             let finding = Diagnostic::error("wrong-connection", message, entry.span, "this connection");
             Trouble::Findings(diagnostic::all(&[finding], &self.configuration_sources))
         };
-        let connector = connectors.iter().find(|connector| connector.description().name == entry.connector);
-        let connector = connector.ok_or_else(|| {
+        let connector = connector_of(&entry.connector, connectors).ok_or_else(|| {
             let known: Vec<&str> = connectors.iter().map(|connector| connector.description().name.as_str()).collect();
             wrong(format!("there is no connector `{}`; there are {}", entry.connector, known.join(", ")))
         })?;
         let environment = |name: &str| std::env::var(name).ok();
-        let settings = settings::resolve(entry.settings.clone(), &self.base, &environment)
+        let mut settings = settings::resolve(entry.settings.clone(), &self.base, &environment)
             .map_err(|error| wrong(format!("connection `{name}`: {}", error.message)))?;
+        if let (STATE, Some(file)) = (&*entry.connector, settings.get("file").and_then(Value::as_str)) {
+            settings["file"] = json!(self.base.join(file));
+        }
         connector.open(settings).map_err(|error| wrong(format!("connection `{name}`: {}", error.message)))
     }
+}
+
+fn connector_of<'c>(name: &str, connectors: &'c [Connector]) -> Option<&'c Connector> {
+    connectors.iter().find(|connector| connector.description().name == name)
 }
 
 fn connections_called(plan: &Plan) -> impl Iterator<Item = String> {

@@ -217,6 +217,16 @@ fn without_times_the_side_with_news_counts_as_the_newest() {
 }
 
 #[test]
+fn a_value_written_in_another_way_has_not_changed() {
+    let mapping = mapping(
+        "mapping: one\nbetween: [left, right]\nrows:\n  it: { left: { path: f, as: money }, right: { path: f, as: money } }\n",
+    );
+    let agreed = json!({ "it": { "left": "84000.00", "right": 84_000 } });
+    let merged = merge(&mapping, 0, [&json!({ "f": 84_000.0 }), &json!({ "f": 5 })], &agreed);
+    assert_eq!((&merged["changes"]["left"], &merged["conflicts"]), (&json!({ "f": 5 }), &json!([])));
+}
+
+#[test]
 fn a_merge_says_what_it_changes_what_it_gives_up_and_what_to_remember() {
     let mapping = mapping(
         "mapping: m\nbetween: [referral, opportunity]\nrows:\n  \

@@ -8,7 +8,7 @@ use axum::{
     extract::{Path, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
-    routing::{patch, post},
+    routing::{patch, post, put},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -36,6 +36,8 @@ pub(super) fn router(world: Arc<World>) -> Router {
         .route("/partner/referrals/{id}", patch(edit))
         .route("/crm/rows/{set}", post(create_row).get(rows))
         .route("/crm/rows/{set}/{id}", patch(update_row))
+        .route("/crm/metadata/{*path}", post(define))
+        .route("/crm/required/{table}/{column}", put(require))
         .with_state(world)
 }
 
@@ -119,6 +121,33 @@ async fn update_row(
     let user = user(&headers);
     Ok(match world.dataverse.update_as(user, &set, id, read(&body)?) {
         Ok(changes) => done(json!({ "id": id }), user, changes),
+        Err(body) => refused(body),
+    })
+}
+
+/// An administrator defines a table, a column, a relationship or a choice: what a POST to the metadata API takes.
+async fn define(
+    State(world): State<Arc<World>>,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let user = user(&headers);
+    Ok(match world.dataverse.define_as(user, &path, body) {
+        Ok(changes) => done(json!({}), user, changes),
+        Err(body) => refused(body),
+    })
+}
+
+/// From now on rows without a value in the column are refused.
+async fn require(
+    State(world): State<Arc<World>>,
+    Path((table, column)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let user = user(&headers);
+    Ok(match world.dataverse.require(user, &table, &column) {
+        Ok(changes) => done(json!({}), user, changes),
         Err(body) => refused(body),
     })
 }

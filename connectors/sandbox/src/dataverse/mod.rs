@@ -5,8 +5,8 @@
 //!
 //! To be read in this order: `schema` (the tables), `cell` and `store` (rows), `call` and `address` (what a request
 //! says), `route` (what answers it); then for writes `payload`, `write`, `bulk` and `actions`, for reads `query`, `filter`,
-//! `read`, `fetch`, `show` and `delta`; then `metadata`, `batch`, `users`, `webhooks` and `limits`. `errors` makes the refusals,
-//! `seed` a fresh organisation.
+//! `read`, `fetch`, `show` and `delta`; then `metadata`, `batch`, `users`, `webhooks` and `limits`. `people` is for
+//! who works without the Web API; `errors` makes the refusals, `seed` a fresh organisation.
 
 mod actions;
 mod address;
@@ -21,6 +21,7 @@ mod filter;
 mod limits;
 mod metadata;
 mod payload;
+mod people;
 mod query;
 mod read;
 mod route;
@@ -46,7 +47,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -56,12 +57,10 @@ use self::cell::Cell;
 use self::errors::{Answer, Refusal};
 use self::limits::Budget;
 pub(crate) use self::limits::Limits;
-use self::payload::Purpose;
-use self::schema::{Kind, Table};
+use self::schema::Kind;
 use self::store::{Row, Store, Touched};
-use self::users::{impersonated, user_named, user_of};
+use self::users::{impersonated, user_of};
 use self::webhooks::Acting;
-use self::write::Writer;
 use crate::core::clock::Clock;
 use crate::core::log::{Actor, Change, Changes};
 use crate::core::tokens::{Caller, TokenRefusal, Tokens};
@@ -110,62 +109,6 @@ impl Dataverse {
 
     fn budget(&self) -> MutexGuard<'_, Budget> {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Creates a row of entity set `set` as `user`, by full name, would in the CRM, and gives its id.
-    ///
-    /// # Errors
-    ///
-    /// The error body the Web API would answer with.
-    pub(crate) fn create_as(&self, user: &str, set: &str, body: Value) -> Result<(Uuid, Vec<Change>), Value> {
-        self.work_as(user, set, body, |store, writer, table, body| {
-            let values = payload::read(store, &self.base(), table, body, Purpose::Create)?;
-            write::create(store, writer, table, values, None)
-        })
-    }
-
-    /// Changes the row `id` of entity set `set` as `user`, by full name, would in the CRM.
-    ///
-    /// # Errors
-    ///
-    /// The error body the Web API would answer with.
-    pub(crate) fn update_as(&self, user: &str, set: &str, id: Uuid, body: Value) -> Result<Vec<Change>, Value> {
-        let done = self.work_as(user, set, body, |store, writer, table, body| {
-            let values = payload::read(store, &self.base(), table, body, Purpose::Update)?;
-            write::update(store, writer, table, id, values)
-        });
-        done.map(|((), changes)| changes)
-    }
-
-    /// All rows of entity set `set` with all columns, as the Web API shows them; none where there is no such set.
-    pub(crate) fn rows(&self, set: &str) -> Vec<Value> {
-        let store = self.lock();
-        let Some(table) = store.schema().table_of_set(set) else {
-            return Vec::new();
-        };
-        let (view, prefer) = (query::View::default(), Prefer::default());
-        store.rows(table).map(|row| Value::Object(show::row(&store, table, row, &view, &prefer))).collect()
-    }
-
-    fn work_as<T>(
-        &self,
-        user: &str,
-        set: &str,
-        body: Value,
-        work: impl FnOnce(&mut Store, Writer, &'static Table, &Map<String, Value>) -> Answer<T>,
-    ) -> Result<(T, Vec<Change>), Value> {
-        let mut store = self.lock();
-        let now = self.clock.now();
-        let acting = user_named(&mut store, user, now).map(|user| self.acting(user, user, now));
-        let acting = acting.map_err(|refusal| refusal.body())?;
-        store.commit();
-        let outcome = address::table(store.schema(), set).and_then(|table| {
-            let Value::Object(body) = &body else {
-                return Err(Refusal::bad(errors::BAD_PAYLOAD, "The payload is not a JSON object."));
-            };
-            work(&mut store, Writer { user: acting.user, now }, table, body)
-        });
-        self.finish(&mut store, outcome, &acting).map_err(|refusal| refusal.body())
     }
 
     fn base(&self) -> String {

@@ -115,6 +115,60 @@ async fn somebody_works_in_the_crm() {
 }
 
 #[tokio::test]
+async fn an_administrator_customises_the_crm() {
+    let client = Client::start().await;
+    let label = |text: &str| json!({ "LocalizedLabels": [{ "Label": text, "LanguageCode": 1033 }] });
+    let attribute = |kind: &str, name: &str, more: Value| {
+        let mut body =
+            json!({ "@odata.type": format!("Microsoft.Dynamics.CRM.{kind}AttributeMetadata"), "SchemaName": name });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    let define =
+        async |path: &str, body: Value| client.control(Method::POST, &format!("/crm/metadata/{path}"), body).await;
+    let options = json!({ "OptionSet": { "Options": [{ "Value": 1, "Label": label("North") }] } });
+    for (kind, name, more) in [
+        ("String", "new_Text", json!({ "MaxLength": 5 })),
+        ("Money", "new_DealValue", json!({})),
+        ("Picklist", "new_Region", options),
+    ] {
+        define("EntityDefinitions(LogicalName='opportunity')/Attributes", attribute(kind, name, more)).await;
+    }
+    let name = attribute("String", "new_Name", json!({ "IsPrimaryName": true }));
+    define("EntityDefinitions", json!({ "SchemaName": "new_Country", "Attributes": [name] })).await;
+    define(
+        "RelationshipDefinitions",
+        json!({
+            "@odata.type": "Microsoft.Dynamics.CRM.OneToManyRelationshipMetadata", "SchemaName": "new_country_account",
+            "ReferencedEntity": "new_country", "ReferencingEntity": "account", "Lookup": { "SchemaName": "new_CountryId" },
+        }),
+    )
+    .await;
+    client.control(Method::PUT, "/crm/required/opportunity/new_region", json!({})).await;
+
+    let country = client.control(Method::POST, "/crm/rows/new_countries", json!({ "new_name": "NL" })).await;
+    let bound = json!({ "name": "C", "new_CountryId@odata.bind": format!("/new_countries({})", text(&country["id"])) });
+    client.control(Method::POST, "/crm/rows/accounts", bound).await;
+    let deal =
+        json!({ "name": "D", "new_text": "abcde", "new_dealvalue": 5, "estimatedvalue": 9, "closeprobability": 0 });
+    let rows = format!("{}/crm/rows/opportunities", client.addresses().control);
+    let refused = client.http.post(&rows).json(&deal).send().await.unwrap();
+    assert_eq!(refused.status(), 400);
+    assert!(refused.text().await.unwrap().contains("'new_region'"));
+    let mut whole = deal.clone();
+    whole["new_region"] = json!(1);
+    client.control(Method::POST, "/crm/rows/opportunities", whole).await;
+    let rows = client.control(Method::GET, "/crm/rows/opportunities", json!({})).await;
+    let made = rows.as_array().unwrap().iter().find(|row| row["name"] == "D").unwrap();
+    assert_eq!((&made["new_dealvalue"], &made["msft_weightedvalue"]), (&json!(5.0), &json!(0.0)), "calculated: 0");
+
+    let calculated = attribute("Money", "new_Sum", json!({ "SourceType": 1 }));
+    let url = format!("{}/crm/metadata/EntityDefinitions(LogicalName='lead')/Attributes", client.addresses().control);
+    let refused = client.http.post(url).json(&calculated).send().await.unwrap();
+    assert!(refused.text().await.unwrap().contains("Not in the sandbox"));
+}
+
+#[tokio::test]
 async fn a_reset_starts_over_with_the_same_secrets() {
     let mut client = Client::start().await;
     client.create(&private()).await;

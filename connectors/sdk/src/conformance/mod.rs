@@ -50,19 +50,27 @@ pub struct Kit<'a> {
     stub: &'a Stub,
     settings: Value,
     asides: Vec<String>,
+    is_local: bool,
     found: Vec<Violation>,
 }
 
 impl<'a> Kit<'a> {
     /// Checks `connector`, opened with `settings`, against `stub`.
     pub fn new(connector: &'a Connector, stub: &'a Stub, settings: Value) -> Self {
-        Self { connector, stub, settings, asides: Vec::new(), found: Vec::new() }
+        Self { connector, stub, settings, asides: Vec::new(), is_local: false, found: Vec::new() }
     }
 
     /// Says that reading below this path finds out nothing about a write, as reading metadata does not.
     #[must_use]
     pub fn aside(mut self, path: &str) -> Self {
         self.asides.push(path.to_owned());
+        self
+    }
+
+    /// Says that the connector has no remote system: it must then make no request, and there is none to be in trouble.
+    #[must_use]
+    pub fn local(mut self) -> Self {
+        self.is_local = true;
         self
     }
 

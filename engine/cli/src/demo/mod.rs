@@ -99,7 +99,7 @@ pub(crate) async fn demo(options: &Options, connectors: &[Connector]) -> Result<
     Ok(if wrong.is_empty() { Ending::Done } else { Ending::Failed })
 }
 
-/// The sandbox as a configuration has it.
+/// The sandbox as a configuration has it; what flows keep is in memory.
 fn connections(addresses: &Addresses) -> BTreeMap<String, Value> {
     let sign_in = |refresh_token: Option<&String>| {
         let mut sign_in = json!({
@@ -125,7 +125,12 @@ fn connections(addresses: &Addresses) -> BTreeMap<String, Value> {
         "allow_http_certificates": true,
     });
     let dataverse = json!({ "address": addresses.dataverse, "sign_in": sign_in(None) });
-    let named = [("partner_center", partner_center), ("partner_center_events", events), ("dataverse", dataverse)];
+    let named = [
+        ("partner_center", partner_center),
+        ("partner_center_events", events),
+        ("dataverse", dataverse),
+        ("state", json!({})),
+    ];
     named.into_iter().map(|(name, settings)| (name.to_owned(), settings)).collect()
 }
 

@@ -65,7 +65,10 @@ fn solutions(rows: &[Value], referrals: &[Value], wrong: &mut Vec<String>) {
         there.sort_by_key(|id| id.to_string());
         here.sort_by_key(|id| id.to_string());
         if there != here {
-            wrong.push(format!("{}: its solutions are {there:?} in Partner Center and {here:?} in the CRM", referral["name"]));
+            wrong.push(format!(
+                "{}: its solutions are {there:?} in Partner Center and {here:?} in the CRM",
+                referral["name"]
+            ));
         }
     }
 }

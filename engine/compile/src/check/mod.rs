@@ -1,5 +1,6 @@
 //! Checks that go beyond looking names up, one file per subject: [`forms`] looks at values that must be of one kind
-//! wherever they stand, [`inputs`] at what an operation, a trigger or a called flow is given.
+//! wherever they stand, [`inputs`] at what an operation, a trigger or a called flow is given, [`keys`] at scopes with keys
+//! inside others.
 
 pub(crate) mod forms;
 pub(crate) mod inputs;

@@ -6,7 +6,7 @@ use minijinja::value::{Rest, Value, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, State, UndefinedBehavior, filters as theirs, functions, tests};
 
 use super::value::{absent, invalid, kind, text_of};
-use super::{budget, filters as ours, operators};
+use super::{budget, filters as ours, lists, operators};
 
 /// Instructions one expression may take. The longest mapping expression shipped takes some 60.
 const FUEL: u64 = 50_000;
@@ -108,16 +108,19 @@ static FILTERS: &[Filter] = filters! {
     "datetime", Present => ours::datetime,
     "default", Any => ours::default,
     "dictsort", Present => theirs::dictsort,
+    "difference", Any => lists::difference,
     "first", Present => theirs::first,
     "float", Present => ours::float,
     "groupby", List => theirs::groupby,
     "guid", Present => ours::guid,
     "int", Present => ours::int,
+    "intersection", Any => lists::intersection,
     "items", Present => theirs::items,
     "join", List => ours::join,
     "json", Any => ours::json,
     "jsonpath", Any => ours::jsonpath,
     "jsonpath_first", Any => ours::jsonpath_first,
+    "key_by", Any => lists::key_by,
     "last", Present => theirs::last,
     "last_segment", Present => ours::last_segment,
     "length", Present => theirs::length,
@@ -147,6 +150,7 @@ static FILTERS: &[Filter] = filters! {
     "sum", List => theirs::sum,
     "title", Text => theirs::title,
     "trim", Text => theirs::trim,
+    "union", Any => lists::union,
     "unique", List => theirs::unique,
     "upper", Text => theirs::upper,
     "without", Text => ours::without,

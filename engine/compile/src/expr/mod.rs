@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`text`] finds `${{ … }}` in text; [`parse`] reads one expression and finds what it mentions, and
 //! `write` hands the rest to the engine; [`path`] is a mention, ready to be looked up; [`template`] is a whole value,
-//! compiled; [`environment`] is what expressions can use, and `filters`, `operators` and [`jsonpath`] are ours among it;
+//! compiled; [`environment`] is what expressions can use, and `filters`, `lists`, `operators` and [`jsonpath`] are ours among it;
 //! `value` is the way into the engine and back; `budget` keeps an expression from taking forever.
 //!
 //! An expression is compiled once. What it mentions (`steps.referral.details.notes`) is cut out of it and looked up by
@@ -13,6 +13,7 @@ mod budget;
 pub mod environment;
 mod filters;
 pub mod jsonpath;
+mod lists;
 mod operators;
 pub mod parse;
 pub mod path;

@@ -14,6 +14,9 @@ const MONEY_LIMIT: f64 = 1_000_000_000_000.0;
 /// The column that an attribute's definition describes; the types of CreateEntities have "Complex" before their name.
 pub(super) fn attribute(schema: &Schema, body: &Map<String, Value>) -> Answer<Column> {
     let name = custom_name(body)?;
+    if body.get("SourceType").and_then(Value::as_i64).is_some_and(|source| source != 0) {
+        return Err(Refusal::outside("calculated and rollup columns; opportunity.msft_weightedvalue is one"));
+    }
     let kind = text(body, "@odata.type")?;
     let kind = kind.trim_start_matches('#').trim_start_matches("Microsoft.Dynamics.CRM.");
     let kind = kind.strip_prefix("Complex").unwrap_or(kind);
