@@ -101,7 +101,7 @@ fn state_in_a_file_survives_the_end() {
 #[test]
 fn every_command_explains_itself() {
     let project = Project::new("help");
-    for command in ["", "demo", "check", "run", "sandbox"] {
+    for command in ["", "demo", "check", "run", "sync", "sandbox"] {
         let arguments: Vec<&str> = [command, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
         let name = if command.is_empty() { "help".to_owned() } else { format!("help_{command}") };
         insta::with_settings!({ prepend_module_to_snapshot => false }, {

@@ -147,11 +147,6 @@ impl Project {
         Ok(Engine::new(plans, connections, retry))
     }
 
-    /// A path beside the configuration.
-    pub(crate) fn path(&self, relative: &str) -> PathBuf {
-        self.base.join(relative)
-    }
-
     fn reachable(&self, flows: &[FlowId]) -> Result<BTreeMap<FlowId, Arc<Plan>>, Trouble> {
         let mut plans = BTreeMap::new();
         let mut wanted: Vec<FlowId> = flows.to_vec();
@@ -176,15 +171,18 @@ impl Project {
         Ok(plans)
     }
 
-    /// The file of what flows keep in `state`, unless the configuration has a connection of that name.
-    fn state_file(&self) -> PathBuf {
-        self.base.join(".cosell").join("state.jsonl")
+    /// Where the program keeps a file of its own, beside the configuration.
+    pub(crate) fn kept(&self, file: &str) -> PathBuf {
+        self.base.join(".cosell").join(file)
     }
 
     fn open(&self, name: &str, connectors: &[Connector]) -> Result<Connection, Trouble> {
         let entry = self.configuration.connections.get(name);
+        // What flows keep, unless the configuration has a connection of that name.
         if let (None, STATE, Some(state)) = (entry, name, connector_of(STATE, connectors)) {
-            return state.open(json!({ "file": self.state_file() })).map_err(|error| Trouble::new(error.message));
+            return state
+                .open(json!({ "file": self.kept("state.jsonl") }))
+                .map_err(|error| Trouble::new(error.message));
         }
         let Some(entry) = entry else {
             return Err(Trouble::new(format!(

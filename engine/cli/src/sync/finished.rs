@@ -75,16 +75,8 @@ const REFUSED: [&str; 2] = ["not_sent", "not_written"];
 pub(super) async fn finish(engine: &Engine, direction: Direction, record: Record, progress: &Progress) -> Finished {
     let Record { id, name, created_at, trigger } = record;
     let flow = direction.flow();
-    let finished = |result, reason| Finished {
-        direction,
-        id,
-        name,
-        created_at,
-        result,
-        reason,
-        conflicts: Vec::new(),
-        run: None,
-    };
+    let finished =
+        |result, reason| Finished { direction, id, name, created_at, result, reason, conflicts: Vec::new(), run: None };
     let is_wanted = engine.plan(&flow).map_or(Ok(true), |plan| entry::is_wanted(plan, &trigger));
     match is_wanted {
         Ok(true) => {}

@@ -32,8 +32,8 @@ use progress::Progress;
 use records::{Direction, Source};
 use walk::{Stopped, Walk};
 
-/// Where the position is kept, beside the configuration.
-const FILE: &str = ".cosell/sync.jsonl";
+/// The file in which the position is kept.
+const FILE: &str = "sync.jsonl";
 
 /// What to walk, and how.
 #[derive(Debug, Args)]
@@ -59,9 +59,8 @@ fn instant(text: &str) -> Result<Timestamp, String> {
     let day = |day: Date| day.to_zoned(TimeZone::UTC).ok().map(|midnight| midnight.timestamp());
     // A date is looked for first: an instant could be made of it in no other way.
     let date = text.parse::<Date>().ok().filter(|_| text.len() == 10).and_then(day);
-    date.or_else(|| text.parse().ok()).ok_or_else(|| {
-        "expected a date, such as 2026-11-01, or an instant, such as 2026-11-01T08:00:00Z".to_owned()
-    })
+    date.or_else(|| text.parse().ok())
+        .ok_or_else(|| "expected a date, such as 2026-11-01, or an instant, such as 2026-11-01T08:00:00Z".to_owned())
 }
 
 /// Walks; it fails where anything was refused or failed.
@@ -73,7 +72,7 @@ pub(crate) async fn sync(config: &Path, options: &Options, connectors: &[Connect
     let sync_column = sync_column.and_then(Value::as_str).unwrap_or_default().to_owned();
 
     let asked = Asked { began: Timestamp::now(), since: options.since, only: options.only };
-    let journal = Journal::open(&project.path(FILE), asked, options.restart)?;
+    let journal = Journal::open(&project.kept(FILE), asked, options.restart)?;
     let asked = journal.asked().clone();
     let flows: Vec<FlowId> = asked.directions().map(Direction::flow).collect();
     let engine = Arc::new(project.engine(&flows, false, connectors)?);
@@ -140,7 +139,10 @@ mod tests {
     #[test]
     fn a_date_is_its_first_instant_and_an_instant_itself() {
         assert_eq!(instant("2026-11-01").map(|at| at.to_string()), Ok("2026-11-01T00:00:00Z".to_owned()));
-        assert_eq!(instant("2026-11-01T08:00:00+01:00").map(|at| at.to_string()), Ok("2026-11-01T07:00:00Z".to_owned()));
+        assert_eq!(
+            instant("2026-11-01T08:00:00+01:00").map(|at| at.to_string()),
+            Ok("2026-11-01T07:00:00Z".to_owned())
+        );
         for wrong in ["yesterday", "2026-11", "2026-11-01T08:00:00", "2026-13-01"] {
             assert!(instant(wrong).is_err(), "{wrong}");
         }

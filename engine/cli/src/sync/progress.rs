@@ -18,7 +18,8 @@ impl Progress {
     /// Shows each record as JSON, if told so.
     pub(super) fn new(json: bool) -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{prefix}  {wide_bar}  {human_pos}/{human_len}  {per_sec:.dim}  {msg}");
+        let style =
+            ProgressStyle::with_template("{prefix}  {wide_bar}  {human_pos}/{human_len}  {per_sec:.dim}  {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self { bar, json }
     }

@@ -143,7 +143,10 @@ mod tests {
         (1..=25).for_each(|id| tally.add(&finished(id, Verdict::Refused, "frequent")));
         tally.add(&finished(26, Verdict::Equal, ""));
         let notes = tally.notes(Kind::Refused);
-        assert_eq!(notes.iter().map(|(text, note)| (*text, note.count)).collect::<Vec<_>>(), [("frequent", 25), ("rare", 1)]);
+        assert_eq!(
+            notes.iter().map(|(text, note)| (*text, note.count)).collect::<Vec<_>>(),
+            [("frequent", 25), ("rare", 1)]
+        );
         assert_eq!(notes[0].1.first.len(), NAMED);
         assert_eq!((tally.all(Direction::Referrals), tally.wrong()), (27, 26));
     }

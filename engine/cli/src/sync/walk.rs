@@ -116,7 +116,8 @@ impl Walk {
             self.failures = if finished.result == Verdict::Failed { self.failures + 1 } else { 0 };
             if self.failures >= ENOUGH && stopped.is_none() {
                 let why = finished.reason.unwrap_or_default();
-                stopped = Some(Stopped::Failing(format!("{ENOUGH} records failed one behind the other; the last: {why}")));
+                stopped =
+                    Some(Stopped::Failing(format!("{ENOUGH} records failed one behind the other; the last: {why}")));
             }
         }
     }
