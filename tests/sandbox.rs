@@ -112,6 +112,7 @@ fn every_command_explains_itself() {
         "run",
         "solutions import",
         "solutions export",
+        "sync",
         "sandbox",
     ] {
         let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();

@@ -2,10 +2,11 @@
 //!
 //! [`project`] loads what a command works on; [`render`] shows findings and runs; the rest are the commands.
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 done; 1 it was tried and failed, or
-//! findings are errors; 2 it could not be tried (arguments, configuration, files).
+//! findings are errors; 2 it could not be tried (arguments, configuration, files); 130 it was interrupted.
 
 mod check;
 mod demo;
+mod end;
 mod flows;
 mod init;
 mod mapping;
@@ -14,6 +15,7 @@ mod render;
 mod run;
 mod sandbox;
 mod solutions;
+mod sync;
 mod variables;
 
 use std::process::ExitCode;
@@ -21,9 +23,13 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use cosell_sdk::Connector;
 
-/// Keeps Partner Center referrals and CRM opportunities in step.
 #[derive(Debug, Parser)]
-#[command(name = "cosell", version, about, arg_required_else_help = true)]
+#[command(
+    name = "cosell",
+    version,
+    about = "Keeps Partner Center referrals and CRM opportunities in step",
+    arg_required_else_help = true
+)]
 struct Arguments {
     #[command(flatten)]
     chosen: project::Chosen,
@@ -50,6 +56,8 @@ enum Command {
     /// Fill the catalogue of solutions from a spreadsheet, or write it as one.
     #[command(subcommand)]
     Solutions(solutions::Command),
+    /// Bring everything in step, both ways: at the beginning, and after an outage.
+    Sync(sync::Options),
     /// Serve stand-ins of Entra ID, Partner Center, its events and Dataverse on this machine.
     Sandbox(sandbox::Options),
 }
@@ -60,6 +68,8 @@ enum Ending {
     Done,
     /// It was tried, and failed.
     Failed,
+    /// It was interrupted, and can be gone on with.
+    Interrupted,
 }
 
 /// Why a command could not be tried.
@@ -109,12 +119,14 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
             Command::Mapping(options) => mapping::mapping(&arguments.chosen, &options, &connectors),
             Command::Variables(options) => variables::variables(&arguments.chosen, &options, &connectors),
             Command::Run(options) => run::run(&arguments.chosen, &options, &connectors).await,
+            Command::Sync(options) => sync::sync(&arguments.chosen, &options, &connectors).await,
             Command::Sandbox(options) => sandbox::sandbox(&options).await,
         }
     });
     match ended {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Failed) => ExitCode::FAILURE,
+        Ok(Ending::Interrupted) => ExitCode::from(130),
         Err(trouble) => {
             anstream::eprintln!("{}", trouble.text());
             ExitCode::from(2)

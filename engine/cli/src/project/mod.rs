@@ -210,9 +210,13 @@ impl Project {
         Ok(plans)
     }
 
-    /// The file of what flows keep in `state`, unless the configuration has a connection of that name.
-    fn state_file(&self) -> PathBuf {
-        self.base.join(".cosell").join("state.jsonl")
+    /// Where the program keeps a file of its own, beside the configuration; each environment has its own.
+    pub(crate) fn kept(&self, file: &str) -> PathBuf {
+        let folder = self.base.join(".cosell");
+        match &self.configuration.environment {
+            Some(environment) => folder.join(environment).join(file),
+            None => folder.join(file),
+        }
     }
 
     /// How failed attempts are repeated.
@@ -226,8 +230,11 @@ impl Project {
     /// One that is not configured, or whose settings are wrong.
     pub(crate) fn open(&self, name: &str, connectors: &[Connector]) -> Result<Connection, Trouble> {
         let entry = self.configuration.connections.get(name);
+        // What flows keep, unless the configuration has a connection of that name.
         if let (None, STATE, Some(state)) = (entry, name, connector_of(STATE, connectors)) {
-            return state.open(json!({ "file": self.state_file() })).map_err(|error| Trouble::new(error.message));
+            return state
+                .open(json!({ "file": self.kept("state.jsonl") }))
+                .map_err(|error| Trouble::new(error.message));
         }
         let Some(entry) = entry else {
             return Err(Trouble::new(format!(
