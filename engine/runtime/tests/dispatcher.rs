@@ -39,7 +39,7 @@ async fn equal_keys_go_one_at_a_time_in_order_of_arrival_and_different_keys_side
     let bench = Bench::new(&[KEYED]);
     let dispatcher = dispatcher(&bench);
     for (name, key) in [("a1", "a"), ("a2", "a"), ("b1", "b"), ("a3", "a"), ("b2", "b")] {
-        dispatcher.dispatch(&FlowId::new("f"), event(name, json!(key)));
+        dispatcher.dispatch(&FlowId::new("f"), event(name, json!(key))).await.unwrap();
     }
     assert_eq!(dispatcher.under_way(), 5, "those that wait count, too");
     dispatcher.idle().await;
@@ -52,7 +52,7 @@ async fn runs_without_a_key_wait_for_nobody() {
     let bench = Bench::new(&[KEYED]);
     let dispatcher = dispatcher(&bench);
     for name in ["x", "y", "z"] {
-        dispatcher.dispatch(&FlowId::new("f"), event(name, Value::Null));
+        dispatcher.dispatch(&FlowId::new("f"), event(name, Value::Null)).await.unwrap();
     }
     dispatcher.idle().await;
     assert_eq!(bench.elapsed(), Duration::from_secs(1));
@@ -64,7 +64,7 @@ async fn a_run_that_fails_holds_nobody_up() {
     bench.answers("a1", [Err(rejected())]);
     let dispatcher = dispatcher(&bench);
     for name in ["a1", "a2"] {
-        dispatcher.dispatch(&FlowId::new("f"), event(name, json!("a")));
+        dispatcher.dispatch(&FlowId::new("f"), event(name, json!("a"))).await.unwrap();
     }
     dispatcher.idle().await;
     assert_eq!(bench.log(), "+a1 -a1 +a2 -a2");
@@ -75,7 +75,7 @@ async fn a_key_is_free_again_once_its_runs_have_ended() {
     let bench = Bench::new(&[KEYED]);
     let dispatcher = dispatcher(&bench);
     for name in ["a1", "a2"] {
-        dispatcher.dispatch(&FlowId::new("f"), event(name, json!("a")));
+        dispatcher.dispatch(&FlowId::new("f"), event(name, json!("a"))).await.unwrap();
         dispatcher.idle().await;
     }
     assert_eq!(bench.log(), "+a1 -a1 +a2 -a2");
@@ -87,10 +87,10 @@ async fn an_event_that_comes_twice_starts_one_run_of_each_flow() {
     let bench = Bench::new(&[KEYED, &other]);
     let dispatcher = dispatcher(&bench);
     for flow in ["f", "f", "g"] {
-        dispatcher.dispatch(&FlowId::new(flow), event("a", Value::Null));
+        dispatcher.dispatch(&FlowId::new(flow), event("a", Value::Null)).await.unwrap();
     }
     dispatcher.idle().await;
-    dispatcher.dispatch(&FlowId::new("f"), event("a", Value::Null));
+    dispatcher.dispatch(&FlowId::new("f"), event("a", Value::Null)).await.unwrap();
     dispatcher.idle().await;
     assert_eq!(bench.log(), "+a +a -a -a");
 }
@@ -100,8 +100,8 @@ async fn an_event_that_the_flow_does_not_want_starts_nothing() {
     let bench = Bench::new(&[KEYED]);
     let dispatcher = dispatcher(&bench);
     let unwanted = TriggerEvent { payload: json!({ "name": "a", "unwanted": true }), dedup_key: "1".to_owned() };
-    dispatcher.dispatch(&FlowId::new("f"), unwanted);
-    dispatcher.dispatch(&FlowId::new("nobody"), event("b", Value::Null));
+    dispatcher.dispatch(&FlowId::new("f"), unwanted).await.unwrap();
+    dispatcher.dispatch(&FlowId::new("nobody"), event("b", Value::Null)).await.unwrap();
     assert_eq!(dispatcher.under_way(), 0);
     dispatcher.idle().await;
     assert_eq!(bench.seen().len(), 0);
@@ -113,7 +113,7 @@ async fn an_event_whose_key_or_condition_cannot_be_computed_starts_nothing() {
     {
         let bench = Bench::new(&[&KEYED.replace(from, to)]);
         let dispatcher = dispatcher(&bench);
-        dispatcher.dispatch(&FlowId::new("f"), event("a", Value::Null));
+        dispatcher.dispatch(&FlowId::new("f"), event("a", Value::Null)).await.unwrap();
         assert_eq!(dispatcher.under_way(), 0, "{to}");
     }
 }

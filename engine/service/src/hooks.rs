@@ -73,6 +73,7 @@ async fn receive(
     if triggers.is_empty() {
         return StatusCode::NOT_FOUND;
     }
+    let mut wanted = Vec::new();
     for trigger in triggers {
         let events = match open.receive(trigger, request.clone()).await {
             Ok(events) => events,
@@ -81,14 +82,17 @@ async fn receive(
         for event in events {
             for (flow, _, with) in dispatcher.listening(&connection).filter(|(_, name, _)| *name == trigger) {
                 match open.wants(trigger, with, &event.payload) {
-                    Ok(true) => dispatcher.dispatch(flow, event.clone()),
+                    Ok(true) => wanted.push((flow.clone(), event.clone())),
                     Ok(false) => {}
                     Err(error) => tracing::error!(%flow, %error, "the trigger's settings cannot be read"),
                 }
             }
         }
     }
-    StatusCode::OK
+    match dispatcher.dispatch_all(wanted, None).await {
+        Ok(()) => StatusCode::OK,
+        Err(error) => refused(&connection, &Refusal::TryAgain(error.to_string())),
+    }
 }
 
 fn refused(connection: &str, refusal: &Refusal) -> StatusCode {

@@ -77,15 +77,24 @@ struct Question {
 
 impl Question {
     async fn ask(self, answered: watch::Sender<u64>) {
-        let mut cursor = None;
+        let mut cursor = match self.dispatcher.position(&self.flow) {
+            Ok(cursor) => cursor,
+            Err(error) => {
+                tracing::error!(flow = %self.flow, %error, "changes are asked for from now on");
+                None
+            }
+        };
         let mut wait = self.interval;
         loop {
             match self.connection.poll(&self.trigger, self.with.clone(), cursor.clone()).await {
                 Ok(poll) => {
-                    cursor = Some(poll.cursor);
                     wait = self.interval;
-                    for event in poll.events {
-                        self.dispatcher.dispatch(&self.flow, event);
+                    let events = poll.events.into_iter().map(|event| (self.flow.clone(), event)).collect();
+                    let moved = cursor.as_ref() != Some(&poll.cursor);
+                    let position = moved.then(|| (self.flow.clone(), poll.cursor.clone()));
+                    match self.dispatcher.dispatch_all(events, position).await {
+                        Ok(()) => cursor = Some(poll.cursor),
+                        Err(error) => tracing::error!(flow = %self.flow, %error, "changes are asked for again"),
                     }
                     answered.send_modify(|count| *count += 1);
                 }
