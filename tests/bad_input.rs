@@ -174,3 +174,52 @@ steps: { copy: { let: { a: \"${{ inputs.count }}\" } } }
         &["run", "mine", "--input", "count=3", "--input", "colour=green", "--input", "size=1"],
     );
 }
+
+#[test]
+fn a_variable_of_the_wrong_type_in_an_environment_that_is_not_used() {
+    let text = "
+environment: staging
+environments:
+  staging: { variables: { deal_value_column: new_value } }
+  production: { variables: { deal_value_column: 5, display_chek_mark: true } }
+";
+    shows("wrong_variable_elsewhere", &Project::new("wrong_variable_elsewhere").file("cosell.yaml", text), &["check"]);
+}
+
+#[test]
+fn an_environment_that_does_not_exist() {
+    let text = "variables: {}\nenvironments:\n  staging:\n  production:\n";
+    let project = Project::new("unknown_environment").file("cosell.yaml", text);
+    shows("unknown_environment", &project, &["check", "--environment", "prodution"]);
+    shows("no_environment", &project, &["flows"]);
+}
+
+#[test]
+fn a_flow_that_is_off_and_called() {
+    let helper = "flow: helper\ntitle: Our helper\ntrigger: call\nsteps: {}\n";
+    let project =
+        with_flow("off_child", "flow: mine\ntitle: Ours\ntrigger: manual\nsteps: { ask: { call: helper } }\n");
+    let project = project.file("flows/helper.yaml", helper);
+    let project = project.file("cosell.yaml", "flows: [flows]\noff:\n  - helper\n  - helpre\n");
+    shows("off_child", &project, &["check"]);
+}
+
+#[test]
+fn an_overlay_that_names_a_step_that_is_not_there() {
+    let overlay = "
+flow: customize
+steps:
+  task:
+    cases:
+      create_opportunity:
+        new_oportunity: { with: { values: { stepname: 1-Qualify } } }
+";
+    shows("overlay_unknown_step", &with_flow("overlay_unknown_step", overlay), &["check"]);
+}
+
+#[test]
+fn a_folder_that_already_holds_a_project() {
+    let project = Project::new("init_in_the_way").file("cosell.yaml", "").file("README.md", "Mine.\n");
+    shows("init_in_the_way", &project, &["init", "."]);
+    assert_eq!(std::fs::read_to_string(project.folder.join("README.md")).unwrap(), "Mine.\n");
+}

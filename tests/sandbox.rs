@@ -101,9 +101,22 @@ fn state_in_a_file_survives_the_end() {
 #[test]
 fn every_command_explains_itself() {
     let project = Project::new("help");
-    for command in ["", "demo", "check", "run", "sandbox"] {
-        let arguments: Vec<&str> = [command, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
-        let name = if command.is_empty() { "help".to_owned() } else { format!("help_{command}") };
+    for command in [
+        "",
+        "demo",
+        "check",
+        "init",
+        "flows",
+        "mapping",
+        "variables",
+        "run",
+        "solutions import",
+        "solutions export",
+        "sync",
+        "sandbox",
+    ] {
+        let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
+        let name = ["help"].into_iter().chain(command.split_whitespace()).collect::<Vec<_>>().join("_");
         insta::with_settings!({ prepend_module_to_snapshot => false }, {
             insta::assert_snapshot!(name, project.transcript(&arguments));
         });

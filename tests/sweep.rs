@@ -26,12 +26,7 @@ const TABLES: [&str; 9] = [
 ];
 
 fn connectors() -> Vec<Connector> {
-    vec![
-        cosell_partner_center::connector(),
-        cosell_partner_center_events::connector(),
-        cosell_dataverse::connector(),
-        cosell_state::connector(),
-    ]
+    vec![cosell_partner_center::connector(), cosell_partner_center_events::connector(), cosell_dataverse::connector()]
 }
 
 fn open(stage: &Stage, connector: &Connector) -> Connection {

@@ -1,6 +1,8 @@
 //! A desk where the people of a deal work: a seller in the CRM, one at Microsoft, one in the partner's portal. Whatever they
 //! do is brought to the other side by running a shipped flow, as a program of its own each time.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::{Project, Stage, configuration};
@@ -90,6 +92,47 @@ impl Desk {
             .file("cosell.yaml", &configuration.to_string())
             .file("flows/own.yaml", "variables: {}\n");
         Self { stage, project }
+    }
+
+    /// With the project of a folder of `examples`, connected.
+    pub fn example(name: &str) -> Self {
+        fn copy(from: &Path, to: &Path) {
+            std::fs::create_dir_all(to).unwrap();
+            for entry in std::fs::read_dir(from).unwrap() {
+                let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).unwrap();
+                if path.is_dir() {
+                    copy(&path, &to.join(name));
+                } else {
+                    std::fs::copy(&path, to.join(name)).unwrap();
+                }
+            }
+        }
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+        let text = std::fs::read_to_string(folder.join("cosell.yaml")).unwrap();
+        let own: Value = serde_yaml::from_str(&text).unwrap();
+        let desk = Self::with(&own["variables"]);
+        if folder.join("flows").exists() {
+            copy(&folder.join("flows"), &desk.project.folder.join("flows"));
+        }
+        desk
+    }
+
+    /// An administrator defines something in the CRM through the metadata API.
+    pub fn define(&self, path: &str, definition: &Value) {
+        self.stage.control("POST", &format!("/crm/metadata/{path}"), definition);
+    }
+
+    /// An administrator adds a column to a table; `more` is what its type needs.
+    pub fn column(&self, table: &str, kind: &str, name: &str, more: &Value) {
+        let mut column =
+            json!({ "@odata.type": format!("Microsoft.Dynamics.CRM.{kind}AttributeMetadata"), "SchemaName": name });
+        column.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.define(&format!("EntityDefinitions(LogicalName='{table}')/Attributes"), &column);
+    }
+
+    /// An administrator makes a column mandatory.
+    pub fn require(&self, table: &str, column: &str) {
+        self.stage.control("PUT", &format!("/crm/required/{table}/{column}"), &json!({}));
     }
 
     /// Runs a flow to its end.

@@ -77,6 +77,8 @@ pub fn filters() -> Vec<(&'static str, &'static str)> {
         (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
         (r"\b\d+(\.\d+)? m?s\b", "[time]"),
         (r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}(:\d{2}Z)?", "[moment]"),
+        (r"(shipped/[\w/-]+\.yaml):\d+", "$1:[line]"),
+        (r"\d+ flows and \d+ mappings in \d+ files", "[many] flows and [many] mappings in [many] files"),
     ]
 }
 

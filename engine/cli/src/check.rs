@@ -1,13 +1,13 @@
 //! `cosell check`: compile everything, report what is wrong.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use cosell_model::Severity;
 use cosell_sdk::Connector;
 use serde_json::Value;
 
-use crate::project::Project;
+use crate::project::{Chosen, Project};
 use crate::render::diagnostic;
 use crate::{Ending, Trouble};
 
@@ -31,8 +31,8 @@ enum Format {
 }
 
 /// Checks the project; errors among the findings make it fail.
-pub(crate) fn check(config: &Path, options: &Options, connectors: &[Connector]) -> Result<Ending, Trouble> {
-    let project = Project::load(config, &options.files, connectors)?;
+pub(crate) fn check(chosen: &Chosen, options: &Options, connectors: &[Connector]) -> Result<Ending, Trouble> {
+    let project = Project::load(chosen, &options.files, connectors)?;
     let compilation = &project.compilation;
     let findings = &compilation.diagnostics;
     match options.format {

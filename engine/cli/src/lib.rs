@@ -2,28 +2,37 @@
 //!
 //! [`project`] loads what a command works on; [`render`] shows findings and runs; the rest are the commands.
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 done; 1 it was tried and failed, or
-//! findings are errors; 2 it could not be tried (arguments, configuration, files).
+//! findings are errors; 2 it could not be tried (arguments, configuration, files); 130 it was interrupted.
 
 mod check;
 mod demo;
+mod end;
+mod flows;
+mod init;
+mod mapping;
 mod project;
 mod render;
 mod run;
 mod sandbox;
+mod solutions;
+mod sync;
+mod variables;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use cosell_sdk::Connector;
 
-/// Keeps Partner Center referrals and CRM opportunities in step.
 #[derive(Debug, Parser)]
-#[command(name = "cosell", version, about, arg_required_else_help = true)]
+#[command(
+    name = "cosell",
+    version,
+    about = "Keeps Partner Center referrals and CRM opportunities in step",
+    arg_required_else_help = true
+)]
 struct Arguments {
-    /// The configuration to use.
-    #[arg(long, global = true, value_name = "FILE", default_value = "cosell.yaml")]
-    config: PathBuf,
+    #[command(flatten)]
+    chosen: project::Chosen,
     #[command(subcommand)]
     command: Command,
 }
@@ -34,8 +43,21 @@ enum Command {
     Demo(demo::Options),
     /// Compile all flows and report what is wrong with them; calls nobody.
     Check(check::Options),
+    /// Lay out a project of your own: a configuration, overlays to fill, an example event.
+    Init(init::Options),
+    /// List flows in the order in which they are turned on; show what your own files change; own a shipped one.
+    Flows(flows::Options),
+    /// Show a mapping as a table, or list all mappings.
+    Mapping(mapping::Options),
+    /// List variables with their values.
+    Variables(variables::Options),
     /// Run one flow to its end against the configured connections.
     Run(run::Options),
+    /// Fill the catalogue of solutions from a spreadsheet, or write it as one.
+    #[command(subcommand)]
+    Solutions(solutions::Command),
+    /// Bring everything in step, both ways: at the beginning, and after an outage.
+    Sync(sync::Options),
     /// Serve stand-ins of Entra ID, Partner Center, its events and Dataverse on this machine.
     Sandbox(sandbox::Options),
 }
@@ -46,6 +68,8 @@ enum Ending {
     Done,
     /// It was tried, and failed.
     Failed,
+    /// It was interrupted, and can be gone on with.
+    Interrupted,
 }
 
 /// Why a command could not be tried.
@@ -88,14 +112,21 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
     let ended = runtime.block_on(async {
         match arguments.command {
             Command::Demo(options) => demo::demo(&options, &connectors).await,
-            Command::Check(options) => check::check(&arguments.config, &options, &connectors),
-            Command::Run(options) => run::run(&arguments.config, &options, &connectors).await,
+            Command::Solutions(command) => solutions::solutions(&arguments.chosen, &command, &connectors).await,
+            Command::Check(options) => check::check(&arguments.chosen, &options, &connectors),
+            Command::Init(options) => init::init(&options, &connectors),
+            Command::Flows(options) => flows::flows(&arguments.chosen, &options, &connectors),
+            Command::Mapping(options) => mapping::mapping(&arguments.chosen, &options, &connectors),
+            Command::Variables(options) => variables::variables(&arguments.chosen, &options, &connectors),
+            Command::Run(options) => run::run(&arguments.chosen, &options, &connectors).await,
+            Command::Sync(options) => sync::sync(&arguments.chosen, &options, &connectors).await,
             Command::Sandbox(options) => sandbox::sandbox(&options).await,
         }
     });
     match ended {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Failed) => ExitCode::FAILURE,
+        Ok(Ending::Interrupted) => ExitCode::from(130),
         Err(trouble) => {
             anstream::eprintln!("{}", trouble.text());
             ExitCode::from(2)

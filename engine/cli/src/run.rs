@@ -10,7 +10,7 @@ use cosell_runtime::record::Observer;
 use cosell_sdk::Connector;
 use serde_json::Map;
 
-use crate::project::Project;
+use crate::project::{Chosen, Project};
 use crate::render::run::{Machines, People};
 use crate::{Ending, Trouble};
 
@@ -31,8 +31,8 @@ pub(crate) struct Options {
 }
 
 /// Runs the flow; it fails where the run does not succeed.
-pub(crate) async fn run(config: &Path, options: &Options, connectors: &[Connector]) -> Result<Ending, Trouble> {
-    let project = Project::load(config, &[], connectors)?;
+pub(crate) async fn run(chosen: &Chosen, options: &Options, connectors: &[Connector]) -> Result<Ending, Trouble> {
+    let project = Project::load(chosen, &[], connectors)?;
     let flow = FlowId::new(options.flow.as_str());
     let engine = project.engine(std::slice::from_ref(&flow), false, connectors)?;
     let trigger = options.event.as_deref().map_or(Ok(Value::Null), event)?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use cosell_sandbox::{Addresses, Options as SandboxOptions, Ports, Sandbox};
 
+use crate::end::End;
 use crate::{Ending, Trouble};
 
 /// How to serve the stand-ins.
@@ -62,43 +63,4 @@ fn show(addresses: &Addresses, json: bool) -> Result<(), Trouble> {
         }
     }
     Ok(())
-}
-
-/// What ends the command: an interrupt, or the signal by which a service manager ends a process.
-struct End {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl End {
-    #[cfg(unix)]
-    fn new() -> Result<End, Trouble> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listen =
-            |kind| signal(kind).map_err(|error| Trouble::new(format!("signals cannot be listened for: {error}")));
-        Ok(End { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
-    }
-
-    #[cfg(not(unix))]
-    fn new() -> Result<End, Trouble> {
-        Ok(End {})
-    }
-
-    #[cfg(unix)]
-    async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-
-    #[cfg(not(unix))]
-    async fn wait(&mut self) {
-        // Without a way to be told, serving until the process is ended is all there is.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
 }

@@ -66,6 +66,19 @@ fn circles(graph: &DiGraph<&FlowId, Span>, findings: &mut Findings) {
     }
 }
 
+/// Every flow that `flow` calls itself, each once, in the order of the file.
+pub fn called_by(flow: &Flow) -> Vec<FlowId> {
+    let mut called = Vec::new();
+    walk(&flow.steps, &mut |step| {
+        if let StepKind::Call { flow, .. } = &step.kind
+            && !called.contains(&flow.value)
+        {
+            called.push(flow.value.clone());
+        }
+    });
+    called
+}
+
 /// Visits every step of a block, from the outside in.
 pub(crate) fn walk<'f>(block: &'f Block, visit: &mut impl FnMut(&'f Step)) {
     for step in &block.steps {

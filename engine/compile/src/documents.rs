@@ -5,29 +5,79 @@ use std::collections::BTreeMap;
 use cosell_model::span::FileId;
 use cosell_model::{Diagnostic, Node, Span};
 
-use crate::overlay;
+use crate::overlay::{self, BasedOn, Change, Place};
 use crate::read::fields::{Findings, wrong_form};
 use crate::source::{Layer, SourceFile, Sources};
+use crate::suggest::{did_you_mean, nearest};
 use crate::yaml;
 
-/// All files.
-#[derive(Default)]
-pub(crate) struct Documents {
-    pub(crate) flows: BTreeMap<String, Document>,
-    pub(crate) mappings: BTreeMap<String, Document>,
-    /// Shipped ones first.
+/// All files, by what they are.
+#[derive(Debug, Default)]
+pub struct Documents {
+    /// Flows by name.
+    pub flows: BTreeMap<String, Document>,
+    /// Mappings by name.
+    pub mappings: BTreeMap<String, Document>,
+    /// What the user's files change in the declarations of variables.
+    pub variable_changes: Vec<Change>,
+    /// Files of variables, shipped ones first.
     pub(crate) variables: Vec<(Layer, Node)>,
     /// Whether a file could not be read at all: then nobody knows what it would have declared.
     pub(crate) unreadable: bool,
 }
 
 /// One flow or mapping.
-pub(crate) struct Document {
-    pub(crate) node: Node,
+#[derive(Debug)]
+pub struct Document {
+    /// Its content, with the user's file merged over the shipped one.
+    pub node: Node,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// The files it is made of: the shipped one first, where there is one.
+    pub files: Vec<FileId>,
+    /// What the user's file changes in the shipped one.
+    pub changes: Vec<Change>,
     name: Span,
     layer: Layer,
-    /// The file it is in, and the user's that is merged over it.
-    pub(crate) files: Vec<FileId>,
+}
+
+/// Where a flow or a mapping comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It comes with the program.
+    Shipped,
+    /// It comes with the program, and a user's file is merged over it.
+    Overlaid,
+    /// It is the user's, in the place of a shipped one.
+    Replaced,
+    /// It is the user's.
+    Own,
+}
+
+/// What a file says it is.
+#[derive(Clone, Copy)]
+struct Kind {
+    word: &'static str,
+    place: Place,
+    /// What no overlay needs, and nothing whole can be without.
+    needs: &'static str,
+    /// The command that lists them.
+    listed_by: &'static str,
+}
+
+const FLOW: Kind = Kind { word: "flow", place: Place::Flow, needs: "trigger", listed_by: "cosell flows" };
+const MAPPING: Kind = Kind { word: "mapping", place: Place::Mapping, needs: "between", listed_by: "cosell mapping" };
+
+impl Document {
+    /// The fingerprint of the shipped file, for a copy that is to take its place; none where there is no shipped one.
+    pub fn fingerprint(&self) -> Option<String> {
+        (self.origin == Origin::Shipped).then(|| overlay::of_whole(&self.node))
+    }
+
+    /// Where its name stands, in the user's file where there is one.
+    pub fn name(&self) -> Span {
+        self.name
+    }
 }
 
 impl Documents {
@@ -44,41 +94,39 @@ impl Documents {
                 }
             }
         }
+        overlays_of_nothing(&mut documents.flows, FLOW, findings);
+        overlays_of_nothing(&mut documents.mappings, MAPPING, findings);
+        documents.variable_changes = documents.variable_changes();
         documents
     }
 
-    fn add(&mut self, id: FileId, file: &SourceFile, node: Node, findings: &mut Findings) {
+    fn add(&mut self, id: FileId, file: &SourceFile, mut node: Node, findings: &mut Findings) {
         if node.get("variables").is_some() {
             self.variables.push((file.layer, node));
             return;
         }
-        let (table, what, name) = match (node.get("flow"), node.get("mapping")) {
-            (Some(name), _) => (&mut self.flows, "flow", name),
-            (_, Some(name)) => (&mut self.mappings, "mapping", name),
+        let (table, kind, name) = match (node.get("flow"), node.get("mapping")) {
+            (Some(name), _) => (&mut self.flows, FLOW, name),
+            (_, Some(name)) => (&mut self.mappings, MAPPING, name),
             _ => {
-                let first = file.text[node.span.range()].chars().next().map_or(0, char::len_utf8);
-                findings.push(
-                    Diagnostic::error(
-                        "unknown-file",
-                        "this file does not say what it is",
-                        node.span.part(0, first),
-                        "the file begins here",
-                    )
-                    .help(
-                        "a flow has `flow: its-name` at the top, a mapping `mapping: its-name`, variables `variables:`",
-                    ),
-                );
+                findings.push(unknown_file(file, &node));
                 return;
             }
         };
+        let what = kind.word;
         let (span, layer) = (name.span, file.layer);
         let Some(name) = name.text().map(str::to_owned) else {
             findings.push(wrong_form(name, &format!("the {what}'s name"), "text"));
             return;
         };
-        match table.remove(&name) {
+        let based_on = match layer {
+            Layer::Own => overlay::take(&mut node, findings),
+            Layer::Shipped => BasedOn::default(),
+        };
+        let document = match table.remove(&name) {
             None => {
-                table.insert(name, Document { node, name: span, layer, files: vec![id] });
+                let origin = if layer == Layer::Shipped { Origin::Shipped } else { Origin::Own };
+                Document { node, origin, files: vec![id], changes: Vec::new(), name: span, layer }
             }
             Some(known) if known.layer == layer => {
                 findings.push(
@@ -86,13 +134,77 @@ impl Documents {
                         .also(known.name, "first here")
                         .help("only a user's file may have the name of a shipped one: then it is merged over it"),
                 );
-                table.insert(name, known);
+                known
             }
             Some(mut known) => {
+                let what = format!("{what} `{name}`");
                 known.files.push(id);
-                let merged = Document { node: overlay::merge(known.node, node), name: span, layer, files: known.files };
-                table.insert(name, merged);
+                let (origin, node, changes) = if based_on.whole {
+                    based_on.compare_whole(&what, &known.node, known.name, findings);
+                    let changes = overlay::differences(&known.node, &node);
+                    (Origin::Replaced, node, changes)
+                } else {
+                    let (node, changes) = overlay::merge(known.node, node, kind.place, &what, findings);
+                    based_on.compare(&what, &changes, known.name, findings);
+                    (Origin::Overlaid, node, changes)
+                };
+                Document { node, origin, files: known.files, changes, name: span, layer }
             }
-        }
+        };
+        table.insert(name, document);
     }
+
+    /// A variable declared anew is declared whole, so its parts are compared, not merged.
+    fn variable_changes(&self) -> Vec<Change> {
+        let declared = |layer| {
+            let of = self.variables.iter().filter(move |(theirs, _)| *theirs == layer);
+            of.filter_map(|(_, node)| node.get("variables")?.entries()).flatten()
+        };
+        let changes = declared(Layer::Own).flat_map(|mine| {
+            let theirs = declared(Layer::Shipped).find(|theirs| theirs.key.value == mine.key.value);
+            let mut changes = match theirs {
+                Some(theirs) => overlay::differences(&theirs.value, &mine.value),
+                None => vec![Change { path: Vec::new(), old: None, new: Some(mine.value.clone()) }],
+            };
+            for change in &mut changes {
+                change.path.insert(0, mine.key.value.clone());
+            }
+            changes
+        });
+        changes.collect()
+    }
+}
+
+fn unknown_file(file: &SourceFile, node: &Node) -> Diagnostic {
+    let first = file.text[node.span.range()].chars().next().map_or(0, char::len_utf8);
+    Diagnostic::error(
+        "unknown-file",
+        "this file does not say what it is",
+        node.span.part(0, first),
+        "the file begins here",
+    )
+    .help("a flow has `flow: its-name` at the top, a mapping `mapping: its-name`, variables `variables:`")
+}
+
+/// A user's file that changes a shipped one, which is not there: after an upgrade, perhaps no longer.
+fn overlays_of_nothing(table: &mut BTreeMap<String, Document>, kind: Kind, findings: &mut Findings) {
+    let shipped: Vec<String> =
+        table.iter().filter(|(_, document)| document.origin != Origin::Own).map(|(name, _)| name.clone()).collect();
+    table.retain(|name, document| {
+        let mut keys = document.node.entries().unwrap_or_default().iter().map(|entry| entry.key.value.as_str());
+        let whole = keys.any(|key| nearest(key, [kind.needs]).is_some());
+        if document.origin != Origin::Own || whole {
+            return true;
+        }
+        let (what, needs) = (kind.word, kind.needs);
+        let message = format!(
+            "there is no shipped {what} `{name}` to change, and this is not a whole {what}: it has no `{needs}`"
+        );
+        let help = did_you_mean(name, shipped.iter().map(String::as_str));
+        findings.push(
+            Diagnostic::error("nothing-to-change", message, document.name, format!("no shipped {what} has this name"))
+                .help(help.unwrap_or_else(|| format!("`{}` lists those there are", kind.listed_by))),
+        );
+        false
+    });
 }

@@ -12,14 +12,14 @@
 mod calls;
 mod check;
 pub mod configuration;
-mod documents;
+pub mod documents;
 pub mod expr;
 mod graph;
 mod layout;
 mod lower;
 pub mod mapping;
 mod notation;
-mod overlay;
+pub mod overlay;
 pub mod plan;
 mod read;
 mod resolve;
@@ -37,6 +37,7 @@ use std::sync::Arc;
 use cosell_model::flow::Flow;
 use cosell_model::{Catalogue, Diagnostic, FlowId, Severity, Value};
 
+pub use calls::called_by;
 use documents::{Document, Documents};
 use mapping::Mapping;
 use plan::Plan;
@@ -52,6 +53,10 @@ pub struct Compilation {
     pub plans: BTreeMap<FlowId, Arc<Plan>>,
     /// Every flow after all that it calls, also those with errors.
     pub order: Vec<FlowId>,
+    /// All flows as they are written, by name, also those with errors.
+    pub flows: BTreeMap<FlowId, Flow>,
+    /// What the files are, and what the user's change in the shipped ones.
+    pub documents: Documents,
     /// All variables, with their values now.
     pub variables: BTreeMap<String, Variable>,
     /// All mappings without errors.
@@ -143,7 +148,17 @@ pub fn compile(files: Vec<SourceFile>, catalogue: &Catalogue, values: &BTreeMap<
     }
     findings.sort_by(|a, b| (a.primary.span, a.code, &a.message).cmp(&(b.primary.span, b.code, &b.message)));
     findings.dedup();
-    Compilation { plans, order: calls.order, variables: declared, mappings, diagnostics: findings, settings, sources }
+    Compilation {
+        plans,
+        order: calls.order,
+        flows,
+        documents,
+        variables: declared,
+        mappings,
+        diagnostics: findings,
+        settings,
+        sources,
+    }
 }
 
 const SEED: u64 = 0xcbf2_9ce4_8422_2325;

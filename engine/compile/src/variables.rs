@@ -25,6 +25,8 @@ pub struct Variable {
     pub default: Value,
     /// Its value now.
     pub current: Value,
+    /// Where its name stands in its declaration.
+    pub declared: Span,
 }
 
 /// A value set for a variable that cannot have it.
@@ -32,8 +34,10 @@ pub struct Variable {
 pub struct SettingError {
     /// The name it was set for.
     pub name: String,
-    /// What is wrong, and what to do.
+    /// What is wrong.
     pub message: String,
+    /// What may have been meant instead.
+    pub help: Option<String>,
 }
 
 /// Where each variable was declared, and by whose file.
@@ -72,9 +76,14 @@ pub(crate) fn read(
 /// What could not be read stays open, so that flows are not told that there is no such variable.
 fn variable(entry: &Entry, findings: &mut Findings) -> Variable {
     words::identifier(&entry.key, "a variable", findings);
-    let title = entry.key.value.clone();
-    let mut variable =
-        Variable { title, description: None, kind: ValueType::Any, default: Value::Null, current: Value::Null };
+    let mut variable = Variable {
+        title: entry.key.value.clone(),
+        description: None,
+        kind: ValueType::Any,
+        default: Value::Null,
+        current: Value::Null,
+        declared: entry.key.span,
+    };
     let Some(mut fields) = Fields::of(&entry.value, "a variable", findings) else { return variable };
     if let Some(title) = fields.take("title").and_then(|node| words::text(node, "`title`", findings)) {
         variable.title = title;
@@ -103,20 +112,24 @@ fn variable(entry: &Entry, findings: &mut Findings) -> Variable {
 pub(crate) fn set(declared: &mut BTreeMap<String, Variable>, values: &BTreeMap<String, Value>) -> Vec<SettingError> {
     let mut errors = Vec::new();
     for (name, value) in values {
-        let known: Vec<String> = declared.keys().cloned().collect();
-        match declared.get_mut(name) {
-            None => {
-                let near = did_you_mean(name, known.iter().map(String::as_str))
-                    .map_or(String::new(), |near| format!("; {near}"));
-                errors
-                    .push(SettingError { name: name.clone(), message: format!("there is no variable `{name}`{near}") });
-            }
-            Some(variable) if !variable.kind.admits(value) => errors.push(SettingError {
-                name: name.clone(),
-                message: format!("variable `{name}` is {}, and {value} is not", words::type_in_words(variable.kind)),
-            }),
-            Some(variable) => variable.current = value.clone(),
+        match (refuse(declared, name, value), declared.get_mut(name)) {
+            (None, Some(variable)) => variable.current = value.clone(),
+            (error, _) => errors.extend(error),
         }
     }
     errors
+}
+
+/// Why the variable `name` cannot have `value`; none where it can.
+pub fn refuse(declared: &BTreeMap<String, Variable>, name: &str, value: &Value) -> Option<SettingError> {
+    let Some(variable) = declared.get(name) else {
+        let help = did_you_mean(name, declared.keys().map(String::as_str));
+        return Some(SettingError { name: name.to_owned(), message: format!("there is no variable `{name}`"), help });
+    };
+    if variable.kind.admits(value) {
+        return None;
+    }
+    let kind = words::type_in_words(variable.kind);
+    let message = format!("variable `{name}` (\"{}\") is {kind}, and {value} is not", variable.title);
+    Some(SettingError { name: name.to_owned(), message, help: None })
 }

@@ -1,7 +1,7 @@
 //! Mistakes, one a file (or one a folder, where it takes several), and what is said about each.
 //!
 //! The mistakes lie in `tests/diagnostics` at the top of the repository. Each is compiled together with the files in
-//! `shared`, which have none; a folder's files in `own` are the user's. What is said lies beside them in `snapshots`: look
+//! `shared`, which have none; a folder's files in `own` are the user's, and files called `configuration-…` are that. What is said lies beside them in `snapshots`: look
 //! at the carets when one changes (`cargo insta review`).
 #![allow(clippy::unwrap_used)]
 
@@ -12,6 +12,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use cosell_compile::configuration;
 use cosell_compile::source::{Layer, SourceFile, Sources};
 use cosell_model::diagnostic::{Label, Severity};
 use cosell_model::{Diagnostic, Span};
@@ -51,9 +52,16 @@ fn cases() -> Vec<(String, Vec<Diagnostic>, Sources)> {
     let shared = files(&corpus().join("shared"));
     let cases = entries(&corpus()).into_iter().filter(|path| !path.ends_with("shared") && !path.ends_with("snapshots"));
     let case = |path: PathBuf| {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if name.starts_with("configuration-") {
+            let file = files(&path).remove(0);
+            let (read, mut findings, sources) = configuration::read(file, None);
+            findings.extend(configuration::off::check(&read.off, &support::compiled(shared.clone()).flows));
+            return (name, findings, sources);
+        }
         let all = files(&path).into_iter().chain(shared.clone()).collect();
         let compiled = support::compiled(all);
-        (path.file_stem().unwrap().to_string_lossy().into_owned(), compiled.diagnostics, compiled.sources)
+        (name, compiled.diagnostics, compiled.sources)
     };
     cases.map(case).collect()
 }

@@ -53,6 +53,7 @@ steps:
   values: { let: { kind: opportunity, more: 1 } }
   read: { timeout: 5s }
   last: { let: { done: \"${{ steps.write }}\" } }
+output: ${{ steps.last.done }}
 ";
     let compiled = compiled(vec![shipped("deal.yaml", FLOW), own("mine.yaml", mine)]);
     assert_eq!(compiled.diagnostics, []);

@@ -186,7 +186,7 @@ proptest! {
 
     #[test]
     fn any_configuration_can_be_read(text in text()) {
-        let (_, findings, sources) = configuration::read(support::own("cosell.yaml", text));
+        let (_, findings, sources) = configuration::read(support::own("cosell.yaml", text), None);
         places_are_sound(&findings, &sources);
     }
 }

@@ -58,6 +58,11 @@ impl Engine {
         self
     }
 
+    /// How steps are retried that do not say it themselves.
+    pub(crate) fn default_retry(&self) -> &Retry {
+        &self.default_retry
+    }
+
     /// The flow's plan.
     pub fn plan(&self, flow: &FlowId) -> Option<&Arc<Plan>> {
         self.plans.get(flow)

@@ -110,6 +110,20 @@ async fn a_wait_lets_time_pass() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_read_outside_any_run_is_as_patient_as_a_step_and_no_more() {
+    let bench = Bench::new(&[&flow("a: { use: test.read, with: { name: a } }")]);
+    let read = || bench.engine.read("test", "read", json!({ "name": "a" }), &Nobody);
+    bench.answers("a", [Err(busy()), Err(busy()), Ok(json!("found"))]);
+    assert_eq!(read().await, Ok(json!("found")));
+    assert_eq!(bench.elapsed(), Duration::from_secs(2));
+    bench.answers("a", [Err(busy()), Err(busy()), Err(busy()), Err(rejected())]);
+    assert_eq!(read().await, Err(busy()), "three attempts");
+    assert_eq!(read().await, Err(rejected()), "one is enough");
+    assert_eq!(bench.seen().len(), 7);
+    assert_eq!(bench.engine.read("other", "read", Value::Null, &Nobody).await.unwrap_err().code, "unknown_connection");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_not_configured_fails_with_what_to_do_about_it() {
     let bench = Bench::new(&[&flow("a: { use: test.read, connection: other, with: { name: a } }")]);
     let (run, _) = bench.run().await;

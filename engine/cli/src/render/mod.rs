@@ -1,8 +1,9 @@
-//! How things are shown: [`diagnostic`] findings, [`run`] runs while they happen. Colour is a second carrier only, and
+//! How things are shown: [`diagnostic`] findings, [`run`] runs while they happen, [`table`] tables. Colour is a second carrier only, and
 //! is left out where output is not a terminal.
 
 pub(crate) mod diagnostic;
 pub(crate) mod run;
+pub(crate) mod table;
 
 use anstyle::{AnsiColor, Style};
 

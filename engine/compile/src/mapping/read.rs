@@ -15,7 +15,7 @@ use crate::suggest::nearest;
 use crate::values::constant_text;
 
 /// What a row can say beside the paths of its two sides.
-const ROW: [&str; 7] = ["title", "description", "only_to", "when_empty", "values", "wins", "final_in"];
+pub(crate) const ROW: [&str; 7] = ["title", "description", "only_to", "when_empty", "values", "wins", "final_in"];
 
 /// What `wins` says beside the name of a side.
 const NEWEST: &str = "newest";

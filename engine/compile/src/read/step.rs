@@ -12,7 +12,7 @@ use super::fields::{Fields, Findings, either, list, wrong_form};
 use super::words;
 
 /// The key that makes a step what it is.
-const KINDS: [&str; 14] = [
+pub(crate) const KINDS: [&str; 14] = [
     "use", "call", "scope", "if", "switch", "for_each", "until", "let", "map", "compare", "merge", "wait", "respond",
     "stop",
 ];

@@ -1,27 +1,38 @@
 //! What a command works on: the shipped flows, the user's own, the configuration, the connections.
+//!
+//! [`files`] are its files; [`dotenv`] the secrets beside it; this file puts it all together.
+
+mod dotenv;
+pub(crate) mod files;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cosell_compile::configuration::{self, Configuration};
+use clap::Args;
+use cosell_compile::configuration::{self, Configuration, Setting, off};
 use cosell_compile::plan::{Action, Plan};
 use cosell_compile::source::{Layer, SourceFile, Sources};
-use cosell_compile::{Compilation, compile, did_you_mean};
-use cosell_model::{Catalogue, Diagnostic, FlowId, Severity, Value};
+use cosell_compile::{Compilation, compile, did_you_mean, variables};
+use cosell_model::flow::Retry;
+use cosell_model::{Catalogue, Diagnostic, FlowId, Severity, Span, Value};
 use cosell_runtime::memory::Engine;
 use cosell_sdk::{Connection, Connector, settings};
-use rust_embed::RustEmbed;
 use serde_json::json;
 
 use crate::Trouble;
 use crate::render::{diagnostic, marked};
 
-/// The flows, mappings and variables that come with the program.
-#[derive(RustEmbed)]
-#[folder = "../../flows"]
-#[include = "*.yaml"]
-struct Shipped;
+/// Which configuration a command works with.
+#[derive(Args, Debug)]
+pub(crate) struct Chosen {
+    /// The configuration to use.
+    #[arg(long, global = true, value_name = "FILE", default_value = "cosell.yaml")]
+    pub(crate) config: PathBuf,
+    /// The environment to use, of those in the configuration.
+    #[arg(long, global = true, value_name = "NAME", env = "COSELL_ENVIRONMENT")]
+    pub(crate) environment: Option<String>,
+}
 
 /// The connection that is there also where none is configured, and its connector.
 const STATE: &str = "state";
@@ -29,17 +40,19 @@ const STATE: &str = "state";
 /// Everything a command works on, compiled.
 pub(crate) struct Project {
     pub(crate) compilation: Compilation,
-    configuration: Configuration,
+    pub(crate) configuration: Configuration,
     configuration_sources: Sources,
     base: PathBuf,
+    environment: dotenv::Variables,
 }
 
 impl Project {
-    /// Loads the configuration at `path` (none there is an empty one), the shipped flows, the user's own, and `more` files.
+    /// Loads the chosen configuration (none there is an empty one), the shipped flows, the user's own, and `more` files.
     ///
     /// # Errors
     /// What cannot be read at all. What is wrong inside flows is in the compilation.
-    pub(crate) fn load(path: &Path, more: &[PathBuf], connectors: &[Connector]) -> Result<Self, Trouble> {
+    pub(crate) fn load(chosen: &Chosen, more: &[PathBuf], connectors: &[Connector]) -> Result<Self, Trouble> {
+        let path = chosen.config.as_path();
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && path == Path::new("cosell.yaml") => {
@@ -50,19 +63,22 @@ impl Project {
             }
         };
         let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
-        let mut files = shipped();
-        let (configuration, findings, configuration_sources) =
-            configuration::read(SourceFile { path: path.display().to_string(), text, layer: Layer::Own });
+        let environment = dotenv::Variables::beside(&base)?;
+        let named = chosen.environment.clone().or_else(|| environment.get("COSELL_ENVIRONMENT"));
+        let mut files = files::shipped();
+        let file = SourceFile { path: path.display().to_string(), text, layer: Layer::Own };
+        let (configuration, findings, configuration_sources) = configuration::read(file, named.as_deref());
         if !findings.is_empty() {
             return Err(Trouble::Findings(diagnostic::all(&findings, &configuration_sources)));
         }
         for folder in &configuration.flows {
-            own(&base.join(folder), &mut files)?;
+            files::own(&base.join(folder), &mut files)?;
         }
         for file in more {
-            files.push(read(file)?);
+            files.push(files::read(file)?);
         }
-        Self::of(files, configuration, configuration_sources, base, connectors)
+        let project = Self::of(files, configuration, configuration_sources, connectors)?;
+        Ok(Self { base, environment, ..project })
     }
 
     /// The shipped flows with settings made by the program itself.
@@ -73,35 +89,37 @@ impl Project {
         let text = json!({ "connections": connections }).to_string();
         // JSON is YAML.
         let (configuration, findings, sources) =
-            configuration::read(SourceFile { path: "the demo's settings".to_owned(), text, layer: Layer::Own });
+            configuration::read(SourceFile { path: "the demo's settings".to_owned(), text, layer: Layer::Own }, None);
         if !findings.is_empty() {
             return Err(Trouble::Findings(diagnostic::all(&findings, &sources)));
         }
-        Self::of(shipped(), configuration, sources, PathBuf::new(), connectors)
+        Self::of(files::shipped(), configuration, sources, connectors)
     }
 
     fn of(
         files: Vec<SourceFile>,
         configuration: Configuration,
         configuration_sources: Sources,
-        base: PathBuf,
         connectors: &[Connector],
     ) -> Result<Self, Trouble> {
         let catalogue = Catalogue::new(connectors.iter().map(|connector| connector.description().clone()));
-        let values = configuration.variables.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect();
+        let values = configuration.variables.iter().map(|(name, set)| (name.clone(), set.value.clone())).collect();
         let compilation = compile(files, &catalogue, &values);
-        let wrong: Vec<Diagnostic> = compilation
-            .settings
+        let elsewhere = configuration.elsewhere.iter().map(|(name, set)| (name, set));
+        let mut wrong: Vec<Diagnostic> = configuration
+            .variables
             .iter()
-            .filter_map(|error| {
-                let (_, span) = configuration.variables.get(&error.name)?;
-                Some(Diagnostic::error("wrong-variable", error.message.clone(), *span, "this value"))
-            })
+            .chain(elsewhere)
+            .filter_map(|(name, set)| wrong_variable(&compilation, name, set))
+            .chain(off::check(&configuration.off, &compilation.flows))
             .collect();
+        wrong.sort_by_key(|finding| finding.primary.span);
+        wrong.dedup();
         if !wrong.is_empty() {
             return Err(Trouble::Findings(diagnostic::all(&wrong, &configuration_sources)));
         }
-        Ok(Self { compilation, configuration, configuration_sources, base })
+        let (base, environment) = (PathBuf::new(), dotenv::Variables::default());
+        Ok(Self { compilation, configuration, configuration_sources, base, environment })
     }
 
     /// The compilation's errors as one text; none where there are none.
@@ -120,13 +138,18 @@ impl Project {
     /// their triggers need are opened where `listening` says so.
     ///
     /// # Errors
-    /// A connection that is not configured, or whose settings are wrong.
+    /// A flow that is off; a connection that is not configured, or whose settings are wrong.
     pub(crate) fn engine(
         &self,
         flows: &[FlowId],
         listening: bool,
         connectors: &[Connector],
     ) -> Result<Engine, Trouble> {
+        if let Some((flow, place)) = flows.iter().find_map(|flow| Some((flow, self.off(flow)?))) {
+            let finding = Diagnostic::error("flow-off", format!("flow `{flow}` is off"), place, "turned off here")
+                .help("turn it on by taking it out of `off`");
+            return Err(Trouble::Findings(diagnostic::all(&[finding], &self.configuration_sources)));
+        }
         let plans = self.reachable(flows)?;
         let connections_of = |plan: &Arc<Plan>| {
             let trigger = plan.trigger.connection.clone().filter(|_| listening);
@@ -143,8 +166,24 @@ impl Project {
         if !wrong.is_empty() {
             return Err(Trouble::Findings(wrong.join("\n\n")));
         }
-        let retry = self.configuration.retry.clone().unwrap_or_default();
-        Ok(Engine::new(plans, connections, retry))
+        Ok(Engine::new(plans, connections, self.retry()))
+    }
+
+    /// Where a flow is turned off; none where it is on.
+    pub(crate) fn off(&self, flow: &FlowId) -> Option<Span> {
+        self.configuration.off.get(flow.as_str()).copied()
+    }
+
+    /// A path that the configuration names, which is relative to it.
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.base.join(relative)
+    }
+
+    /// Where the configuration sets a variable, as `file:line`; none where it leaves the default.
+    pub(crate) fn set_at(&self, variable: &str) -> Option<String> {
+        let set = self.configuration.variables.get(variable)?;
+        let (line, _) = self.configuration_sources.line_column(set.span);
+        Some(format!("{}:{line}", self.configuration_sources.file(set.span.file).path))
     }
 
     fn reachable(&self, flows: &[FlowId]) -> Result<BTreeMap<FlowId, Arc<Plan>>, Trouble> {
@@ -171,19 +210,35 @@ impl Project {
         Ok(plans)
     }
 
-    /// The file of what flows keep in `state`, unless the configuration has a connection of that name.
-    fn state_file(&self) -> PathBuf {
-        self.base.join(".cosell").join("state.jsonl")
+    /// Where the program keeps a file of its own, beside the configuration; each environment has its own.
+    pub(crate) fn kept(&self, file: &str) -> PathBuf {
+        let folder = self.base.join(".cosell");
+        match &self.configuration.environment {
+            Some(environment) => folder.join(environment).join(file),
+            None => folder.join(file),
+        }
     }
 
-    fn open(&self, name: &str, connectors: &[Connector]) -> Result<Connection, Trouble> {
+    /// How failed attempts are repeated.
+    pub(crate) fn retry(&self) -> Retry {
+        self.configuration.retry.clone().unwrap_or_default()
+    }
+
+    /// Opens a connection by its name.
+    ///
+    /// # Errors
+    /// One that is not configured, or whose settings are wrong.
+    pub(crate) fn open(&self, name: &str, connectors: &[Connector]) -> Result<Connection, Trouble> {
         let entry = self.configuration.connections.get(name);
+        // What flows keep, unless the configuration has a connection of that name.
         if let (None, STATE, Some(state)) = (entry, name, connector_of(STATE, connectors)) {
-            return state.open(json!({ "file": self.state_file() })).map_err(|error| Trouble::new(error.message));
+            return state
+                .open(json!({ "file": self.kept("state.jsonl") }))
+                .map_err(|error| Trouble::new(error.message));
         }
         let Some(entry) = entry else {
             return Err(Trouble::new(format!(
-                "no connection {} is configured, and the flow needs it\nhelp: add it under `connections` in the configuration",
+                "no connection {} is configured, and it is needed\nhelp: add it under `connections` in the configuration",
                 marked(name)
             )));
         };
@@ -195,7 +250,7 @@ impl Project {
             let known: Vec<&str> = connectors.iter().map(|connector| connector.description().name.as_str()).collect();
             wrong(format!("there is no connector `{}`; there are {}", entry.connector, known.join(", ")))
         })?;
-        let environment = |name: &str| std::env::var(name).ok();
+        let environment = |name: &str| self.environment.get(name);
         let mut settings = settings::resolve(entry.settings.clone(), &self.base, &environment)
             .map_err(|error| wrong(format!("connection `{name}`: {}", error.message)))?;
         if let (STATE, Some(file)) = (&*entry.connector, settings.get("file").and_then(Value::as_str)) {
@@ -216,38 +271,14 @@ fn connections_called(plan: &Plan) -> impl Iterator<Item = String> {
     })
 }
 
-fn shipped() -> Vec<SourceFile> {
-    let mut names: Vec<_> = Shipped::iter().collect();
-    names.sort_unstable();
-    names
-        .into_iter()
-        .filter_map(|name| {
-            let text = String::from_utf8(Shipped::get(&name)?.data.into_owned()).ok()?;
-            Some(SourceFile { path: format!("flows/{name}"), text, layer: Layer::Shipped })
-        })
-        .collect()
-}
-
-/// All YAML files in a folder and below it, by name.
-fn own(folder: &Path, files: &mut Vec<SourceFile>) -> Result<(), Trouble> {
-    let unreadable =
-        |error: std::io::Error| Trouble::new(format!("the folder `{}` cannot be read: {error}", folder.display()));
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
-        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
-        .map_err(unreadable)?;
-    entries.sort_unstable();
-    for entry in entries {
-        if entry.is_dir() {
-            own(&entry, files)?;
-        } else if entry.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-            files.push(read(&entry)?);
-        }
-    }
-    Ok(())
-}
-
-fn read(path: &Path) -> Result<SourceFile, Trouble> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Trouble::new(format!("the file `{}` cannot be read: {error}", path.display())))?;
-    Ok(SourceFile { path: path.display().to_string(), text, layer: Layer::Own })
+/// What is wrong with setting the variable `name`, at the place where it is set.
+fn wrong_variable(compilation: &Compilation, name: &str, set: &Setting) -> Option<Diagnostic> {
+    let error = variables::refuse(&compilation.variables, name, &set.value)?;
+    let declared = compilation.variables.get(name).map(|variable| {
+        let (line, _) = compilation.sources.line_column(variable.declared);
+        let file = &compilation.sources.file(variable.declared.file).path;
+        format!("{file}:{line} declares it as `{}`; its default is {}", variable.kind.as_str(), variable.default)
+    });
+    let finding = Diagnostic::error("wrong-variable", error.message, set.span, "this value");
+    Some(finding.maybe_help(declared.or(error.help)))
 }

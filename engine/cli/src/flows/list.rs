@@ -1,0 +1,104 @@
+//! All flows, in the order in which they are turned on.
+
+use std::collections::BTreeMap;
+
+use cosell_compile::called_by;
+use cosell_compile::documents::{Document, Origin};
+use cosell_model::flow::{Flow, TriggerSource};
+use serde_json::{Value, json};
+
+use crate::project::Project;
+use crate::render::table::Table;
+
+/// As a table; calls are shown by the numbers of the flows that are called.
+pub(crate) fn for_people(project: &Project) -> String {
+    let order = &project.compilation.order;
+    let mut table = Table::new(["#", "Flow", "From", "State", "Started by", "Calls"]);
+    for (number, flow) in in_order(project) {
+        let called = called_by(flow);
+        let numbers =
+            order.iter().enumerate().filter(|(_, id)| called.contains(id)).map(|(at, _)| (at + 1).to_string());
+        table.row(vec![
+            number.to_string(),
+            format!("{}\n{}", flow.id.value, flow.title),
+            origin(&project.compilation.documents.flows, flow.id.value.as_str()).1.to_owned(),
+            state(project, flow).to_owned(),
+            started_by(&flow.trigger.source),
+            numbers.collect::<Vec<_>>().join(", "),
+        ]);
+    }
+    format!(
+        "Flows in the order in which they are turned on: each stands behind those that it calls.\n{}",
+        table.for_terminal()
+    )
+}
+
+/// As a JSON array.
+pub(crate) fn for_machines(project: &Project) -> Value {
+    let flow = |(number, flow): (usize, &Flow)| {
+        json!({
+            "number": number,
+            "name": flow.id.value,
+            "title": flow.title,
+            "from": origin(&project.compilation.documents.flows, flow.id.value.as_str()).0,
+            "state": state(project, flow),
+            "trigger": trigger(&flow.trigger.source),
+            "calls": called_by(flow),
+        })
+    };
+    Value::Array(in_order(project).map(flow).collect())
+}
+
+fn in_order(project: &Project) -> impl Iterator<Item = (usize, &Flow)> {
+    let order = project.compilation.order.iter().filter_map(|id| project.compilation.flows.get(id));
+    order.enumerate().map(|(at, flow)| (at + 1, flow))
+}
+
+/// Where the flow or mapping `name` comes from, for machines and for people. A file that changes nothing does not count.
+pub(crate) fn origin(documents: &BTreeMap<String, Document>, name: &str) -> (&'static str, &'static str) {
+    match documents.get(name) {
+        Some(document) if document.origin == Origin::Overlaid && document.changes.is_empty() => words(Origin::Shipped),
+        Some(document) => words(document.origin),
+        None => words(Origin::Own),
+    }
+}
+
+fn words(origin: Origin) -> (&'static str, &'static str) {
+    match origin {
+        Origin::Shipped => ("shipped", "shipped"),
+        Origin::Overlaid => ("overlaid", "shipped + yours"),
+        Origin::Replaced => ("replaced", "yours, for shipped"),
+        Origin::Own => ("own", "yours"),
+    }
+}
+
+/// A flow that has errors can neither be on nor off.
+fn state(project: &Project, flow: &Flow) -> &'static str {
+    if project.off(&flow.id.value).is_some() {
+        "off"
+    } else if project.compilation.plans.contains_key(&flow.id.value) {
+        "on"
+    } else {
+        "has errors"
+    }
+}
+
+fn trigger(source: &TriggerSource) -> String {
+    match source {
+        TriggerSource::Manual => "manual".to_owned(),
+        TriggerSource::Schedule => "schedule".to_owned(),
+        TriggerSource::Http => "http".to_owned(),
+        TriggerSource::Call => "call".to_owned(),
+        TriggerSource::Connector(name) => name.to_string(),
+    }
+}
+
+fn started_by(source: &TriggerSource) -> String {
+    match source {
+        TriggerSource::Manual => "a person".to_owned(),
+        TriggerSource::Schedule => "the clock".to_owned(),
+        TriggerSource::Http => "a web hook".to_owned(),
+        TriggerSource::Call => "other flows".to_owned(),
+        TriggerSource::Connector(name) => name.to_string(),
+    }
+}

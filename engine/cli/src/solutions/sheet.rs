@@ -1,0 +1,189 @@
+//! A spreadsheet as it came: headings and cells, each with its place.
+
+use std::fmt;
+use std::io::Cursor;
+use std::path::Path;
+
+use calamine::{Data, Reader, Xlsx};
+
+use super::Kind;
+use crate::Trouble;
+
+/// What a cell holds.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Cell {
+    /// Nothing, or nothing but spaces.
+    Empty,
+    /// Text, without spaces around it.
+    Text(String),
+    /// Something that is no text: what it is, and how it looks.
+    Other(&'static str, String),
+}
+
+impl Cell {
+    fn text(text: &str) -> Self {
+        match text.trim() {
+            "" => Self::Empty,
+            text => Self::Text(text.to_owned()),
+        }
+    }
+
+    fn of(data: &Data) -> Self {
+        match data {
+            Data::Empty => Self::Empty,
+            Data::String(text) => Self::text(text),
+            Data::Int(number) => Self::Other("a number", number.to_string()),
+            Data::Float(number) => Self::Other("a number", number.to_string()),
+            Data::Bool(value) => Self::Other("a truth value", value.to_string().to_uppercase()),
+            Data::DateTime(date) => Self::Other("a date", date.as_f64().to_string()),
+            Data::DateTimeIso(text) => Self::Other("a date", text.clone()),
+            Data::DurationIso(text) => Self::Other("a duration", text.clone()),
+            Data::Error(error) => Self::Other("an error", error.to_string()),
+        }
+    }
+}
+
+/// A row of a sheet.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    /// Its number, as the program that shows the file counts: rows of a sheet, lines of a text.
+    pub(super) number: u64,
+    /// Its cells, as many as there are headings or fewer.
+    pub(super) cells: Vec<Cell>,
+}
+
+/// A sheet with something in it.
+#[derive(Clone, Debug)]
+pub(super) struct Sheet {
+    /// The file, and the sheet where the file has several.
+    pub(super) place: Place,
+    /// The first row.
+    pub(super) headings: Vec<Cell>,
+    /// The others, without those that are empty.
+    pub(super) rows: Vec<Row>,
+}
+
+/// Where rows stand.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    file: String,
+    /// Name of the sheet; none of a text file.
+    pub(super) sheet: Option<String>,
+}
+
+impl Place {
+    /// What its rows are called.
+    pub(super) fn row(&self) -> &'static str {
+        if self.sheet.is_some() { "row" } else { "line" }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.sheet {
+            Some(sheet) => write!(f, "{}, sheet `{sheet}`", self.file),
+            None => f.write_str(&self.file),
+        }
+    }
+}
+
+/// Reads a spreadsheet: of a workbook the sheet named, or else the first.
+///
+/// # Errors
+/// A file that cannot be read, is of another kind, or holds nothing.
+pub(super) fn read(path: &Path, sheet: Option<&str>) -> Result<Sheet, Trouble> {
+    let file = path.display().to_string();
+    let kind = Kind::of(path)?;
+    let bytes =
+        std::fs::read(path).map_err(|error| Trouble::new(format!("the file `{file}` cannot be read: {error}")))?;
+    let (place, mut rows) = if kind == Kind::Workbook {
+        workbook(file, bytes, sheet)?
+    } else if sheet.is_some() {
+        return Err(Trouble::new(format!("`{file}` is text and has no sheets; leave out `--sheet`")));
+    } else {
+        (Place { file: file.clone(), sheet: None }, lines(&file, &bytes)?)
+    };
+    rows.retain(|row| row.cells.iter().any(|cell| *cell != Cell::Empty));
+    if rows.is_empty() {
+        return Err(Trouble::new(format!("{place} is empty; expected a row of headings, and a row for each solution")));
+    }
+    let headings = rows.remove(0).cells;
+    Ok(Sheet { place, headings, rows })
+}
+
+fn workbook(file: String, bytes: Vec<u8>, wanted: Option<&str>) -> Result<(Place, Vec<Row>), Trouble> {
+    let wrong = |error: calamine::XlsxError| {
+        Trouble::new(format!(
+            "`{file}` is no workbook that can be read ({error}); open it in Excel and save it as .xlsx or as CSV UTF-8"
+        ))
+    };
+    let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(wrong)?;
+    let names = book.sheet_names();
+    let name = match wanted {
+        None => names.first().cloned().unwrap_or_default(),
+        Some(wanted) => names.iter().find(|name| *name == wanted).cloned().ok_or_else(|| {
+            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            Trouble::new(format!("`{file}` has no sheet `{wanted}`; there are {}", names.join(", ")))
+        })?,
+    };
+    let range = book.worksheet_range(&name).map_err(wrong)?;
+    let first = u64::from(range.start().map_or(0, |(row, _)| row)) + 1;
+    let rows = (first..).zip(range.rows());
+    let rows = rows.map(|(number, cells)| Row { number, cells: cells.iter().map(Cell::of).collect() }).collect();
+    Ok((Place { file, sheet: Some(name) }, rows))
+}
+
+fn lines(file: &str, bytes: &[u8]) -> Result<Vec<Row>, Trouble> {
+    let text = str::from_utf8(bytes).map_err(|error| {
+        let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        Trouble::new(format!("`{file}` is not UTF-8 in line {line}; save it as CSV UTF-8"))
+    })?;
+    // Excel begins its files so.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter(text))
+        .from_reader(text.as_bytes());
+    let row = |record: Result<csv::StringRecord, csv::Error>| {
+        let record = record.map_err(|error| Trouble::new(format!("`{file}` is no CSV: {error}")))?;
+        let number = record.position().map_or(0, csv::Position::line);
+        Ok(Row { number, cells: record.iter().map(Cell::text).collect() })
+    };
+    reader.records().map(row).collect()
+}
+
+/// What the headings are separated by: in many countries Excel writes semicolons.
+fn delimiter(text: &str) -> u8 {
+    let headings = text.lines().next().unwrap_or_default();
+    let count = |byte: &u8| headings.bytes().filter(|found| found == byte).count();
+    // Of equals the last one counts: the comma.
+    [b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn read_text(text: &[u8]) -> Vec<(u64, Vec<Cell>)> {
+        lines("f.csv", text).unwrap().into_iter().map(|row| (row.number, row.cells)).collect()
+    }
+
+    #[test]
+    fn text_is_read_whatever_separates_it() {
+        let cells = |words: [&str; 2]| words.map(Cell::text).to_vec();
+        for separator in [",", ";", "\t"] {
+            let text = format!("\u{feff}Solution ID{separator}Name\r\nSOL-1{separator}\" Cold\"\"Track \"\r\n");
+            let expected = [(1, cells(["Solution ID", "Name"])), (2, cells(["SOL-1", "Cold\"Track"]))];
+            assert_eq!(read_text(text.as_bytes()), expected, "{separator}");
+        }
+    }
+
+    #[test]
+    fn lines_are_counted_where_a_text_goes_over_several() {
+        let numbers: Vec<u64> = read_text(b"a,b\n\"x\ny\",1\n\n2,3\n").into_iter().map(|(number, _)| number).collect();
+        assert_eq!(numbers, [1, 2, 5]);
+    }
+}

@@ -1,0 +1,70 @@
+//! How far the walk is, on a terminal; for machines, a line for each record.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::finished::Finished;
+use super::records::Direction;
+use super::tally::Tally;
+
+/// Shows the walk while it goes on. Where standard error is no terminal, nothing is drawn.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    json: bool,
+}
+
+impl Progress {
+    /// Shows each record as JSON, if told so.
+    pub(super) fn new(json: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+        let style =
+            ProgressStyle::with_template("{prefix}  {wide_bar}  {human_pos}/{human_len}  {per_sec:.dim}  {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self { bar, json }
+    }
+
+    /// A page of `direction` came, with which `remaining` records are known to be ahead.
+    pub(super) fn page(&self, direction: Direction, tally: &Tally, remaining: usize) {
+        let walked = tally.all(direction) as u64;
+        if self.bar.prefix() != direction.title() {
+            self.bar.set_prefix(direction.title());
+            // The rate is that of this direction, and of this part of the walk.
+            self.bar.reset();
+            self.bar.set_position(walked);
+            self.bar.reset_eta();
+        }
+        self.bar.set_length(walked + remaining as u64);
+        self.done_so_far(direction, tally);
+    }
+
+    /// A record is done.
+    pub(super) fn record(&self, finished: &Finished, tally: &Tally) {
+        self.done_so_far(finished.direction, tally);
+        if self.json {
+            let line = serde_json::to_string(finished).unwrap_or_default();
+            self.bar.suspend(|| anstream::println!("{line}"));
+        }
+    }
+
+    fn done_so_far(&self, direction: Direction, tally: &Tally) {
+        self.bar.set_position(tally.all(direction) as u64);
+        let wrong = tally.wrong();
+        self.bar.set_message(if wrong == 0 { String::new() } else { format!("{wrong} refused") });
+    }
+
+    /// A service asks for patience.
+    pub(super) fn waiting(&self, after: Duration, why: &str) {
+        self.bar.set_message(format!("next attempt in {} s: {why}", after.as_secs_f64().ceil()));
+    }
+
+    /// Says something meanwhile.
+    pub(super) fn say(&self, text: &str) {
+        self.bar.suspend(|| anstream::eprintln!("{text}"));
+    }
+
+    /// Takes it off the screen.
+    pub(super) fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}

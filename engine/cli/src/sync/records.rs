@@ -1,0 +1,228 @@
+//! What is walked: the records of one side, page by page, in the order in which they were created.
+//!
+//! When a record was created never changes, so what the walk itself writes moves nothing that lies before it. When it was
+//! last changed would: a record that was written to would come again at the end.
+
+use std::sync::Arc;
+
+use clap::ValueEnum;
+use cosell_model::{FlowId, Value};
+use cosell_runtime::memory::Engine;
+use cosell_runtime::record::Observer;
+use cosell_sdk::CallError;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
+
+/// How many records are asked for at a time: the Referrals API's own page.
+const PAGE: usize = 100;
+
+/// Which side's records are walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Direction {
+    /// Referrals, to the CRM.
+    Referrals,
+    /// Opportunities that are to be synced, to Partner Center.
+    Opportunities,
+}
+
+impl Direction {
+    /// In the order in which they are walked: a deal that both sides have is then known to be one before its opportunity's
+    /// turn comes.
+    pub(super) const ALL: [Self; 2] = [Self::Referrals, Self::Opportunities];
+
+    /// The flow that its records are run through.
+    pub(super) fn flow(self) -> FlowId {
+        FlowId::new(match self {
+            Self::Referrals => "partner-center-to-dynamics",
+            Self::Opportunities => "dynamics-opportunity-to-partner-center",
+        })
+    }
+
+    /// For people.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Referrals => "Referrals to Dynamics 365",
+            Self::Opportunities => "Opportunities to Partner Center",
+        }
+    }
+}
+
+/// A record, and what a trigger would bring about it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Record {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) created_at: Timestamp,
+    pub(super) trigger: Value,
+}
+
+/// How far the walk is: all records created before are done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Position {
+    pub(super) direction: Direction,
+    /// Records created before are done; none at the beginning.
+    pub(super) from: Option<Timestamp>,
+    /// How many referrals lie before it in the list.
+    pub(super) passed: usize,
+}
+
+impl Position {
+    /// Where a direction begins.
+    pub(super) fn at_the_beginning_of(direction: Direction) -> Self {
+        Self { direction, from: None, passed: 0 }
+    }
+}
+
+/// Some records.
+#[derive(Debug, PartialEq)]
+pub(super) struct Page {
+    /// May hold records that came on an earlier page.
+    pub(super) records: Vec<Record>,
+    /// Where the next page begins; none where this is the last.
+    pub(super) next: Option<Position>,
+    /// How many records there are from the position on, as far as the service says.
+    pub(super) remaining: usize,
+}
+
+/// Where records come from.
+pub(super) struct Source {
+    pub(super) engine: Arc<Engine>,
+    /// Name of the connection to Partner Center.
+    pub(super) partner_center: String,
+    /// Name of the connection to Dataverse.
+    pub(super) dataverse: String,
+    /// Column that says whether an opportunity is to be synced.
+    pub(super) sync_column: String,
+    /// Only what was changed since then.
+    pub(super) since: Option<Timestamp>,
+}
+
+impl Source {
+    /// The page at `position`.
+    ///
+    /// # Errors
+    /// What the service says, once patience is at its end.
+    pub(super) async fn page(&self, position: &Position, observer: &dyn Observer) -> Result<Page, CallError> {
+        match position.direction {
+            Direction::Referrals => self.referrals(position, observer).await,
+            Direction::Opportunities => self.opportunities(position, observer).await,
+        }
+    }
+
+    /// Partner Center can neither compare `createdDateTime` nor be told where to begin otherwise than by a number
+    /// (Referrals API, get a list of referrals).
+    async fn referrals(&self, position: &Position, observer: &dyn Observer) -> Result<Page, CallError> {
+        // The last referral of the page before comes again. Where it does not, the list has become shorter meanwhile, and
+        // what is looked for lies further ahead.
+        let mut skip = position.passed.saturating_sub(1);
+        loop {
+            let input = json!({
+                "order_by": "createdDateTime asc",
+                "select": "id,name,type,organizationId,createdDateTime,updatedDateTime",
+                "filter": self.since.map(|since| format!("updatedDateTime ge {since}")),
+                "top": PAGE, "skip": skip, "count": true,
+            });
+            let found = self.engine.read(&self.partner_center, "list_referrals", input, observer).await?;
+            let referrals = items(&found, "referrals");
+            let created_at = referrals.iter().map(|referral| created(referral, "createdDateTime"));
+            let created_at = created_at.collect::<Result<Vec<_>, _>>()?;
+            let is_joined = created_at.first().zip(position.from).is_some_and(|(first, from)| *first <= from);
+            if skip > 0 && !is_joined {
+                skip = skip.saturating_sub(PAGE);
+                continue;
+            }
+            let last = created_at.last().copied().filter(|_| referrals.len() >= PAGE);
+            let next = last.map(|last| Position { from: Some(last), passed: skip + referrals.len(), ..*position });
+            let remaining = remaining(&found, position.passed, referrals.len());
+            // Microsoft's side of a deal is looked at together with ours.
+            let ours = referrals.iter().zip(created_at).filter(|(referral, _)| referral["organizationId"] != "msft");
+            let records = ours.map(|(referral, created_at)| self::referral(referral, created_at)).collect();
+            return Ok(Page { records, next, remaining });
+        }
+    }
+
+    /// Dataverse skips nothing, but compares `createdon`, which it shows in whole seconds (Web API, query data).
+    async fn opportunities(&self, position: &Position, observer: &dyn Observer) -> Result<Page, CallError> {
+        let from = position.from.map(|from| format!("createdon ge {from}"));
+        let (mut found, mut created_at) = self.rows(from, Some(PAGE), observer).await?;
+        let is_last = items(&found, "rows").len() < PAGE;
+        let remaining = remaining(&found, 0, created_at.len());
+        let mut from = created_at.last().copied();
+        // Rows that were imported together may have been created in the same second, more of them than fit a page. They
+        // all come at once then, or the next page would be this one again.
+        if let (false, Some(second)) = (is_last, from.filter(|last| created_at.first() == Some(last))) {
+            let next = second + SignedDuration::from_secs(1);
+            let within = format!("createdon ge {second} and createdon lt {next}");
+            (found, created_at) = self.rows(Some(within), None, observer).await?;
+            from = Some(next);
+        }
+        let rows = items(&found, "rows").iter().zip(created_at);
+        let records = rows.map(|(row, created_at)| opportunity(row, created_at)).collect();
+        let next = (!is_last).then_some(Position { from, ..*position });
+        Ok(Page { records, next, remaining })
+    }
+
+    /// Rows that are to be synced and meet a condition, and when each was created.
+    async fn rows(
+        &self,
+        condition: Option<String>,
+        top: Option<usize>,
+        observer: &dyn Observer,
+    ) -> Result<(Value, Vec<Timestamp>), CallError> {
+        let since = self.since.map(|since| format!("modifiedon ge {since}"));
+        let filter: Vec<String> = since.into_iter().chain(condition).collect();
+        let to_be_synced = Map::from_iter([(self.sync_column.clone(), Value::Bool(true))]);
+        let input = json!({
+            "table": "opportunity", "where": to_be_synced, "order_by": "createdon asc", "top": top, "count": true,
+            "filter": (!filter.is_empty()).then(|| filter.join(" and ")),
+        });
+        let found = self.engine.read(&self.dataverse, "list_rows", input, observer).await?;
+        let created_at = items(&found, "rows").iter().map(|row| created(row, "createdon"));
+        let created_at = created_at.collect::<Result<_, _>>()?;
+        Ok((found, created_at))
+    }
+}
+
+fn items<'f>(found: &'f Value, member: &str) -> &'f [Value] {
+    found[member].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// What remains behind `passed` records. A count may be of the page only (Referrals API), or end at 5000 (Dataverse).
+fn remaining(found: &Value, passed: usize, at_least: usize) -> usize {
+    let count = found["count"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or_default();
+    count.saturating_sub(passed).max(at_least)
+}
+
+fn text(record: &Value, member: &str) -> String {
+    record[member].as_str().unwrap_or_default().to_owned()
+}
+
+fn created(record: &Value, member: &str) -> Result<Timestamp, CallError> {
+    record[member].as_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
+        let message = format!("a record came whose `{member}` is no point in time, but {}", record[member]);
+        CallError::rejected("not_in_order", message)
+    })
+}
+
+/// As `partner_center_events.received` brings it. Only shared deals have a side of Microsoft's to look at as well.
+fn referral(referral: &Value, created_at: Timestamp) -> Record {
+    let event = if referral["type"] == "Shared" { "related-referral-updated" } else { "referral-updated" };
+    Record {
+        id: text(referral, "id"),
+        name: text(referral, "name"),
+        created_at,
+        trigger: json!({ "event": event, "referral_id": referral["id"], "changed_at": referral["updatedDateTime"] }),
+    }
+}
+
+/// As `dataverse.row_changed` brings it.
+fn opportunity(row: &Value, created_at: Timestamp) -> Record {
+    Record {
+        id: text(row, "opportunityid"),
+        name: text(row, "name"),
+        created_at,
+        trigger: json!({ "table": "opportunity", "id": row["opportunityid"], "change": "saved", "row": row }),
+    }
+}

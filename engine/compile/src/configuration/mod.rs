@@ -1,0 +1,54 @@
+//! The configuration, `cosell.yaml`: connections, current values of variables, flows that are off, folders of the user's own
+//! flows; and, of all that may differ between a trial and the real thing, one choice per environment.
+//!
+//! This file holds what a configuration is; `read` reads it, for one environment; [`off`] says what is wrong with turning
+//! flows off.
+
+pub mod off;
+mod read;
+
+use std::collections::BTreeMap;
+
+use cosell_model::flow::Retry;
+use cosell_model::{Span, Value};
+
+pub use read::read;
+
+/// A configuration, read for one environment. Secrets in it are still names of environment variables and files.
+#[derive(Debug, Default)]
+pub struct Configuration {
+    /// The environment it was read for; none where it has none.
+    pub environment: Option<String>,
+    /// Connections by name.
+    pub connections: BTreeMap<String, ConnectionEntry>,
+    /// Current values of variables.
+    pub variables: BTreeMap<String, Setting>,
+    /// Values of variables in the other environments, to check them as well.
+    pub elsewhere: Vec<(String, Setting)>,
+    /// Flows that are turned off, each with the place that says so.
+    pub off: BTreeMap<String, Span>,
+    /// Folders of the user's own flows, relative to the configuration.
+    pub flows: Vec<String>,
+    /// How failed attempts are repeated where a step does not say.
+    pub retry: Option<Retry>,
+}
+
+/// The current value of a variable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    /// The value.
+    pub value: Value,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct ConnectionEntry {
+    /// Its connector; the connection's own name where none is given.
+    pub connector: String,
+    /// Its settings.
+    pub settings: Value,
+    /// Where its name stands.
+    pub span: Span,
+}
