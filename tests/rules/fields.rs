@@ -177,12 +177,17 @@ fn a_value_that_one_side_lost_comes_back_from_the_other() {
 }
 
 #[test]
-fn news_from_partner_center_pass_by_a_calculated_deal_value_of_0() {
+fn a_calculated_deal_value_is_left_alone_where_the_mapping_says_so() {
     let desk = Desk::with(&json!({ "deal_value_column": "msft_weightedvalue" }));
+    let mapping = "mapping: referral-opportunity\nrows:\n  deal_value: { only_to: referral }\n";
+    std::fs::create_dir(desk.project.folder.join("flows/mappings")).unwrap();
+    std::fs::write(desk.project.folder.join("flows/mappings/referral-opportunity.yaml"), mapping).unwrap();
     let (opportunity, referral) = desk.sent(&json!({ "estimatedvalue": 84_000, "closeprobability": 50 }));
     desk.edit(&opportunity, &json!({ "closeprobability": 0 }));
     desk.portal(&referral, &json!({ "details": { "notes": "Wants five cold stores." } }));
-    desk.receive(&referral).ends_well();
+    desk.receive(&referral).gives("updated");
     assert_eq!(desk.row(&opportunity)["description"], "Wants five cold stores.");
+    desk.saved(&opportunity).ends_well();
     assert_eq!(desk.referral(&referral)["details"]["dealValue"], 42_000.0);
+    desk.arrived(&json!({}));
 }

@@ -171,12 +171,12 @@ fn a_private_deal_of_the_portal_becomes_co_sell_by_filling_help_in_the_crm() {
 fn help_asked_for_later_in_the_portal_is_chosen_in_the_crm_and_not_asked_again() {
     let desk = Desk::new();
     let (opportunity, referral) = desk.sent(&json!({}));
+    desk.portal(&referral, &json!({ "consent": { CONSENT: true } }));
     let mut invitation = desk.referral(&referral);
     for server_owned in ["id", "eTag", "links", "organizationId", "organizationName"] {
         invitation.as_object_mut().unwrap().remove(server_owned);
     }
     invitation["type"] = json!("Shared");
-    invitation["consent"][CONSENT] = json!(true);
     invitation["target"] = json!([{ "type": "BusinessProfileLocation", "id": "msft" }]);
     invitation["inviteContext"] = json!({ "assistanceRequestCode": "ProofOfConceptOrDemo", "notes": "Please join." });
     desk.stage.control("POST", "/partner/referrals", &invitation);
