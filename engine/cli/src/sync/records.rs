@@ -226,3 +226,148 @@ fn opportunity(row: &Value, created_at: Timestamp) -> Record {
         trigger: json!({ "table": "opportunity", "id": row["opportunityid"], "change": "saved", "row": row }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use cosell_runtime::record::Nobody;
+    use cosell_sdk::{CallContext, Connect, Connector, Effect, Operation};
+
+    /// A service with records that were created in these seconds, in order.
+    struct Service(Vec<i64>);
+
+    impl Connect for Service {
+        type Settings = Map<String, Value>;
+
+        fn connect(settings: Self::Settings) -> Result<Self, CallError> {
+            Ok(Self(serde_json::from_value(settings["seconds"].clone()).unwrap()))
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn number(input: &Map<String, Value>, member: &str) -> Option<usize> {
+        input[member].as_u64().map(|number| number as usize)
+    }
+
+    struct ListReferrals;
+
+    impl Operation for ListReferrals {
+        type Connection = Service;
+        type Input = Map<String, Value>;
+        type Output = Value;
+        const NAME: &'static str = "list_referrals";
+        const TITLE: &'static str = "List";
+        const DESCRIPTION: &'static str = "Lists";
+        const EFFECT: Effect = Effect::Read;
+
+        async fn call(service: &Service, input: Self::Input, _: &CallContext) -> Result<Value, CallError> {
+            let all = service
+                .0
+                .iter()
+                .enumerate()
+                .map(|(id, second)| json!({ "id": id.to_string(), "createdDateTime": at(*second) }));
+            let page = all.skip(number(&input, "skip").unwrap()).take(number(&input, "top").unwrap());
+            Ok(json!({ "referrals": page.collect::<Vec<_>>(), "count": service.0.len() }))
+        }
+    }
+
+    struct ListRows;
+
+    impl Operation for ListRows {
+        type Connection = Service;
+        type Input = Map<String, Value>;
+        type Output = Value;
+        const NAME: &'static str = "list_rows";
+        const TITLE: &'static str = "List";
+        const DESCRIPTION: &'static str = "Lists";
+        const EFFECT: Effect = Effect::Read;
+
+        async fn call(service: &Service, input: Self::Input, _: &CallContext) -> Result<Value, CallError> {
+            let filter = input["filter"].as_str().unwrap_or_default();
+            let bound =
+                |word: &str| Some(filter.split_once(word)?.1.split(' ').next().unwrap().parse::<Timestamp>().unwrap());
+            let (from, to) = (bound("createdon ge "), bound("createdon lt "));
+            let is_meant = |(_, second): &(usize, &i64)| {
+                from.is_none_or(|from| at(**second) >= from) && to.is_none_or(|to| at(**second) < to)
+            };
+            let rows = service.0.iter().enumerate().filter(is_meant);
+            let rows = rows.map(|(id, second)| json!({ "opportunityid": id.to_string(), "createdon": at(*second) }));
+            let rows: Vec<Value> = rows.take(number(&input, "top").unwrap_or(usize::MAX)).collect();
+            Ok(json!({ "rows": rows, "count": service.0.len().min(5000) }))
+        }
+    }
+
+    fn source(seconds: &[i64]) -> Source {
+        let connector = Connector::new::<Service>("service", "Service", "Lists")
+            .operation::<ListReferrals>()
+            .operation::<ListRows>()
+            .build();
+        let connections =
+            BTreeMap::from([("service".to_owned(), connector.open(json!({ "seconds": seconds })).unwrap())]);
+        let name = "service".to_owned();
+        Source {
+            engine: Arc::new(Engine::new(BTreeMap::new(), connections, Default::default())),
+            partner_center: name.clone(),
+            dataverse: name,
+            sync_column: "sync".to_owned(),
+            since: None,
+        }
+    }
+
+    /// The ids from a position to the end, and how many pages it took.
+    async fn walk(source: &Source, mut position: Position) -> (BTreeSet<usize>, usize) {
+        let (mut ids, mut pages) = (BTreeSet::new(), 0);
+        loop {
+            let page = source.page(&position, &Nobody).await.unwrap();
+            pages += 1;
+            assert!(pages < 50, "it does not come to an end");
+            ids.extend(page.records.iter().map(|record| record.id.parse::<usize>().unwrap()));
+            match page.next {
+                Some(next) => position = next,
+                None => return (ids, pages),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn however_many_were_created_in_one_second_all_are_walked() {
+        let spread: Vec<i64> = (0..350).collect();
+        let at_once = vec![7; 350];
+        let at_the_edge: Vec<i64> = (0..350).map(|id| if id < 99 { 1 } else { 2 }).collect();
+        let in_bursts: Vec<i64> = (0..350).map(|id| id / 100).collect();
+        for seconds in [spread, at_once, at_the_edge, in_bursts, vec![1; 100], vec![1; 101], vec![]] {
+            let source = source(&seconds);
+            for direction in Direction::ALL {
+                let (ids, pages) = walk(&source, Position::at_the_beginning_of(direction)).await;
+                assert_eq!(ids, (0..seconds.len()).collect(), "{direction:?}");
+                assert!(pages <= seconds.len() / 50 + 2, "{pages} pages for {} records", seconds.len());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_that_became_shorter_is_looked_through_further_ahead() {
+        let seconds: Vec<i64> = (0..400).collect();
+        let source = source(&seconds);
+        for passed in [201, 240, 320, 900] {
+            let position = Position { direction: Direction::Referrals, from: Some(at(199)), passed };
+            let (ids, _) = walk(&source, position).await;
+            assert!(ids.is_superset(&(200..400).collect()), "{passed} were passed");
+        }
+    }
+
+    #[test]
+    fn a_count_is_believed_only_as_far_as_it_can_be_true() {
+        let remaining = |count: Value, passed| remaining(&json!({ "count": count }), passed, 100);
+        assert_eq!(remaining(json!(350), 200), 150);
+        assert_eq!(remaining(json!(100), 200), 100, "it counts the page only");
+        assert_eq!(remaining(Value::Null, 0), 100);
+    }
+}
