@@ -82,8 +82,8 @@ pub(super) struct Page {
     pub(super) records: Vec<Record>,
     /// Where the next page begins; none where this is the last.
     pub(super) next: Option<Position>,
-    /// How many records there are from the position on, as far as the service says.
-    pub(super) remaining: usize,
+    /// How many records lie behind this page, as far as the service says.
+    pub(super) behind: usize,
 }
 
 /// Where records come from.
@@ -135,11 +135,11 @@ impl Source {
             }
             let last = created_at.last().copied().filter(|_| referrals.len() >= PAGE);
             let next = last.map(|last| Position { from: Some(last), passed: skip + referrals.len(), ..*position });
-            let remaining = remaining(&found, position.passed, referrals.len());
+            let behind = behind(&found, skip + referrals.len());
             // Microsoft's side of a deal is looked at together with ours.
             let ours = referrals.iter().zip(created_at).filter(|(referral, _)| referral["organizationId"] != "msft");
             let records = ours.map(|(referral, created_at)| self::referral(referral, created_at)).collect();
-            return Ok(Page { records, next, remaining });
+            return Ok(Page { records, next, behind });
         }
     }
 
@@ -148,20 +148,22 @@ impl Source {
         let from = position.from.map(|from| format!("createdon ge {from}"));
         let (mut found, mut created_at) = self.rows(from, Some(PAGE), observer).await?;
         let is_last = items(&found, "rows").len() < PAGE;
-        let remaining = remaining(&found, 0, created_at.len());
+        let mut behind = behind(&found, created_at.len());
         let mut from = created_at.last().copied();
         // Rows that were imported together may have been created in the same second, more of them than fit a page. They
         // all come at once then, or the next page would be this one again.
         if let (false, Some(second)) = (is_last, from.filter(|last| created_at.first() == Some(last))) {
             let next = second + SignedDuration::from_secs(1);
             let within = format!("createdon ge {second} and createdon lt {next}");
+            let on_page = created_at.len();
             (found, created_at) = self.rows(Some(within), None, observer).await?;
+            behind = (behind + on_page).saturating_sub(created_at.len());
             from = Some(next);
         }
         let rows = items(&found, "rows").iter().zip(created_at);
         let records = rows.map(|(row, created_at)| opportunity(row, created_at)).collect();
         let next = (!is_last).then_some(Position { from, ..*position });
-        Ok(Page { records, next, remaining })
+        Ok(Page { records, next, behind })
     }
 
     /// Rows that are to be synced and meet a condition, and when each was created.
@@ -189,10 +191,11 @@ fn items<'f>(found: &'f Value, member: &str) -> &'f [Value] {
     found[member].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// What remains behind `passed` records. A count may be of the page only (Referrals API), or end at 5000 (Dataverse).
-fn remaining(found: &Value, passed: usize, at_least: usize) -> usize {
+/// What lies behind `passed` records, where the service counts so far: a count may be of the page only (Referrals API), and
+/// ends at 5000 (Dataverse).
+fn behind(found: &Value, passed: usize) -> usize {
     let count = found["count"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or_default();
-    count.saturating_sub(passed).max(at_least)
+    count.saturating_sub(passed)
 }
 
 fn text(record: &Value, member: &str) -> String {
@@ -363,11 +366,16 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_count_is_believed_only_as_far_as_it_can_be_true() {
-        let remaining = |count: Value, passed| remaining(&json!({ "count": count }), passed, 100);
-        assert_eq!(remaining(json!(350), 200), 150);
-        assert_eq!(remaining(json!(100), 200), 100, "it counts the page only");
-        assert_eq!(remaining(Value::Null, 0), 100);
+    #[tokio::test]
+    async fn what_lies_behind_a_page_is_known() {
+        let source = source(&(0..350).map(|id| id / 200).collect::<Vec<_>>());
+        let first = Position::at_the_beginning_of(Direction::Referrals);
+        let page = source.page(&first, &Nobody).await.unwrap();
+        assert_eq!((page.records.len(), page.behind), (100, 250));
+        let page = source.page(&page.next.unwrap(), &Nobody).await.unwrap();
+        assert_eq!((page.records.len(), page.behind), (100, 151), "one came again");
+        let first = Position::at_the_beginning_of(Direction::Opportunities);
+        let page = source.page(&first, &Nobody).await.unwrap();
+        assert_eq!((page.records.len(), page.behind), (200, 150), "all of the first second");
     }
 }
