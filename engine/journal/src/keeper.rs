@@ -129,7 +129,7 @@ fn change_claim(change: &Transaction<'_>, of: &str, run: &str, claim: &ClaimChan
 }
 
 impl Journal {
-    /// Keeps what a version of the flows is compiled from, as JSON, until no run needs it.
+    /// Keeps what a version of the flows is compiled from, as JSON, until no run needs it and another is kept after it.
     ///
     /// # Errors
     /// It cannot be written.
@@ -137,7 +137,7 @@ impl Journal {
         let (version, source) = (version.to_owned(), text(source));
         let work = move |change: &Transaction<'_>| {
             change
-                .execute("INSERT OR IGNORE INTO versions (version, source) VALUES (?1, ?2)", [&version, &source])
+                .execute("INSERT OR REPLACE INTO versions (version, source) VALUES (?1, ?2)", [&version, &source])
                 .map(drop)
         };
         self.writer().written(Box::new(work)).await

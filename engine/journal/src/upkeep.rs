@@ -73,10 +73,13 @@ impl Journal {
         }
         let work = move |change: &Transaction<'_>| {
             change.execute(
-                "DELETE FROM inbox WHERE state <> 0 AND received < ?1 AND run NOT IN (SELECT run FROM runs)",
+                "DELETE FROM inbox WHERE state <> 0 AND received < ?1
+                 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.run = inbox.run)",
                 [oldest],
             )?;
-            change.execute("DELETE FROM versions WHERE version NOT IN (SELECT version FROM runs)", []).map(drop)
+            let unused = "DELETE FROM versions WHERE rowid < (SELECT max(rowid) FROM versions)
+                 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.version = versions.version AND r.run = r.root)";
+            change.execute(unused, []).map(drop)
         };
         self.writer().written(Box::new(work)).await?;
         Ok(deleted)

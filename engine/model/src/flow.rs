@@ -1,5 +1,6 @@
 //! A flow as written: what reading a file yields, before names are looked up.
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use crate::ids::{FlowId, OperationName, StepId};
@@ -176,7 +177,7 @@ pub struct Sensitive {
 }
 
 /// How a failed attempt is repeated.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Retry {
     /// How many times, after the first attempt; 0 to 90.
     pub count: u32,
@@ -215,7 +216,8 @@ impl Default for Retry {
 }
 
 /// How the waits between attempts grow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Backoff {
     /// Always the same.
     Fixed,

@@ -1,9 +1,11 @@
 //! What a command works on: the shipped flows, the user's own, the configuration, the connections.
 //!
-//! [`files`] are its files; [`dotenv`] the secrets beside it; this file puts it all together.
+//! [`files`] are its files; [`dotenv`] the secrets beside it; [`version`] what its flows are compiled from, for later; this
+//! file puts it all together.
 
 mod dotenv;
 pub(crate) mod files;
+pub(crate) mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,10 +1,10 @@
 -- Times are microseconds since 1970; values are JSON.
 
--- What flows were compiled from, so that a run ends in the version it began in.
+-- What flows were compiled from, so that a run ends in the version it began in; the last row is today's.
 CREATE TABLE versions (
     version TEXT PRIMARY KEY,
     source  TEXT NOT NULL
-) WITHOUT ROWID;
+);
 
 CREATE TABLE runs (
     run     TEXT PRIMARY KEY,
@@ -28,6 +28,7 @@ CREATE INDEX runs_by_time ON runs (began, run) WHERE run = root;
 CREATE INDEX runs_by_flow ON runs (flow, began, run) WHERE run = root;
 CREATE INDEX runs_by_outcome ON runs (outcome, began, run) WHERE run = root;
 CREATE INDEX runs_by_end ON runs (ended) WHERE run = root AND ended IS NOT NULL;
+CREATE INDEX runs_by_version ON runs (version) WHERE run = root;
 CREATE INDEX runs_under_way ON runs (began, run) WHERE run = root AND ended IS NULL;
 
 -- What each run took in.
