@@ -21,7 +21,7 @@ use support::rejected;
 /// A flow that takes a second for each event, under the event's key, and wants no event that says so.
 const KEYED: &str = "
 flow: f
-trigger: { use: http, when: \"${{ not trigger.unwanted }}\" }
+trigger: { use: manual, when: \"${{ not trigger.unwanted }}\" }
 key: ${{ trigger.key }}
 steps: { a: { use: test.write, with: { name: \"${{ trigger.name }}\", takes: 1 } } }
 ";
