@@ -16,7 +16,7 @@ mod registration;
 mod testing;
 mod verify;
 
-use cosell_sdk::Connector;
+use cosell_sdk::{Connector, Limits};
 
 pub use connection::{PartnerCenterEvents, Settings};
 
@@ -27,6 +27,8 @@ pub fn connector() -> Connector {
         "Partner Center events",
         "Events of Microsoft Partner Center, by its webhooks.",
     )
+    // 100 requests in sixty seconds.
+    .limits(Limits::of(4, 100))
     .webhook::<received::Received>()
     .operation::<operations::ViewRegistration>()
     .operation::<operations::ListEvents>()

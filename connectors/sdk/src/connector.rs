@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cosell_model::catalogue::{ConnectorDescription, Delivery};
+use cosell_model::catalogue::{ConnectorDescription, Delivery, Limits};
 use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -46,6 +46,7 @@ impl Connector {
                 settings: schemars::schema_for!(C::Settings).to_value(),
                 operations: Vec::new(),
                 triggers: Vec::new(),
+                limits: Limits::default(),
             },
             table: Table { operations: BTreeMap::new(), triggers: BTreeMap::new() },
         }
@@ -113,15 +114,23 @@ impl<C: Connect> Contents<C> {
         self
     }
 
+    /// Says how much the remote system takes; without this, anything.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.description.limits = limits;
+        self
+    }
+
     /// The connector.
     pub fn build(self) -> Connector {
         let table = Arc::new(self.table);
+        let limits = self.description.limits;
         Connector {
             description: self.description,
             open: Box::new(move |settings| {
                 let settings: C::Settings = parse(settings, "settings")?;
                 let connection = Arc::new(C::connect(settings)?);
-                Ok(Connection { opened: Arc::new(Opened { connection, table: Arc::clone(&table) }) })
+                Ok(Connection { opened: Arc::new(Opened { connection, table: Arc::clone(&table) }), limits })
             }),
         }
     }
@@ -131,9 +140,21 @@ impl<C: Connect> Contents<C> {
 #[derive(Clone)]
 pub struct Connection {
     opened: Arc<dyn Erased>,
+    limits: Limits,
 }
 
 impl Connection {
+    /// The same connection with limits of its own.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// How much the remote system takes. Whoever calls keeps to it: the engine does.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Calls an operation.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What connectors offer, as plain data: all that the compiler knows of them.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -71,6 +72,28 @@ pub struct TriggerDescription {
     pub output: Schema,
 }
 
+/// How much a remote system takes, as far as is known; the configuration of a connection can say otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// How many calls may be under way at once; any number where none is given.
+    pub concurrent: Option<NonZeroU32>,
+    /// How many requests may begin in any sixty seconds; any number where none is given.
+    pub per_minute: Option<NonZeroU32>,
+}
+
+impl Limits {
+    /// At most so many calls at once, and so many requests in any minute; 0 stands for any number.
+    pub const fn of(concurrent: u32, per_minute: u32) -> Self {
+        Self { concurrent: NonZeroU32::new(concurrent), per_minute: NonZeroU32::new(per_minute) }
+    }
+
+    /// These limits, and `usual` ones where these say nothing.
+    #[must_use]
+    pub fn or(self, usual: Limits) -> Self {
+        Self { concurrent: self.concurrent.or(usual.concurrent), per_minute: self.per_minute.or(usual.per_minute) }
+    }
+}
+
 /// What one connector offers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConnectorDescription {
@@ -86,6 +109,9 @@ pub struct ConnectorDescription {
     pub operations: Vec<OperationDescription>,
     /// Its triggers.
     pub triggers: Vec<TriggerDescription>,
+    /// How much its remote system takes, where a connection's configuration does not say.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// What all connectors of a program offer.

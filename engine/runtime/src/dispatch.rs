@@ -1,21 +1,30 @@
-//! From events to runs: runs with equal keys go one at a time, in order of arrival; others side by side.
+//! From events to runs: runs with equal keys go one at a time, in order of arrival; others side by side, as many as their
+//! flow allows. A burst of events with equal keys becomes one run where the flow says so.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use cosell_model::flow::TriggerSource;
 use cosell_model::{FlowId, Value};
 use cosell_sdk::TriggerEvent;
 use futures::FutureExt;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::time::Instant;
 
+use crate::answer::{Answer, Answering};
 use crate::core::entry;
+use crate::debounce::{Bursts, State, Subject};
 use crate::memory::{Engine, Start};
 use crate::record::Observer;
 
 /// How many events are remembered to recognise a second delivery.
 const REMEMBERED: usize = 10_000;
+
+/// How many runs wait or are under way before events are refused, where nothing else is said.
+const ROOM: usize = 10_000;
 
 /// Takes events, and has the engine run what they start.
 #[derive(Clone)]
@@ -27,13 +36,34 @@ struct Shared {
     engine: Arc<Engine>,
     observer: Arc<dyn Observer>,
     lanes: Mutex<Lanes>,
+    /// Of flows that limit how many of their runs are under way at once: who may go on comes in order of arrival.
+    places: BTreeMap<FlowId, Semaphore>,
     under_way: watch::Sender<usize>,
+    room: usize,
+    stopping: AtomicBool,
+}
+
+/// Why no event is taken now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Busy {
+    /// As many runs wait or are under way as there is room for.
+    Full,
+    /// The program is about to end.
+    Stopping,
+}
+
+/// A run to come.
+struct Coming {
+    flow: FlowId,
+    start: Start,
+    asked: Option<oneshot::Sender<Answer>>,
 }
 
 #[derive(Default)]
 struct Lanes {
+    bursts: Bursts,
     /// Waiting runs by key, while one with this key is under way.
-    waiting: HashMap<String, VecDeque<(FlowId, Start)>>,
+    waiting: HashMap<String, VecDeque<Coming>>,
     seen: HashSet<String>,
     seen_in_order: VecDeque<String>,
 }
@@ -41,8 +71,39 @@ struct Lanes {
 impl Dispatcher {
     /// A dispatcher to `engine`; `observer` learns of every run.
     pub fn new(engine: Arc<Engine>, observer: Arc<dyn Observer>) -> Self {
+        Self::with_room(engine, observer, ROOM)
+    }
+
+    /// The same, with room for so many runs that wait or are under way.
+    pub fn with_room(engine: Arc<Engine>, observer: Arc<dyn Observer>, room: usize) -> Self {
         let (under_way, _) = watch::channel(0);
-        Self { shared: Arc::new(Shared { engine, observer, lanes: Mutex::default(), under_way }) }
+        let places = engine
+            .plans()
+            .filter_map(|plan| Some((plan.flow.clone(), Semaphore::new(usize::try_from(plan.parallel?).ok()?))))
+            .collect();
+        let (lanes, stopping) = (Mutex::default(), AtomicBool::new(false));
+        Self { shared: Arc::new(Shared { engine, observer, lanes, places, under_way, room, stopping }) }
+    }
+
+    /// Who learns of every run.
+    pub fn observer(&self) -> &dyn Observer {
+        &*self.shared.observer
+    }
+
+    /// Whether an event can be taken now. Whoever takes events in asks first; [`Self::dispatch`] refuses none.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn admits(&self) -> Result<(), Busy> {
+        if self.shared.stopping.load(Ordering::Relaxed) {
+            return Err(Busy::Stopping);
+        }
+        if self.under_way() >= self.shared.room { Err(Busy::Full) } else { Ok(()) }
+    }
+
+    /// From now on no event is taken; runs that wait or are under way go on.
+    pub fn stop(&self) {
+        self.shared.stopping.store(true, Ordering::Relaxed);
     }
 
     /// The engine.
@@ -52,10 +113,21 @@ impl Dispatcher {
 
     /// Starts a run of `flow` for `event`, unless it came before or the flow's own condition says no. Returns at once.
     pub fn dispatch(&self, flow: &FlowId, event: TriggerEvent) {
-        let Some(plan) = self.shared.engine.plan(flow) else { return };
+        self.take(flow, event, None);
+    }
+
+    /// The same, and gives the run's answer once it has one; an error where it ends without, none where none is started.
+    pub fn ask(&self, flow: &FlowId, event: TriggerEvent) -> Option<oneshot::Receiver<Answer>> {
+        let (asked, answer) = oneshot::channel();
+        self.take(flow, event, Some(asked)).then_some(answer)
+    }
+
+    /// Whether a run follows.
+    fn take(&self, flow: &FlowId, event: TriggerEvent, asked: Option<oneshot::Sender<Answer>>) -> bool {
+        let Some(plan) = self.shared.engine.plan(flow) else { return false };
         if !self.shared.lanes().is_new(format!("{flow}\n{}", event.dedup_key)) {
             tracing::info!(%flow, event = event.dedup_key, "event came before");
-            return;
+            return false;
         }
         let wanted = entry::is_wanted(plan, &event.payload);
         let key = entry::key(plan, &event.payload, &Value::Null);
@@ -63,12 +135,44 @@ impl Dispatcher {
             (Ok(wanted), Ok(key)) => (wanted, key),
             (Err(failure), _) | (_, Err(failure)) => {
                 tracing::error!(%flow, %failure, "event cannot be used");
-                return;
+                return false;
             }
         };
-        if wanted {
-            self.enqueue(flow.clone(), key, Start { trigger: event.payload, inputs: Value::Null });
+        if !wanted {
+            return false;
         }
+        match (plan.debounce, key) {
+            (Some(quiet), Some(key)) if asked.is_none() => self.debounce((flow.clone(), key), quiet, event.payload),
+            (_, key) => {
+                self.shared.coming();
+                let start = Start { trigger: event.payload, ..Start::default() };
+                self.shared.enqueue(key, Coming { flow: flow.clone(), start, asked });
+            }
+        }
+        true
+    }
+
+    fn debounce(&self, subject: Subject, quiet: Duration, event: Value) {
+        if !self.shared.lanes().bursts.take(subject.clone(), quiet, event, Instant::now()) {
+            return;
+        }
+        self.shared.coming();
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            loop {
+                let state = shared.lanes().bursts.look(&subject, Instant::now());
+                match state {
+                    Some(State::Until(due)) => tokio::time::sleep_until(due).await,
+                    Some(State::Over(trigger, left_out)) => {
+                        let (flow, key) = subject;
+                        let start = Start { trigger, left_out, ..Start::default() };
+                        return shared.enqueue(Some(key), Coming { flow, start, asked: None });
+                    }
+                    // Only this task ends the burst.
+                    None => return,
+                }
+            }
+        });
     }
 
     /// Every flow whose trigger is `trigger` of this connection, with the trigger's settings.
@@ -79,31 +183,6 @@ impl Dispatcher {
             }
             _ => None,
         })
-    }
-
-    fn enqueue(&self, flow: FlowId, key: Option<String>, start: Start) {
-        self.shared.under_way.send_modify(|count| *count += 1);
-        if let Some(key) = &key {
-            let mut lanes = self.shared.lanes();
-            if let Some(waiting) = lanes.waiting.get_mut(key) {
-                waiting.push_back((flow, start));
-                return;
-            }
-            lanes.waiting.insert(key.clone(), VecDeque::new());
-        }
-        let shared = Arc::clone(&self.shared);
-        tokio::spawn(async move {
-            let mut next = Some((flow, start));
-            while let Some((flow, start)) = next {
-                // A connector that panics must not keep the key, and everything behind it, for ever.
-                let run = AssertUnwindSafe(shared.engine.run(&flow, start, &*shared.observer)).catch_unwind();
-                if run.await.is_err() {
-                    tracing::error!(%flow, "a run panicked");
-                }
-                shared.under_way.send_modify(|count| *count -= 1);
-                next = key.as_ref().and_then(|key| shared.lanes().next(key));
-            }
-        });
     }
 
     /// How many runs wait or are under way.
@@ -123,6 +202,46 @@ impl Shared {
     fn lanes(&self) -> MutexGuard<'_, Lanes> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// One more run waits.
+    fn coming(&self) {
+        self.under_way.send_modify(|count| *count += 1);
+    }
+
+    /// Begins a run, or has it wait for others with its key.
+    fn enqueue(self: &Arc<Self>, key: Option<String>, coming: Coming) {
+        if let Some(key) = &key {
+            let mut lanes = self.lanes();
+            if let Some(waiting) = lanes.waiting.get_mut(key) {
+                waiting.push_back(coming);
+                return;
+            }
+            lanes.waiting.insert(key.clone(), VecDeque::new());
+        }
+        let shared = Arc::clone(self);
+        tokio::spawn(async move {
+            let mut next = Some(coming);
+            while let Some(coming) = next {
+                shared.run(coming).await;
+                shared.under_way.send_modify(|count| *count -= 1);
+                next = key.as_ref().and_then(|key| shared.lanes().next(key));
+            }
+        });
+    }
+
+    async fn run(&self, coming: Coming) {
+        let Coming { flow, start, asked } = coming;
+        let _place = match self.places.get(&flow) {
+            Some(places) => places.acquire().await.ok(),
+            None => None,
+        };
+        let observer = Answering::new(&*self.observer, asked);
+        // A connector that panics must not keep the key, and everything behind it, for ever.
+        let run = AssertUnwindSafe(self.engine.run(&flow, start, &observer)).catch_unwind();
+        if run.await.is_err() {
+            tracing::error!(%flow, "a run panicked");
+        }
+    }
 }
 
 impl Lanes {
@@ -140,7 +259,7 @@ impl Lanes {
     }
 
     /// The next run with this key; where there is none, the key is free.
-    fn next(&mut self, key: &str) -> Option<(FlowId, Start)> {
+    fn next(&mut self, key: &str) -> Option<Coming> {
         let next = self.waiting.get_mut(key)?.pop_front();
         if next.is_none() {
             self.waiting.remove(key);

@@ -1,11 +1,17 @@
 //! The engine: [`core`], a pure function from what happened to what to do, and the drivers that do it.
 //!
-//! Read [`core`] first, then [`memory`] (the driver in memory), `keys` (who has which key), [`dispatch`] (from events to
-//! runs), `reading` (looking without a run) and [`record`] (what happened, for people and machines).
+//! Read [`core`] first, then [`memory`] (the driver in memory), `keys` (who has which key), `gate`, `limits` and `breaker`
+//! (when a connection may be called), [`dispatch`] and `debounce` (from events to runs), [`answer`] (to whoever started
+//! one), `reading` (looking without a run) and [`record`] (what happened, for people and machines).
 
+pub mod answer;
+mod breaker;
 pub mod core;
+mod debounce;
 pub mod dispatch;
+mod gate;
 mod keys;
+mod limits;
 pub mod memory;
 mod reading;
 pub mod record;

@@ -6,17 +6,19 @@ use std::sync::Arc;
 use cosell_compile::plan::{Action, Plan};
 use cosell_model::flow::Retry;
 use cosell_model::{Failure, FlowId, Outcome, Value};
-use cosell_sdk::{CallContext, CallError, Connection, RequestRecord};
+use cosell_sdk::{CallContext, CallError, Connection, Poll, RequestRecord};
 use futures::future::{AbortHandle, Abortable, BoxFuture};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::answer::Answer;
 use crate::core::advance::advance;
 use crate::core::entry::accept_inputs;
 use crate::core::event::{Address, Command, Consequences, Ended, Event, Happening};
 use crate::core::state::RunState;
+use crate::gate::Gate;
 use crate::keys::{Claim, Keys};
 use crate::record::{Observer, RunRecord, StepRecord};
 
@@ -26,7 +28,7 @@ const MAX_DEPTH: usize = 16;
 /// The flows and connections of a program, ready to run.
 pub struct Engine {
     plans: BTreeMap<FlowId, Arc<Plan>>,
-    connections: BTreeMap<String, Connection>,
+    gates: BTreeMap<String, Gate>,
     default_retry: Retry,
     keys: Keys,
 }
@@ -38,6 +40,8 @@ pub struct Start {
     pub trigger: Value,
     /// Its inputs, as given.
     pub inputs: Value,
+    /// How many events `trigger` stands for besides: those of a burst that came before.
+    pub left_out: u32,
 }
 
 impl Engine {
@@ -48,7 +52,16 @@ impl Engine {
         connections: BTreeMap<String, Connection>,
         default_retry: Retry,
     ) -> Self {
-        Self { plans, connections, default_retry, keys: Keys::default() }
+        let gates = connections.into_iter().map(|(name, open)| (name.clone(), Gate::new(&name, open))).collect();
+        Self { plans, gates, default_retry, keys: Keys::default() }
+    }
+
+    /// The same engine, whose calls wait for a service that is down, however long, instead of spending their attempts:
+    /// for what runs day and night.
+    #[must_use]
+    pub fn patient(mut self) -> Self {
+        self.gates = self.gates.into_iter().map(|(name, gate)| (name, gate.patient())).collect();
+        self
     }
 
     /// The same engine with another default for retries.
@@ -75,7 +88,30 @@ impl Engine {
 
     /// The connection of this name.
     pub fn connection(&self, name: &str) -> Option<&Connection> {
-        self.connections.get(name)
+        self.gates.get(name).map(Gate::connection)
+    }
+
+    /// The connection of this name, with the line of those who call.
+    pub(crate) fn gate(&self, name: &str) -> Option<&Gate> {
+        self.gates.get(name)
+    }
+
+    /// Asks a connection's trigger what happened, within the connection's limits.
+    ///
+    /// # Errors
+    /// Whatever goes wrong, with what it means; `unknown_connection` where there is none of this name.
+    pub async fn poll(
+        &self,
+        connection: &str,
+        trigger: &str,
+        with: Value,
+        cursor: Option<Value>,
+        observer: &dyn Observer,
+    ) -> Result<Poll, CallError> {
+        match self.gates.get(connection) {
+            Some(gate) => gate.poll(trigger, with, cursor, observer).await,
+            None => Err(unknown_connection(connection)),
+        }
     }
 
     /// Runs `flow` to its end, under a new id.
@@ -94,6 +130,8 @@ impl Engine {
         async move {
             let began = Timestamp::now();
             observer.run_began(&id, flow, depth);
+            let left_out = start.left_out;
+            let mut watched = Watched { id: &id, flow, depth, began, left_out, observer, ended: false };
             let not_begun =
                 |failure| Finished { outcome: Outcome::Failed, output: Value::Null, failure: Some(failure) };
             let (finished, answer) = match self.plans.get(flow) {
@@ -111,13 +149,47 @@ impl Engine {
                     }
                 },
             };
-            let took = Timestamp::now().duration_since(began).unsigned_abs();
-            let Finished { outcome, output, failure } = finished;
-            let record = RunRecord { id, flow: flow.clone(), outcome, output, failure, answer, began, took };
-            observer.run_ended(depth, &record);
-            record
+            watched.end(finished, answer)
         }
         .boxed()
+    }
+}
+
+/// A run whose observer is told that it ended, also where it is given up before.
+struct Watched<'r> {
+    id: &'r str,
+    flow: &'r FlowId,
+    depth: usize,
+    began: Timestamp,
+    left_out: u32,
+    observer: &'r dyn Observer,
+    ended: bool,
+}
+
+impl Watched<'_> {
+    fn end(&mut self, finished: Finished, answer: Option<(u16, Value, Value)>) -> RunRecord {
+        self.ended = true;
+        let record = RunRecord {
+            id: self.id.to_owned(),
+            flow: self.flow.clone(),
+            outcome: finished.outcome,
+            left_out: self.left_out,
+            output: finished.output,
+            failure: finished.failure,
+            answer,
+            began: self.began,
+            took: Timestamp::now().duration_since(self.began).unsigned_abs(),
+        };
+        self.observer.run_ended(self.depth, &record);
+        record
+    }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.end(Finished { outcome: Outcome::Cancelled, output: Value::Null, failure: None }, None);
+        }
     }
 }
 
@@ -272,7 +344,11 @@ impl<'r> Driving<'r> {
                 self.abandon(step);
             }
             Command::Abandon { step } => self.abandon(step),
-            Command::Respond { status, headers, body } => self.answer = Some((status, headers, body)),
+            Command::Respond { status, headers, body } => {
+                let answer = Answer { status, headers, body };
+                self.observer.answered(self.state.id(), self.depth, &answer);
+                self.answer = Some((answer.status, answer.headers, answer.body));
+            }
             Command::Finish { outcome, output, failure } => return Some(Finished { outcome, output, failure }),
         }
         None
@@ -312,18 +388,15 @@ impl<'r> Driving<'r> {
         };
         let path = self.state.path(self.plan, step);
         let key = idempotency_key(self.state.id(), &path);
-        let found = self.engine.connections.get(connection);
+        let (gate, observer) = (self.engine.gate(connection), self.observer);
         async move {
             let context = CallContext::new(key, may_have_run);
-            let called = match found {
-                Some(connection) => {
+            let called = match gate {
+                Some(gate) => {
                     let input = Arc::unwrap_or_clone(input);
-                    connection.call(&operation.operation, input, context.clone()).await
+                    gate.call(&operation.operation, input, context.clone(), observer).await
                 }
-                None => Err(CallError::rejected(
-                    "unknown_connection",
-                    format!("no connection `{connection}` is configured; add it under `connections` in cosell.yaml"),
-                )),
+                None => Err(unknown_connection(connection)),
             };
             let kind = match called {
                 Ok(output) => Happening::Succeeded { step, attempt, output },
@@ -338,7 +411,7 @@ impl<'r> Driving<'r> {
         let plan: &'r Plan = self.plan;
         let Action::Call { flow, .. } = &plan.step(step.step).action else { return };
         let id = format!("{}/{}", self.state.id(), self.state.path(self.plan, step));
-        let start = Start { trigger: Value::Null, inputs };
+        let start = Start { inputs, ..Start::default() };
         let run = self.engine.run_as(id, flow, start, self.depth + 1, self.observer);
         let ended = run.map(move |run| {
             let kind = Happening::FlowEnded { step, outcome: run.outcome, output: run.output, failure: run.failure };
@@ -346,6 +419,11 @@ impl<'r> Driving<'r> {
         });
         self.begin(step, ended.boxed());
     }
+}
+
+pub(crate) fn unknown_connection(name: &str) -> CallError {
+    let message = format!("no connection `{name}` is configured; add it under `connections` in cosell.yaml");
+    CallError::rejected("unknown_connection", message)
 }
 
 /// The key of a step's effect: the same in every attempt, another for every run and step.

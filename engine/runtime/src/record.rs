@@ -9,6 +9,8 @@ use cosell_sdk::RequestRecord;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::answer::Answer;
+
 /// A step that has ended.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StepRecord {
@@ -46,6 +48,9 @@ pub struct RunRecord {
     pub flow: FlowId,
     /// How it ended.
     pub outcome: Outcome,
+    /// How many events its own event stands for besides: those of a burst that came before.
+    #[serde(skip_serializing_if = "is_none")]
+    pub left_out: u32,
     /// What it yields.
     pub output: Value,
     /// Why it failed.
@@ -60,6 +65,10 @@ pub struct RunRecord {
     pub took: Duration,
 }
 
+fn is_none(count: &u32) -> bool {
+    *count == 0
+}
+
 /// Someone who wants to know while it happens.
 pub trait Observer: Send + Sync {
     /// A run begins; `depth` counts the flows that called it.
@@ -70,6 +79,15 @@ pub trait Observer: Send + Sync {
 
     /// An attempt did not work, and the next one follows after a wait.
     fn retrying(&self, _run: &str, _depth: usize, _step: &str, _next: u32, _after: Duration, _why: &str) {}
+
+    /// Nobody calls this connection until then, unless its service asks for more, and why not.
+    fn connection_paused(&self, _connection: &str, _until: Timestamp, _why: &str) {}
+
+    /// The connection is called again.
+    fn connection_resumed(&self, _connection: &str) {}
+
+    /// A run has answered whoever started it.
+    fn answered(&self, _run: &str, _depth: usize, _answer: &Answer) {}
 
     /// A run has ended.
     fn run_ended(&self, _depth: usize, _run: &RunRecord) {}

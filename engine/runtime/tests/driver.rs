@@ -151,7 +151,7 @@ steps: { r: { respond: { status: 201, headers: { x: y }, body: \"${{ trigger.t }
 output: { n: \"${{ inputs.n }}\" }
 ";
     let bench = Bench::new(&[text]);
-    let start = Start { trigger: json!({ "t": 1 }), inputs: json!({}) };
+    let start = Start { trigger: json!({ "t": 1 }), inputs: json!({}), left_out: 0 };
     let run = bench.engine.run(&FlowId::new("f"), start, &Nobody).await;
     assert_eq!((run.answer, run.output), (Some((201, json!({ "x": "y" }), json!(1))), json!({ "n": 2 })));
 }

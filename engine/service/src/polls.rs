@@ -6,7 +6,7 @@ use cosell_model::catalogue::Delivery;
 use cosell_model::flow::TriggerSource;
 use cosell_model::{FlowId, Value};
 use cosell_runtime::dispatch::Dispatcher;
-use cosell_sdk::{Connection, Meaning};
+use cosell_sdk::Meaning;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -24,8 +24,9 @@ impl Polls {
         let plans = dispatcher.engine().plans();
         let asking = plans.filter_map(|plan| {
             let TriggerSource::Connector(name) = &plan.trigger.source else { return None };
-            let connection = dispatcher.engine().connection(plan.trigger.connection.as_deref()?)?.clone();
-            if connection.delivery(&name.operation) != Some(Delivery::Poll) {
+            let connection = plan.trigger.connection.as_ref()?;
+            let open = dispatcher.engine().connection(connection)?;
+            if open.delivery(&name.operation) != Some(Delivery::Poll) {
                 return None;
             }
             let (answered, answers) = watch::channel(0);
@@ -33,7 +34,7 @@ impl Polls {
                 flow: plan.flow.clone(),
                 trigger: name.operation.to_string(),
                 with: plan.trigger.with.clone(),
-                connection,
+                connection: connection.clone(),
                 dispatcher: dispatcher.clone(),
                 interval,
             };
@@ -70,7 +71,7 @@ struct Question {
     flow: FlowId,
     trigger: String,
     with: Value,
-    connection: Connection,
+    connection: String,
     dispatcher: Dispatcher,
     interval: Duration,
 }
@@ -80,7 +81,13 @@ impl Question {
         let mut cursor = None;
         let mut wait = self.interval;
         loop {
-            match self.connection.poll(&self.trigger, self.with.clone(), cursor.clone()).await {
+            if self.dispatcher.admits().is_err() {
+                // What happened meanwhile comes with the next answer.
+                tokio::time::sleep(self.interval).await;
+                continue;
+            }
+            let (engine, observer) = (self.dispatcher.engine(), self.dispatcher.observer());
+            match engine.poll(&self.connection, &self.trigger, self.with.clone(), cursor.clone(), observer).await {
                 Ok(poll) => {
                     cursor = Some(poll.cursor);
                     wait = self.interval;

@@ -135,7 +135,7 @@ impl Project {
     }
 
     /// An engine that can run `flows` and everything they call, with the connections that these need; those that only
-    /// their triggers need are opened where `listening` says so.
+    /// their triggers need are opened where `listening` says so. One that listens waits for services that are down.
     ///
     /// # Errors
     /// A flow that is off; a connection that is not configured, or whose settings are wrong.
@@ -166,7 +166,8 @@ impl Project {
         if !wrong.is_empty() {
             return Err(Trouble::Findings(wrong.join("\n\n")));
         }
-        Ok(Engine::new(plans, connections, self.retry()))
+        let engine = Engine::new(plans, connections, self.retry());
+        Ok(if listening { engine.patient() } else { engine })
     }
 
     /// Where a flow is turned off; none where it is on.
@@ -256,7 +257,9 @@ impl Project {
         if let (STATE, Some(file)) = (&*entry.connector, settings.get("file").and_then(Value::as_str)) {
             settings["file"] = json!(self.base.join(file));
         }
-        connector.open(settings).map_err(|error| wrong(format!("connection `{name}`: {}", error.message)))
+        let limits = entry.limits.or(connector.description().limits);
+        let open = connector.open(settings).map(|connection| connection.with_limits(limits));
+        open.map_err(|error| wrong(format!("connection `{name}`: {}", error.message)))
     }
 }
 
