@@ -223,3 +223,68 @@ fn a_folder_that_already_holds_a_project() {
     shows("init_in_the_way", &project, &["init", "."]);
     assert_eq!(std::fs::read_to_string(project.folder.join("README.md")).unwrap(), "Mine.\n");
 }
+
+/// A project with an overlay of the mapping of opportunities.
+fn with_rows(name: &str, stage: &Stage, rows: &str) -> Project {
+    let text = format!("mapping: referral-opportunity\nrows:\n{rows}");
+    Project::new(name).connected(&stage.addresses).file("flows/fields.yaml", &text)
+}
+
+/// An opportunity that can be sent, as the input of the flow that sends it.
+fn sendable(stage: &Stage, members: &Value) -> String {
+    let opportunity = stage.opportunity(members);
+    stage.solution(&opportunity);
+    format!("opportunity_id={opportunity}")
+}
+
+/// What a failed run says in the end; which reads were quicker than others is left out.
+fn says(project: &Project, arguments: &[&str], expected: &str) {
+    let output = project.run(arguments);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said.trim_end()), (Some(1), expected));
+}
+
+#[test]
+fn two_rows_that_write_one_field() {
+    let stage = Stage::new();
+    let again = "  budget:\n    referral: details.dealValue\n    opportunity: { path: budgetamount, as: money }\n";
+    let project = with_rows("rows_of_one_field", &stage, again);
+    let input = sendable(&stage, &json!({}));
+    shows("rows_of_one_field", &project, &["run", "dynamics-to-partner-center", "--input", &input]);
+    assert_eq!(stage.writes(), 0);
+}
+
+#[test]
+fn a_value_that_is_missing_from_its_table() {
+    let stage = Stage::new();
+    let table = "  rating:
+    referral: { path: salesStage, as: text }
+    opportunity: { path: opportunityratingcode, as: integer }
+    values: { Qualify: 1, Develop: 3 }
+";
+    let project = with_rows("missing_value", &stage, table);
+    let input = sendable(&stage, &json!({ "opportunityratingcode": 2 }));
+    says(
+        &project,
+        &["run", "dynamics-to-partner-center", "--input", &input],
+        "error: step `refused`: mapping `referral-opportunity`, row `rating` (flows/fields.yaml:3): its table has no 2; it has 1, 3; \
+         add it to `values` of this row in an overlay (not_sent)",
+    );
+    assert!(stage.referrals().is_empty());
+}
+
+#[test]
+fn a_column_that_the_crm_does_not_have() {
+    let stage = Stage::new();
+    let project = with_rows("unknown_column", &stage, "  notes:\n    opportunity: { path: descripton }\n");
+    let referral = stage.control("POST", "/seller/referrals", &json!({}));
+    let event =
+        json!({ "event": "referral-created", "referral_id": referral["id"], "changed_at": "2026-11-02T08:15:31Z" });
+    let project = project.file("event.json", &event.to_string());
+    says(
+        &project,
+        &["run", "partner-center-to-dynamics", "--event", "event.json"],
+        "error: step `refused`: the table opportunity has no column `descripton`; did you mean `description`? (not_written)",
+    );
+    assert!(stage.control("GET", "/crm/rows/opportunities", &Value::Null).as_array().unwrap().is_empty());
+}

@@ -28,20 +28,21 @@ fn ends_well(arguments: &[&str]) -> Value {
 fn a_deal_crosses_both_ways() {
     let lines = demo(&[]);
     let closing = lines.last().unwrap();
-    // Scene 1: account, contact, opportunity, write-back. 2: referral, Microsoft's side, link. 3: update.
-    // 4 and 5: update and audit, each. 6: audit, and the win with its activity.
-    assert_eq!(closing["writes"], 14, "{closing}");
+    // Scene 1: account, contact, opportunity, write-back, row of its solution. 2: referral, Microsoft's side, link.
+    // 3: update. 4 and 5: update and audit, each. 6: identifier, and Microsoft's acceptance. 7: solutions and audit.
+    // 8: audit, and the win with its activity.
+    assert_eq!(closing["writes"], 19, "{closing}");
     let failed: Vec<&Value> = lines.iter().filter(|line| line["event"] == "run_failed").collect();
     assert!(failed.is_empty(), "{failed:?}");
     let changes = |actor: &str, record: &str| {
         let of = |line: &&Value| line["event"] == "change" && line["actor"] == actor;
         lines.iter().filter(of).filter(|line| line["record"].as_str().unwrap().starts_with(record)).count()
     };
-    assert_eq!(changes("cosell", "referral"), 5);
+    assert_eq!(changes("cosell", "referral"), 6);
     assert_eq!(changes("cosell", "account"), 1);
     assert_eq!(changes("cosell", "contact"), 1);
     let last_scene = lines.iter().filter(|line| line["event"] == "scene").count();
-    assert_eq!(last_scene, 6);
+    assert_eq!(last_scene, 8);
 }
 
 macro_rules! with_fault {
@@ -67,5 +68,5 @@ with_fault! {
 #[test]
 fn it_ends_well_when_events_come_several_times() {
     let closing = ends_well(&["--fault", "duplicates"]);
-    assert_eq!(closing["writes"], 14, "{closing}");
+    assert_eq!(closing["writes"], 19, "{closing}");
 }

@@ -82,10 +82,14 @@ impl Walking {
         (0..records).map(|_| line()).collect()
     }
 
-    /// Sends a signal; the exit code (none where it was killed), the remaining lines, standard error.
-    fn end(mut self, signal: &str) -> (Option<i32>, Vec<Value>, String) {
+    fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Sends a signal; the exit code (none where it was killed), the remaining lines, standard error.
+    fn end(mut self, signal: &str) -> (Option<i32>, Vec<Value>, String) {
+        self.signal(signal);
         let lines = self.output.lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
         let mut told = String::new();
         self.process.stderr.take().unwrap().read_to_string(&mut told).unwrap();
@@ -258,7 +262,7 @@ fn a_walk_that_is_interrupted_ends_what_it_began_and_can_be_begun_anew() {
     let (code, lines, told) = walking.end("-INT");
     quick(&desk);
     assert_eq!(code, Some(130));
-    assert!(told.contains("the same command goes on from here"), "{told}");
+    assert!(told.contains("`cosell sync` goes on from here"), "{told}");
     let summary = &lines.last().unwrap()["summary"];
     let walked = summary["referrals"]["created"].as_u64().unwrap();
     assert_eq!(summary["finished"], false);
@@ -272,6 +276,28 @@ fn a_walk_that_is_interrupted_ends_what_it_began_and_can_be_begun_anew() {
     );
     let (code, records, _) = walk(&desk, &["--restart"]);
     assert_eq!((code, records.len()), (0, 12), "all of both sides");
+}
+
+#[test]
+fn a_second_interrupt_waits_for_nothing() {
+    let desk = Desk::new();
+    let referral = desk.shared(&named("Referral"));
+    let fault = json!([{ "name": "stuck", "system": "dataverse", "action": { "delay_ms": 300_000 } }]);
+    desk.stage.control("PUT", "/faults", &fault);
+    let mut walking = Walking::start(&desk, &[]);
+    let read = format!("/referrals/{referral}");
+    let has_begun = || {
+        let log = desk.stage.control("GET", "/log?after=0", &Value::Null);
+        log.as_array().unwrap().iter().any(|entry| text(&entry["path"]).ends_with(&read))
+    };
+    while !has_begun() {}
+    walking.signal("-INT");
+    let mut told = BufReader::new(walking.process.stderr.take().unwrap());
+    let mut line = String::new();
+    told.read_line(&mut line).unwrap();
+    assert!(line.contains("interrupt once more to end at once"), "{line}");
+    walking.signal("-INT");
+    assert_eq!(walking.process.wait().unwrap().code(), Some(130));
 }
 
 #[test]

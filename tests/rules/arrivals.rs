@@ -172,3 +172,46 @@ fn co_sell_only_never_keeps_a_deal_in_the_crm() {
     desk.saved(&opportunity).gives("updated");
     assert_eq!(desk.referral(&referral)["details"]["dealValue"], 91_000.0);
 }
+
+#[test]
+fn a_deal_that_was_accepted_before_it_was_seen_is_in_progress() {
+    let desk = Desk::new();
+    let referral = desk.shared(&json!({}));
+    desk.portal(&referral, &json!({ "status": "Active", "substatus": "Accepted" }));
+    let ran = desk.receive(&referral).gives("created");
+    assert_eq!(desk.row(text(&ran.output["opportunity_id"]))["statuscode"], 1);
+}
+
+#[test]
+fn a_deal_without_value_date_and_currency_arrives_all_the_same() {
+    let desk = Desk::new();
+    let (referral, opportunity) = desk.arrived(
+        &json!({ "details": { "dealValue": null, "closingDateTime": null, "currency": null, "notes": null } }),
+    );
+    assert!(desk.row(&opportunity)["estimatedclosedate"].is_null());
+    let settled = desk.writes(|| desk.receive(&referral).gives("equal"));
+    assert_eq!(settled, 0);
+}
+
+#[test]
+fn a_deal_deleted_in_the_crm_is_not_made_again() {
+    let desk = Desk::new();
+    let (referral, opportunity) = desk.arrived(&json!({}));
+    desk.delete_opportunity(&opportunity);
+    desk.seller(&referral, &json!({ "details": { "dealValue": 61_000 } }));
+    let ran = desk.receive(&referral).gives("ignored");
+    says(text(&ran.output["reason"]), &[&opportunity]);
+    assert!(desk.rows("opportunities").is_empty());
+}
+
+#[test]
+fn the_forms_seen_in_live_payloads_are_understood() {
+    let desk = Desk::new();
+    let forms = json!({ "team_as_object": true, "null_tags": true, "omit_registrations": true });
+    desk.stage.control("PUT", "/partner_center", &forms);
+    let (referral, opportunity) = desk.arrived(&json!({ "details": { "dealValue": "50000" } }));
+    let row = desk.row(&opportunity);
+    assert_eq!(row["estimatedvalue"], 50_000.0);
+    assert!(row["_parentcontactid_value"].is_string(), "a contact that is no list");
+    desk.receive(&referral).gives("equal");
+}

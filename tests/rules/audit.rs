@@ -93,3 +93,23 @@ fn a_run_says_nothing_secret() {
     }
     assert!(!seen.contains("eyJ"), "a token is shown");
 }
+
+#[test]
+fn news_from_partner_center_leave_the_cross_of_a_change_that_was_not_sent() {
+    let desk = Desk::new();
+    let (opportunity, referral) = desk.sent(&json!({}));
+    let refused = json!([{ "name": "no", "system": "partner_center", "method": "PATCH", "action": { "status": 400 } }]);
+    desk.stage.control("PUT", "/faults", &refused);
+    desk.edit(&opportunity, &json!({ "estimatedvalue": 91_000 }));
+    desk.saved(&opportunity).fails("not_sent");
+    desk.stage.control("DELETE", "/faults", &Value::Null);
+    desk.portal(&referral, &json!({ "details": { "notes": "Wants five cold stores." } }));
+    desk.receive(&referral).gives("updated");
+    let row = desk.row(&opportunity);
+    assert_eq!(
+        (text(&row["name"]), text(&row["description"])),
+        ("✖ Northwind warehouse rollout", "Wants five cold stores.")
+    );
+    desk.saved(&opportunity).gives("updated");
+    assert_eq!(desk.row(&opportunity)["name"], "✔ Northwind warehouse rollout");
+}

@@ -124,3 +124,20 @@ fn a_deal_whose_memory_was_lost_goes_on() {
     assert_eq!(text(&desk.referral(&referral)["externalReferenceId"]), opportunity);
     assert_eq!(desk.referral(&referral)["details"]["dealValue"], 91_000.0);
 }
+
+#[test]
+fn what_could_not_be_sent_is_not_lost_when_news_arrive() {
+    let desk = Desk::new();
+    let (opportunity, referral) = desk.sent(&json!({}));
+    desk.edit(&opportunity, &json!({ "estimatedvalue": 91_000 }));
+    let fault = json!([{ "name": "down", "system": "partner_center", "method": "PATCH", "action": { "status": 403 } }]);
+    desk.stage.control("PUT", "/faults", &fault);
+    desk.saved(&opportunity).fails("not_sent");
+    desk.stage.control("DELETE", "/faults", &Value::Null);
+    desk.later();
+    desk.portal(&referral, &json!({ "details": { "notes": "Wants five cold stores." } }));
+    desk.receive(&referral).ends_well();
+    settle(&desk, &opportunity, &referral);
+    assert_eq!(values(&desk, &opportunity, &referral), [91_000.0, 91_000.0]);
+    assert_eq!(notes(&desk, &opportunity, &referral), ["Wants five cold stores.", "Wants five cold stores."]);
+}

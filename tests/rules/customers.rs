@@ -134,3 +134,11 @@ fn the_country_is_read_from_the_column_that_the_variable_names() {
         desk.sent(&json!({ "customerid_account@odata.bind": bind, "parentaccountid@odata.bind": bind }));
     assert_eq!(desk.referral(&referral)["customerProfile"]["address"]["country"], "DE");
 }
+
+#[test]
+fn a_customer_without_a_postal_code_is_found_again() {
+    let desk = Desk::new();
+    let deal = json!({ "customerProfile": { "name": "Nowhere Ltd", "address": { "postalCode": null } } });
+    let first = account_of(&desk, &deal);
+    assert_eq!(account_of(&desk, &deal)["accountid"], first["accountid"]);
+}

@@ -145,3 +145,49 @@ fn several_saves_in_quick_succession_send_each_difference_once() {
     assert_eq!(sent, ["/details/dealValue", "/details/notes"]);
     assert_eq!(desk.referral(&referral)["details"]["dealValue"], 87_000.0);
 }
+
+#[test]
+fn notes_cleared_on_one_side_are_cleared_on_the_other() {
+    let desk = Desk::new();
+    let (opportunity, referral) = desk.sent(&json!({}));
+    desk.edit(&opportunity, &json!({ "description": null }));
+    desk.saved(&opportunity).gives("updated");
+    assert!(desk.referral(&referral)["details"]["notes"].as_str().unwrap_or_default().is_empty());
+
+    let (referral, opportunity) = desk.arrived(&json!({}));
+    desk.seller(&referral, &json!({ "details": { "notes": null } }));
+    desk.receive(&referral).gives("updated");
+    assert!(desk.row(&opportunity)["description"].is_null());
+}
+
+#[test]
+fn a_value_that_one_side_lost_comes_back_from_the_other() {
+    let desk = Desk::new();
+    let (referral, opportunity) = desk.arrived(&json!({}));
+    desk.seller(&referral, &json!({ "details": { "closingDateTime": null } }));
+    desk.receive(&referral).ends_well();
+    assert!(desk.row(&opportunity)["estimatedclosedate"].is_string());
+    desk.saved(&opportunity).ends_well();
+    let settled = desk.writes(|| {
+        desk.receive(&referral).gives("equal");
+        desk.saved(&opportunity).gives("equal");
+    });
+    assert_eq!(settled, 0);
+    assert!(desk.referral(&referral)["details"]["closingDateTime"].is_string());
+}
+
+#[test]
+fn a_calculated_deal_value_is_left_alone_where_the_mapping_says_so() {
+    let desk = Desk::with(&json!({ "deal_value_column": "msft_weightedvalue" }));
+    let mapping = "mapping: referral-opportunity\nrows:\n  deal_value: { only_to: referral }\n";
+    std::fs::create_dir(desk.project.folder.join("flows/mappings")).unwrap();
+    std::fs::write(desk.project.folder.join("flows/mappings/referral-opportunity.yaml"), mapping).unwrap();
+    let (opportunity, referral) = desk.sent(&json!({ "estimatedvalue": 84_000, "closeprobability": 50 }));
+    desk.edit(&opportunity, &json!({ "closeprobability": 0 }));
+    desk.portal(&referral, &json!({ "details": { "notes": "Wants five cold stores." } }));
+    desk.receive(&referral).gives("updated");
+    assert_eq!(desk.row(&opportunity)["description"], "Wants five cold stores.");
+    desk.saved(&opportunity).ends_well();
+    assert_eq!(desk.referral(&referral)["details"]["dealValue"], 42_000.0);
+    desk.arrived(&json!({}));
+}

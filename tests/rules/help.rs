@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::desk::{Desk, HELP, VISIBLE, says};
+use crate::support::desk::{Desk, HELP, VISIBLE, says, text};
 
 const CONSENT: &str = "consentToShareReferralWithMicrosoftSellers";
 
@@ -154,4 +154,35 @@ fn visibility_cannot_be_taken_back_and_the_crm_is_put_right() {
     assert_eq!(own["details"]["dealValue"], 91_000.0, "everything else is sent");
     desk.receive(&referral).ends_well();
     assert_eq!(desk.row(&opportunity)[VISIBLE], true);
+}
+
+#[test]
+fn a_private_deal_of_the_portal_becomes_co_sell_by_filling_help_in_the_crm() {
+    let desk = Desk::new();
+    let referral = desk.made_in_portal(&json!({}));
+    let ran = desk.receive(&referral).gives("created");
+    let opportunity = text(&ran.output["opportunity_id"]);
+    desk.edit(opportunity, &json!({ HELP: 299_600_005 }));
+    desk.saved(opportunity).gives("updated");
+    assert_eq!(desk.microsofts_side(&referral)["inviteContext"]["assistanceRequestCode"], "GeneralOrOther");
+}
+
+#[test]
+fn help_asked_for_later_in_the_portal_is_chosen_in_the_crm_and_not_asked_again() {
+    let desk = Desk::new();
+    let (opportunity, referral) = desk.sent(&json!({}));
+    desk.portal(&referral, &json!({ "consent": { CONSENT: true } }));
+    let mut invitation = desk.referral(&referral);
+    for server_owned in ["id", "eTag", "links", "organizationId", "organizationName"] {
+        invitation.as_object_mut().unwrap().remove(server_owned);
+    }
+    invitation["type"] = json!("Shared");
+    invitation["target"] = json!([{ "type": "BusinessProfileLocation", "id": "msft" }]);
+    invitation["inviteContext"] = json!({ "assistanceRequestCode": "ProofOfConceptOrDemo", "notes": "Please join." });
+    desk.stage.control("POST", "/partner/referrals", &invitation);
+    desk.receive(&referral).gives("updated");
+    let row = desk.row(&opportunity);
+    assert_eq!((&row[HELP], &row[VISIBLE]), (&json!(299_600_002), &json!(true)));
+    assert_eq!(desk.writes(|| desk.saved(&opportunity).gives("equal")), 0);
+    assert_eq!(desk.stage.referrals().len(), 2);
 }

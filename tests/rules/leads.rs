@@ -154,3 +154,27 @@ fn type_qualification_and_sender_tell_a_lead_from_an_opportunity() {
     }
     assert_eq!(desk.rows("leads").len(), 4);
 }
+
+#[test]
+fn what_changed_while_a_lead_was_accepted_is_in_the_opportunity() {
+    let desk = Desk::new();
+    let (referral, _) = arrived(&desk, &json!({}));
+    desk.seller(&referral, &json!({ "details": { "dealValue": 61_000 } }));
+    accept(&desk, &referral);
+    desk.receive(&referral).ends_well();
+    assert_eq!(desk.rows("opportunities")[0]["estimatedvalue"], 61_000.0);
+}
+
+#[test]
+fn a_lead_made_by_a_run_that_was_cut_off_is_not_made_again() {
+    let desk = Desk::new();
+    let referral = desk.shared_lead(&json!({}));
+    let fault = json!([{ "name": "down", "system": "partner_center", "method": "PATCH", "action": { "status": 400 } }]);
+    desk.stage.control("PUT", "/faults", &fault);
+    assert_eq!(desk.receive(&referral).code, 1, "the referral could not be told");
+    desk.stage.control("DELETE", "/faults", &Value::Null);
+    desk.receive(&referral).ends_well();
+    let rows = desk.rows("leads");
+    assert_eq!(rows.len(), 1);
+    assert_eq!(desk.referral(&referral)["externalReferenceId"], rows[0]["leadid"]);
+}

@@ -151,3 +151,16 @@ fn a_deal_closed_differently_on_both_sides_stays_so_and_the_run_ends_well() {
     });
     assert_eq!(writes, 0, "both are final");
 }
+
+#[test]
+fn a_deal_reopened_in_the_crm_leaves_the_closed_referral_alone() {
+    let desk = Desk::new();
+    let (opportunity, referral) = desk.sent(&json!({}));
+    desk.close(&opportunity, 5);
+    desk.saved(&opportunity).gives("updated");
+    let closed = desk.referral(&referral);
+    desk.edit(&opportunity, &json!({ "statecode": 0, "statuscode": 1 }));
+    desk.edit(&opportunity, &json!({ "estimatedvalue": 91_000 }));
+    desk.saved(&opportunity).ends_well();
+    assert_eq!(desk.referral(&referral), closed);
+}

@@ -294,6 +294,11 @@ impl Desk {
         self.web_api("DELETE", &format!("{SOLUTIONS}({solution})"), &Value::Null);
     }
 
+    /// Somebody in the CRM deletes an opportunity.
+    pub fn delete_opportunity(&self, opportunity: &str) {
+        self.web_api("DELETE", &format!("opportunities({opportunity})"), &Value::Null);
+    }
+
     /// Somebody in the CRM wins an opportunity (`3`), or loses it (`4`, `5`).
     pub fn close(&self, opportunity: &str, status: u8) {
         let action = if status == 3 { "WinOpportunity" } else { "LoseOpportunity" };

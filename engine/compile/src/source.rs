@@ -27,12 +27,19 @@ pub struct SourceFile {
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     files: Vec<SourceFile>,
+    /// Where each line begins, per file: places are asked for often.
+    lines: Vec<Vec<usize>>,
 }
 
 impl Sources {
     /// The files, in the order in which findings are reported.
     pub fn new(files: Vec<SourceFile>) -> Self {
-        Self { files }
+        let begins = |file: &SourceFile| {
+            let breaks = file.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect()
+        };
+        let lines = files.iter().map(begins).collect();
+        Self { files, lines }
     }
 
     /// Every file with its id.
@@ -55,13 +62,17 @@ impl Sources {
 
     /// Line and column of a span's start, both from 1; columns count characters.
     pub fn line_column(&self, span: Span) -> (usize, usize) {
-        let text = &self.file(span.file).text;
+        let (text, lines) = (&self.file(span.file).text, &self.lines[span.file.0 as usize]);
         let mut before = (span.start as usize).min(text.len());
         while !text.is_char_boundary(before) {
             before -= 1;
         }
-        let before = &text[..before];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+        let line = lines.partition_point(|begin| *begin <= before);
+        (line, text[lines[line - 1]..before].chars().count() + 1)
+    }
+
+    /// File and line of a span's start, as messages name them.
+    pub fn place(&self, span: Span) -> String {
+        format!("{}:{}", self.file(span.file).path, self.line_column(span).0)
     }
 }

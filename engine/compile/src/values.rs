@@ -181,7 +181,7 @@ impl Compiling<'_, '_> {
         }
         let known = constants.len() == paths.len();
         let expression = match Expression::engine(source, span, parsed.rewritten, paths, constants) {
-            Ok(expression) => expression,
+            Ok(expression) => expression.at(self.names.sources.place(span)),
             Err(message) => {
                 let message = format!("this expression cannot be read: {message}");
                 self.findings.push(Diagnostic::error("expression-syntax", message, span, "here"));

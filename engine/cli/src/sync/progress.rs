@@ -1,8 +1,9 @@
 //! How far the walk is, on a terminal; for machines, a line for each record.
 
+use std::fmt::Write;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::finished::Finished;
 use super::records::Direction;
@@ -17,15 +18,19 @@ pub(super) struct Progress {
 impl Progress {
     /// Shows each record as JSON, if told so.
     pub(super) fn new(json: bool) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         let style =
-            ProgressStyle::with_template("{prefix}  {wide_bar}  {human_pos}/{human_len}  {per_sec:.dim}  {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            ProgressStyle::with_template("{prefix}  {bar:30}  {human_pos}/{human_len}  {rate}  {wide_msg:.dim}");
+        let rate = |state: &ProgressState, out: &mut dyn Write| {
+            // What is written goes to a text, which takes everything.
+            let _ = write!(out, "{:.1}/s", state.per_sec());
+        };
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("rate", rate));
         Self { bar, json }
     }
 
-    /// A page of `direction` came, with which `remaining` records are known to be ahead.
-    pub(super) fn page(&self, direction: Direction, tally: &Tally, remaining: usize) {
+    /// A page of `direction` came, with which `ahead` records are known to be ahead.
+    pub(super) fn page(&self, direction: Direction, tally: &Tally, ahead: usize) {
         let walked = tally.all(direction) as u64;
         if self.bar.prefix() != direction.title() {
             self.bar.set_prefix(direction.title());
@@ -34,7 +39,7 @@ impl Progress {
             self.bar.set_position(walked);
             self.bar.reset_eta();
         }
-        self.bar.set_length(walked + remaining as u64);
+        self.bar.set_length(walked + ahead as u64);
         self.done_so_far(direction, tally);
     }
 
@@ -50,11 +55,12 @@ impl Progress {
     fn done_so_far(&self, direction: Direction, tally: &Tally) {
         self.bar.set_position(tally.all(direction) as u64);
         let wrong = tally.wrong();
-        self.bar.set_message(if wrong == 0 { String::new() } else { format!("{wrong} refused") });
+        self.bar.set_message(if wrong == 0 { String::new() } else { format!("{wrong} refused or failed") });
     }
 
     /// A service asks for patience.
     pub(super) fn waiting(&self, after: Duration, why: &str) {
+        let why = why.lines().next().unwrap_or_default();
         self.bar.set_message(format!("next attempt in {} s: {why}", after.as_secs_f64().ceil()));
     }
 

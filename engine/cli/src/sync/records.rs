@@ -82,8 +82,8 @@ pub(super) struct Page {
     pub(super) records: Vec<Record>,
     /// Where the next page begins; none where this is the last.
     pub(super) next: Option<Position>,
-    /// How many records there are from the position on, as far as the service says.
-    pub(super) remaining: usize,
+    /// How many records lie behind this page, as far as the service says.
+    pub(super) behind: usize,
 }
 
 /// Where records come from.
@@ -135,11 +135,11 @@ impl Source {
             }
             let last = created_at.last().copied().filter(|_| referrals.len() >= PAGE);
             let next = last.map(|last| Position { from: Some(last), passed: skip + referrals.len(), ..*position });
-            let remaining = remaining(&found, position.passed, referrals.len());
+            let behind = behind(&found, skip + referrals.len());
             // Microsoft's side of a deal is looked at together with ours.
             let ours = referrals.iter().zip(created_at).filter(|(referral, _)| referral["organizationId"] != "msft");
             let records = ours.map(|(referral, created_at)| self::referral(referral, created_at)).collect();
-            return Ok(Page { records, next, remaining });
+            return Ok(Page { records, next, behind });
         }
     }
 
@@ -148,20 +148,22 @@ impl Source {
         let from = position.from.map(|from| format!("createdon ge {from}"));
         let (mut found, mut created_at) = self.rows(from, Some(PAGE), observer).await?;
         let is_last = items(&found, "rows").len() < PAGE;
-        let remaining = remaining(&found, 0, created_at.len());
+        let mut behind = behind(&found, created_at.len());
         let mut from = created_at.last().copied();
         // Rows that were imported together may have been created in the same second, more of them than fit a page. They
         // all come at once then, or the next page would be this one again.
         if let (false, Some(second)) = (is_last, from.filter(|last| created_at.first() == Some(last))) {
             let next = second + SignedDuration::from_secs(1);
             let within = format!("createdon ge {second} and createdon lt {next}");
+            let on_page = created_at.len();
             (found, created_at) = self.rows(Some(within), None, observer).await?;
+            behind = (behind + on_page).saturating_sub(created_at.len());
             from = Some(next);
         }
         let rows = items(&found, "rows").iter().zip(created_at);
         let records = rows.map(|(row, created_at)| opportunity(row, created_at)).collect();
         let next = (!is_last).then_some(Position { from, ..*position });
-        Ok(Page { records, next, remaining })
+        Ok(Page { records, next, behind })
     }
 
     /// Rows that are to be synced and meet a condition, and when each was created.
@@ -189,10 +191,11 @@ fn items<'f>(found: &'f Value, member: &str) -> &'f [Value] {
     found[member].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// What remains behind `passed` records. A count may be of the page only (Referrals API), or end at 5000 (Dataverse).
-fn remaining(found: &Value, passed: usize, at_least: usize) -> usize {
+/// What lies behind `passed` records, where the service counts so far: a count may be of the page only (Referrals API), and
+/// ends at 5000 (Dataverse).
+fn behind(found: &Value, passed: usize) -> usize {
     let count = found["count"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or_default();
-    count.saturating_sub(passed).max(at_least)
+    count.saturating_sub(passed)
 }
 
 fn text(record: &Value, member: &str) -> String {
@@ -224,5 +227,155 @@ fn opportunity(row: &Value, created_at: Timestamp) -> Record {
         name: text(row, "name"),
         created_at,
         trigger: json!({ "table": "opportunity", "id": row["opportunityid"], "change": "saved", "row": row }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use cosell_runtime::record::Nobody;
+    use cosell_sdk::{CallContext, Connect, Connector, Effect, Operation};
+
+    /// A service with records that were created in these seconds, in order.
+    struct Service(Vec<i64>);
+
+    impl Connect for Service {
+        type Settings = Map<String, Value>;
+
+        fn connect(settings: Self::Settings) -> Result<Self, CallError> {
+            Ok(Self(serde_json::from_value(settings["seconds"].clone()).unwrap()))
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn number(input: &Map<String, Value>, member: &str) -> Option<usize> {
+        input[member].as_u64().map(|number| number as usize)
+    }
+
+    struct ListReferrals;
+
+    impl Operation for ListReferrals {
+        type Connection = Service;
+        type Input = Map<String, Value>;
+        type Output = Value;
+        const NAME: &'static str = "list_referrals";
+        const TITLE: &'static str = "List";
+        const DESCRIPTION: &'static str = "Lists";
+        const EFFECT: Effect = Effect::Read;
+
+        async fn call(service: &Service, input: Self::Input, _: &CallContext) -> Result<Value, CallError> {
+            let all = service
+                .0
+                .iter()
+                .enumerate()
+                .map(|(id, second)| json!({ "id": id.to_string(), "createdDateTime": at(*second) }));
+            let page = all.skip(number(&input, "skip").unwrap()).take(number(&input, "top").unwrap());
+            Ok(json!({ "referrals": page.collect::<Vec<_>>(), "count": service.0.len() }))
+        }
+    }
+
+    struct ListRows;
+
+    impl Operation for ListRows {
+        type Connection = Service;
+        type Input = Map<String, Value>;
+        type Output = Value;
+        const NAME: &'static str = "list_rows";
+        const TITLE: &'static str = "List";
+        const DESCRIPTION: &'static str = "Lists";
+        const EFFECT: Effect = Effect::Read;
+
+        async fn call(service: &Service, input: Self::Input, _: &CallContext) -> Result<Value, CallError> {
+            let filter = input["filter"].as_str().unwrap_or_default();
+            let bound =
+                |word: &str| Some(filter.split_once(word)?.1.split(' ').next().unwrap().parse::<Timestamp>().unwrap());
+            let (from, to) = (bound("createdon ge "), bound("createdon lt "));
+            let is_meant = |(_, second): &(usize, &i64)| {
+                from.is_none_or(|from| at(**second) >= from) && to.is_none_or(|to| at(**second) < to)
+            };
+            let rows = service.0.iter().enumerate().filter(is_meant);
+            let rows = rows.map(|(id, second)| json!({ "opportunityid": id.to_string(), "createdon": at(*second) }));
+            let rows: Vec<Value> = rows.take(number(&input, "top").unwrap_or(usize::MAX)).collect();
+            Ok(json!({ "rows": rows, "count": service.0.len().min(5000) }))
+        }
+    }
+
+    fn source(seconds: &[i64]) -> Source {
+        let connector = Connector::new::<Service>("service", "Service", "Lists")
+            .operation::<ListReferrals>()
+            .operation::<ListRows>()
+            .build();
+        let connections =
+            BTreeMap::from([("service".to_owned(), connector.open(json!({ "seconds": seconds })).unwrap())]);
+        let name = "service".to_owned();
+        Source {
+            engine: Arc::new(Engine::new(BTreeMap::new(), connections, Default::default())),
+            partner_center: name.clone(),
+            dataverse: name,
+            sync_column: "sync".to_owned(),
+            since: None,
+        }
+    }
+
+    /// The ids from a position to the end, and how many pages it took.
+    async fn walk(source: &Source, mut position: Position) -> (BTreeSet<usize>, usize) {
+        let (mut ids, mut pages) = (BTreeSet::new(), 0);
+        loop {
+            let page = source.page(&position, &Nobody).await.unwrap();
+            pages += 1;
+            assert!(pages < 50, "it does not come to an end");
+            ids.extend(page.records.iter().map(|record| record.id.parse::<usize>().unwrap()));
+            match page.next {
+                Some(next) => position = next,
+                None => return (ids, pages),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn however_many_were_created_in_one_second_all_are_walked() {
+        let spread: Vec<i64> = (0..350).collect();
+        let at_once = vec![7; 350];
+        let at_the_edge: Vec<i64> = (0..350).map(|id| if id < 99 { 1 } else { 2 }).collect();
+        let in_bursts: Vec<i64> = (0..350).map(|id| id / 100).collect();
+        for seconds in [spread, at_once, at_the_edge, in_bursts, vec![1; 100], vec![1; 101], vec![]] {
+            let source = source(&seconds);
+            for direction in Direction::ALL {
+                let (ids, pages) = walk(&source, Position::at_the_beginning_of(direction)).await;
+                assert_eq!(ids, (0..seconds.len()).collect(), "{direction:?}");
+                assert!(pages <= seconds.len() / 50 + 2, "{pages} pages for {} records", seconds.len());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_that_became_shorter_is_looked_through_further_ahead() {
+        let seconds: Vec<i64> = (0..400).collect();
+        let source = source(&seconds);
+        for passed in [201, 240, 320, 900] {
+            let position = Position { direction: Direction::Referrals, from: Some(at(199)), passed };
+            let (ids, _) = walk(&source, position).await;
+            assert!(ids.is_superset(&(200..400).collect()), "{passed} were passed");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_lies_behind_a_page_is_known() {
+        let source = source(&(0..350).map(|id| id / 200).collect::<Vec<_>>());
+        let first = Position::at_the_beginning_of(Direction::Referrals);
+        let page = source.page(&first, &Nobody).await.unwrap();
+        assert_eq!((page.records.len(), page.behind), (100, 250));
+        let page = source.page(&page.next.unwrap(), &Nobody).await.unwrap();
+        assert_eq!((page.records.len(), page.behind), (100, 151), "one came again");
+        let first = Position::at_the_beginning_of(Direction::Opportunities);
+        let page = source.page(&first, &Nobody).await.unwrap();
+        assert_eq!((page.records.len(), page.behind), (200, 150), "all of the first second");
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn closing(tally: &Tally, asked: &Asked, stopped: &Stopped, json: boo
         anstream::println!("{}", table(tally, asked));
         anstream::print!("{}", notes(tally));
     }
-    let on = "the same command goes on from here; with `--restart` it begins anew";
+    let on = "`cosell sync` goes on from here, and `cosell sync --restart` begins anew";
     match stopped {
         Stopped::AtTheEnd => {}
         Stopped::Told => anstream::eprintln!("interrupted\nhelp: {on}"),

@@ -68,14 +68,15 @@ impl Walk {
                 // The sender lives as long as the walk.
                 _ = stop.wait_for(|stop| *stop) => return Ok(Stopped::Told),
             };
-            let Page { records, next, remaining } = match page {
+            let Page { records, next, behind } = match page {
                 Ok(page) => page,
                 Err(error) => {
                     let what = position.direction.title();
                     return Ok(Stopped::Failing(format!("{what}: the next records cannot be read: {error}")));
                 }
             };
-            self.progress.page(position.direction, self.journal.tally(), remaining);
+            let records: Vec<Record> = records.into_iter().filter(|record| !self.journal.is_done(record)).collect();
+            self.progress.page(position.direction, self.journal.tally(), records.len() + behind);
             if let Some(stopped) = self.page(position.direction, records).await? {
                 return Ok(stopped);
             }
@@ -91,12 +92,9 @@ impl Walk {
         Some(Position::at_the_beginning_of(next))
     }
 
-    /// Runs what is not done of a page; says why it stopped early, if it did.
+    /// Runs a page's records; says why it stopped early, if it did.
     async fn page(&mut self, direction: Direction, records: Vec<Record>) -> Result<Option<Stopped>, Trouble> {
-        let mut records: std::vec::IntoIter<Record> = {
-            let open = records.into_iter().filter(|record| !self.journal.is_done(record));
-            open.collect::<Vec<_>>().into_iter()
-        };
+        let mut records = records.into_iter();
         let mut running: JoinSet<Finished> = JoinSet::new();
         let mut stopped = None;
         loop {

@@ -42,6 +42,8 @@ pub struct Expression {
     source: String,
     /// Where it stands in its file.
     pub span: Span,
+    /// The file and line, as messages name them.
+    place: String,
     paths: Vec<Path>,
     body: Body,
 }
@@ -75,23 +77,36 @@ pub struct EvaluationError {
     pub message: String,
     /// Where it stands.
     pub span: Span,
+    /// The file and line; empty where they are not known.
+    pub place: String,
 }
+
+/// How much of an expression an error repeats; its place shows the rest.
+const REPEATED: usize = 60;
 
 impl fmt::Display for EvaluationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`${{{{ {} }}}}`: {}", self.expression, self.message)
+        let words = self.expression.split_whitespace().collect::<Vec<_>>().join(" ");
+        match words.char_indices().nth(REPEATED) {
+            Some((end, _)) => write!(f, "`${{{{ {}… }}}}`", words[..end].trim_end())?,
+            None => write!(f, "`${{{{ {words} }}}}`")?,
+        }
+        if !self.place.is_empty() {
+            write!(f, " ({})", self.place)?;
+        }
+        write!(f, ": {}", self.message)
     }
 }
 
 impl Expression {
     /// An expression that is one path and nothing else.
     pub(crate) fn path(source: &str, span: Span, path: Path) -> Self {
-        Self { source: source.to_owned(), span, paths: vec![path], body: Body::Path }
+        Self { source: source.to_owned(), span, place: String::new(), paths: vec![path], body: Body::Path }
     }
 
     /// An expression whose value is known now.
     pub(crate) fn constant(source: &str, span: Span, value: Value) -> Self {
-        Self { source: source.to_owned(), span, paths: Vec::new(), body: Body::Constant(value) }
+        Self { source: source.to_owned(), span, place: String::new(), paths: Vec::new(), body: Body::Constant(value) }
     }
 
     /// An expression for the engine: `rewritten` mentions `paths` by their short names; `constants` are values known
@@ -114,9 +129,16 @@ impl Expression {
         Ok(Self {
             source: source.to_owned(),
             span,
+            place: String::new(),
             paths,
             body: Body::Engine { compiled: Box::new(compiled), names, constants },
         })
+    }
+
+    /// The same, standing at `place`: a file and line.
+    pub(crate) fn at(mut self, place: String) -> Self {
+        self.place = place;
+        self
     }
 
     /// Its value, where that is known without a run.
@@ -155,7 +177,12 @@ impl Expression {
     }
 
     fn error(&self, message: &str) -> EvaluationError {
-        EvaluationError { expression: self.source.clone(), message: message.to_owned(), span: self.span }
+        EvaluationError {
+            expression: self.source.clone(),
+            message: message.to_owned(),
+            span: self.span,
+            place: self.place.clone(),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cosell_model::node::{Entry, NodeKind};
-use cosell_model::{Diagnostic, Node, Span, Spanned, Value, ids};
+use cosell_model::{Diagnostic, Node, Spanned, Value, ids};
 
 use super::form::Form;
 use super::{Field, Mapping, Row};
@@ -110,7 +110,7 @@ fn row(entry: &Entry, sides: &[String; 2], given: Given<'_>, findings: &mut Find
     let id = entry.key.value.clone();
     Some(Row {
         title: title.unwrap_or_else(|| id.replace('_', " ")),
-        place: place(entry.key.span, given.sources),
+        place: given.sources.place(entry.key.span),
         id,
         fields,
         only_to,
@@ -119,11 +119,6 @@ fn row(entry: &Entry, sides: &[String; 2], given: Given<'_>, findings: &mut Find
         wins,
         final_in,
     })
-}
-
-/// File and line, as messages name them.
-fn place(span: Span, sources: &Sources) -> String {
-    format!("{}:{}", sources.file(span.file).path, sources.line_column(span).0)
 }
 
 /// A key of a row that names a side.
