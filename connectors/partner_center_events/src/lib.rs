@@ -19,6 +19,7 @@ mod verify;
 use cosell_sdk::{Connector, Limits};
 
 pub use connection::{PartnerCenterEvents, Settings};
+pub use verify::Revocation;
 
 /// The connector, with all it offers.
 pub fn connector() -> Connector {

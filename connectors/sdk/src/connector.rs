@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::context::CallContext;
 use crate::error::CallError;
+use crate::http::Client;
 use crate::operation::{ErasedOperation, Operation, Prediction, Write, parse};
 use crate::trigger::{ErasedTrigger, How, Incoming, Poll, PollTrigger, Refusal, TriggerEvent, WebhookTrigger};
 
@@ -24,6 +25,12 @@ pub trait Connect: Send + Sync + Sized + 'static {
     /// # Errors
     /// What is wrong with the settings, as [`crate::Meaning::Rejected`].
     fn connect(settings: Self::Settings) -> Result<Self, CallError>;
+
+    /// The client that its requests go through, where there is one: signing a person in, and telling how the remote system's
+    /// clock goes, need it.
+    fn client(&self) -> Option<&Client> {
+        None
+    }
 }
 
 type Open = Box<dyn Fn(Value) -> Result<Connection, CallError> + Send + Sync>;
@@ -176,6 +183,11 @@ impl Connection {
         self.opened.delivery(trigger)
     }
 
+    /// The client that its requests go through, where there is one.
+    pub fn client(&self) -> Option<&Client> {
+        self.opened.client()
+    }
+
     /// Hands a web hook request to a trigger.
     ///
     /// # Errors
@@ -212,6 +224,7 @@ trait Erased: Send + Sync {
     fn call(&self, operation: &str, input: Value, context: CallContext) -> BoxFuture<'_, Result<Value, CallError>>;
     fn predict(&self, operation: &str, input: Value, context: CallContext) -> Predicting<'_>;
     fn delivery(&self, trigger: &str) -> Option<Delivery>;
+    fn client(&self) -> Option<&Client>;
     fn receive(&self, trigger: &str, request: Incoming) -> BoxFuture<'_, Result<Vec<TriggerEvent>, Refusal>>;
     fn wants(&self, trigger: &str, with: &Value, payload: &Value) -> Result<bool, CallError>;
     fn poll(&self, trigger: &str, with: Value, cursor: Option<Value>) -> BoxFuture<'_, Result<Poll, CallError>>;
@@ -221,7 +234,11 @@ fn unknown(kind: &str, name: &str) -> CallError {
     CallError::rejected(format!("unknown_{kind}"), format!("this connector has no {kind} `{name}`"))
 }
 
-impl<C: Send + Sync + 'static> Erased for Opened<C> {
+impl<C: Connect> Erased for Opened<C> {
+    fn client(&self) -> Option<&Client> {
+        self.connection.client()
+    }
+
     fn call(&self, operation: &str, input: Value, context: CallContext) -> BoxFuture<'_, Result<Value, CallError>> {
         match self.table.operations.get(operation) {
             Some(operation) => (operation.call)(Arc::clone(&self.connection), input, context),

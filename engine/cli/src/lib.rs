@@ -6,9 +6,11 @@
 
 mod check;
 mod demo;
+mod doctor;
 mod end;
 mod flows;
 mod init;
+mod login;
 mod mapping;
 mod project;
 mod render;
@@ -17,6 +19,7 @@ mod sandbox;
 mod solutions;
 mod sync;
 mod variables;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -58,6 +61,15 @@ enum Command {
     Solutions(solutions::Command),
     /// Bring everything in step, both ways: at the beginning, and after an outage.
     Sync(sync::Options),
+    /// Look whether everything is there that the flows need: connections, rights, tables, columns, clock, disk.
+    Doctor(doctor::Options),
+    /// Sign a person in for a connection that acts for one.
+    Login(login::Options),
+    /// Forget a person's sign-in.
+    Logout(login::OutOptions),
+    /// Register for Partner Center's events, show the registration, have a test event sent.
+    #[command(subcommand)]
+    Webhooks(webhooks::Command),
     /// Serve stand-ins of Entra ID, Partner Center, its events and Dataverse on this machine.
     Sandbox(sandbox::Options),
 }
@@ -120,6 +132,10 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
             Command::Variables(options) => variables::variables(&arguments.chosen, &options, &connectors),
             Command::Run(options) => run::run(&arguments.chosen, &options, &connectors).await,
             Command::Sync(options) => sync::sync(&arguments.chosen, &options, &connectors).await,
+            Command::Doctor(options) => doctor::doctor(&arguments.chosen, &options, &connectors).await,
+            Command::Login(options) => login::login(&arguments.chosen, &options, &connectors).await,
+            Command::Logout(options) => login::logout(&arguments.chosen, &options, &connectors),
+            Command::Webhooks(command) => webhooks::webhooks(&arguments.chosen, &command, &connectors).await,
             Command::Sandbox(options) => sandbox::sandbox(&options).await,
         }
     });

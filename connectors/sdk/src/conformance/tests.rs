@@ -7,7 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
-use crate::http::{Address, Client, Method};
+use crate::http::{Address, Client, Method, Transport};
 use crate::sign_in::{EntraSettings, SignIn};
 use crate::stub::Reply;
 use crate::{CallContext, CallError, Change, Connect, Effect, JsonSchema, Operation, Prediction, Write};
@@ -28,8 +28,9 @@ impl Connect for Small {
     type Settings = Settings;
 
     fn connect(settings: Settings) -> Result<Self, CallError> {
-        let sign_in = Arc::new(SignIn::new(&settings.sign_in, "https://api.example.com")?);
-        Ok(Self(Client::new("Small", Address::new("address", &settings.address)?, sign_in)?))
+        let transport = Transport::new(None)?;
+        let sign_in = Arc::new(SignIn::new(&settings.sign_in, "https://api.example.com", &transport)?);
+        Ok(Self(Client::new("Small", Address::new("address", &settings.address)?, sign_in, &transport)))
     }
 }
 

@@ -37,6 +37,9 @@ pub(crate) struct Chosen {
 /// The connection that is there also where none is configured, and its connector.
 const STATE: &str = "state";
 
+/// The environment variable that holds the key with which sign-ins are encrypted.
+const TOKEN_KEY: &str = "COSELL_TOKEN_KEY";
+
 /// Everything a command works on, compiled.
 pub(crate) struct Project {
     pub(crate) compilation: Compilation,
@@ -257,9 +260,26 @@ impl Project {
         if let (STATE, Some(file)) = (&*entry.connector, settings.get("file").and_then(Value::as_str)) {
             settings["file"] = json!(self.base.join(file));
         }
+        self.keep_sign_in(name, &mut settings);
         let limits = entry.limits.or(connector.description().limits);
         let open = connector.open(settings).map(|connection| connection.with_limits(limits));
         open.map_err(|error| wrong(format!("connection `{name}`: {}", error.message)))
+    }
+
+    /// Where a connection acts for a person, says where that one's sign-in is kept, and how it is encrypted.
+    fn keep_sign_in(&self, name: &str, settings: &mut Value) {
+        let Some(Value::Object(sign_in)) = settings.get_mut("sign_in") else { return };
+        if sign_in.get("person") != Some(&json!(true)) && !sign_in.contains_key("refresh_token") {
+            return;
+        }
+        let file = match sign_in.get("token_file").and_then(Value::as_str) {
+            Some(file) => self.base.join(file),
+            None => self.kept("tokens").join(format!("{name}.json")),
+        };
+        sign_in.insert("token_file".to_owned(), json!(file));
+        if let (false, Some(key)) = (sign_in.contains_key("token_key"), self.environment.get(TOKEN_KEY)) {
+            sign_in.insert("token_key".to_owned(), json!(key));
+        }
     }
 }
 
