@@ -114,7 +114,7 @@ async fn register(
     }
     let (people, machines) = (People, Machines::default());
     let observer: &dyn Observer = if options.json { &machines } else { &people };
-    let run = engine.run(&flow, Start { trigger: Value::Null, inputs }, observer).await;
+    let run = engine.run(&flow, Start { trigger: Value::Null, inputs, ..Start::default() }, observer).await;
     if let (Some(failure), false) = (&run.failure, options.json) {
         anstream::eprintln!("{}: {failure}", styled(BAD, "error"));
     }
