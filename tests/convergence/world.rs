@@ -15,6 +15,7 @@ use cosell_runtime::dispatch::Dispatcher;
 use cosell_runtime::memory::{Engine, idempotency_key};
 use cosell_sandbox::{Addresses, Options, Sandbox};
 use cosell_sdk::{CallContext, Connection, TriggerEvent};
+use cosell_service::entrances::Entrances;
 use cosell_service::hooks::Hooks;
 use cosell_service::polls::Polls;
 use serde_json::json;
@@ -82,7 +83,9 @@ impl World {
         let engine = Engine::new(self.plans.clone(), connections, retry());
         let watch = Arc::new(Watch::default());
         let dispatcher = Dispatcher::new(Arc::new(engine), Arc::clone(&watch) as _);
-        let hooks = Hooks::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), dispatcher.clone()).await.unwrap();
+        let hooks = Hooks::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), dispatcher.clone(), Entrances::default())
+            .await
+            .unwrap();
         let door = Door::before(&hooks.url("partner_center_events")).await;
         let events = dispatcher.engine().connection("partner_center_events").unwrap();
         let context = CallContext::new(idempotency_key("convergence", "register"), false);

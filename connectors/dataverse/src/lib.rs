@@ -20,6 +20,8 @@ pub mod row_saved;
 mod testing;
 pub mod values;
 
+use std::time::Duration;
+
 use cosell_sdk::{Connector, Limits};
 
 pub use connection::{Dataverse, Settings};
@@ -33,7 +35,7 @@ pub fn connector() -> Connector {
         "Microsoft Dataverse, by its Web API: Dynamics 365 Sales and more.",
     )
     // Service protection limits: 6000 requests in five minutes, 52 at once (Dataverse developer guide).
-    .limits(Limits::of(52, 1200))
+    .limits(Limits::at_once(52).and(6000, Duration::from_secs(300)))
     .operation::<operations::GetRow>()
     .operation::<operations::FindRow>()
     .operation::<operations::ListRows>()

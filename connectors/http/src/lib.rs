@@ -24,7 +24,7 @@ pub fn connector() -> Connector {
         "Any system that speaks HTTP and JSON, for which there is no connector of its own.",
     )
     // Nothing is known of the system.
-    .limits(Limits::of(8, 0))
+    .limits(Limits::at_once(8))
     .operation::<operations::Get>()
     .operation::<operations::GetAll>()
     .write::<operations::SendRequest>()

@@ -35,7 +35,7 @@ pub fn connector() -> Connector {
         "Microsoft Partner Center's co-sell referrals, by the Referrals API.",
     )
     // No number is published for referrals: a modest one at once, and the rest is left to `Retry-After`.
-    .limits(Limits::of(8, 0))
+    .limits(Limits::at_once(8))
     .operation::<operations::GetReferral>()
     .operation::<operations::ListReferrals>()
     .operation::<operations::RelatedReferrals>()

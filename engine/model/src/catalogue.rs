@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -77,20 +78,39 @@ pub struct TriggerDescription {
 pub struct Limits {
     /// How many calls may be under way at once; any number where none is given.
     pub concurrent: Option<NonZeroU32>,
-    /// How many requests may begin in any sixty seconds; any number where none is given.
-    pub per_minute: Option<NonZeroU32>,
+    /// How many requests may begin in which time; any number where none is given.
+    pub rate: Option<Rate>,
+}
+
+/// How many requests may begin in any stretch of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    /// So many.
+    pub requests: NonZeroU32,
+    /// In any stretch of this length.
+    pub per: Duration,
 }
 
 impl Limits {
-    /// At most so many calls at once, and so many requests in any minute; 0 stands for any number.
-    pub const fn of(concurrent: u32, per_minute: u32) -> Self {
-        Self { concurrent: NonZeroU32::new(concurrent), per_minute: NonZeroU32::new(per_minute) }
+    /// At most so many calls at once; 0 stands for any number.
+    pub const fn at_once(calls: u32) -> Self {
+        Self { concurrent: NonZeroU32::new(calls), rate: None }
+    }
+
+    /// The same, and at most so many requests in any stretch of time; 0 stands for any number.
+    #[must_use]
+    pub const fn and(self, requests: u32, per: Duration) -> Self {
+        let rate = match NonZeroU32::new(requests) {
+            Some(requests) => Some(Rate { requests, per }),
+            None => None,
+        };
+        Self { concurrent: self.concurrent, rate }
     }
 
     /// These limits, and `usual` ones where these say nothing.
     #[must_use]
     pub fn or(self, usual: Limits) -> Self {
-        Self { concurrent: self.concurrent.or(usual.concurrent), per_minute: self.per_minute.or(usual.per_minute) }
+        Self { concurrent: self.concurrent.or(usual.concurrent), rate: self.rate.or(usual.rate) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! When the next call of a connection may begin: how many at once, how many a minute, pauses that the service asked for,
+//! When the next call of a connection may begin: how many at once, how many in which time, pauses that the service asked for,
 //! and whether it works at all. No clock and no waiting: [`crate::gate`] has those.
 
 use std::collections::VecDeque;
@@ -9,9 +9,6 @@ use tokio::time::Instant;
 
 use crate::breaker::{Breaker, Verdict};
 
-/// The window of `per_minute`.
-const MINUTE: Duration = Duration::from_secs(60);
-
 /// The calls of one connection.
 #[derive(Debug)]
 pub(crate) struct Calls {
@@ -19,7 +16,7 @@ pub(crate) struct Calls {
     /// None where nobody is to wait for a service that is down.
     breaker: Option<Breaker>,
     under_way: u32,
-    /// When requests began, in the last minute.
+    /// When requests began, in the stretch of time that counts.
     begun: VecDeque<Instant>,
     paused_until: Option<Instant>,
 }
@@ -96,13 +93,13 @@ impl Calls {
         if self.limits.concurrent.is_some_and(|most| self.under_way >= most.get()) {
             return Admission::WhenOneEnds;
         }
-        if let Some(most) = self.limits.per_minute {
-            while self.begun.front().is_some_and(|begun| *begun + MINUTE <= now) {
+        if let Some(rate) = self.limits.rate {
+            while self.begun.front().is_some_and(|begun| *begun + rate.per <= now) {
                 self.begun.pop_front();
             }
-            let before = self.begun.len().checked_sub(most.get() as usize);
+            let before = self.begun.len().checked_sub(rate.requests.get() as usize);
             if let Some(begun) = before.and_then(|at| self.begun.get(at)) {
-                return Admission::At(*begun + MINUTE);
+                return Admission::At(*begun + rate.per);
             }
             self.begun.push_back(now);
         }
@@ -117,18 +114,18 @@ impl Calls {
     /// Ends a call that made so many `requests`; it was counted as one.
     pub(crate) fn end(&mut self, probe: bool, sign: Sign, requests: usize, now: Instant) -> Change {
         self.under_way -= 1;
-        if self.limits.per_minute.is_some() {
+        if self.limits.rate.is_some() {
             self.begun.extend(std::iter::repeat_n(now, requests.saturating_sub(1)));
         }
         if let Sign::Busy(pause) = sign {
             let until = now + pause;
             // It answers, if only to say so.
-            let _ = self.breaker.as_mut().map(Breaker::worked);
+            let was_down = self.breaker.as_mut().is_some_and(Breaker::worked);
             if !pause.is_zero() && self.paused_until.is_none_or(|paused| paused < until) {
                 self.paused_until = Some(until);
                 return Change::Paused(until);
             }
-            return Change::None;
+            return if was_down { Change::Resumed } else { Change::None };
         }
         let Some(breaker) = &mut self.breaker else { return Change::None };
         match sign {
@@ -158,6 +155,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const MINUTE: Duration = Duration::from_secs(60);
+
     fn seconds(count: u64) -> Duration {
         Duration::from_secs(count)
     }
@@ -166,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_call_counts_for_as_many_requests_as_it_made() {
-        let (mut calls, now) = (Calls::new(Limits::of(0, 3), None), Instant::now());
+        let (mut calls, now) = (Calls::new(Limits::default().and(3, seconds(60)), None), Instant::now());
         assert_eq!(calls.begin(now), BEGUN);
         calls.end(false, Sign::Answered, 3, now + seconds(2));
         assert_eq!(calls.begin(now + seconds(2)), Admission::At(now + seconds(60)));
@@ -199,7 +198,7 @@ mod tests {
             calls in prop::collection::vec((0u64..40, 0u64..30, 0u8..8), 1..60),
         ) {
             let origin = Instant::now();
-            let mut line = Calls::new(Limits::of(concurrent, per_minute), Some(Breaker::new()));
+            let mut line = Calls::new(Limits::at_once(concurrent).and(per_minute, MINUTE), Some(Breaker::new()));
             let (mut now, mut arrives) = (origin, origin);
             let mut under_way: Vec<(Instant, bool, Sign)> = Vec::new();
             let mut begun: Vec<Instant> = Vec::new();

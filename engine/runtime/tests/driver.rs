@@ -220,8 +220,12 @@ async fn a_flow_fails_with_the_flow_it_calls() {
 async fn a_called_flow_that_takes_too_long_is_dropped() {
     let slow = CHILD.replace("name: \"${{ inputs.id }}\"", "name: slow, takes: 100");
     let bench = Bench::new(&[&flow("c: { call: child, with: { id: x }, timeout: 3s }"), &slow]);
-    let (run, _) = bench.run().await;
+    let notes = Notes::default();
+    let run = bench.engine.run(&FlowId::new("f"), Start::default(), &notes).await;
     assert_eq!((run.outcome, bench.log(), bench.elapsed().as_secs()), (TimedOut, "+slow !slow".to_owned(), 3));
+    let told =
+        ["f begins", "  child begins", "c (call child) timed_out at attempt 1", "  child cancelled", "f timed_out"];
+    assert_eq!(notes.told().lines, told, "of the called flow's end as well");
 }
 
 #[tokio::test(start_paused = true)]

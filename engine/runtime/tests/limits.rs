@@ -56,7 +56,7 @@ fn seconds(bench: &Bench) -> Vec<u64> {
 
 #[tokio::test(start_paused = true)]
 async fn no_more_calls_than_allowed_are_under_way_at_once() {
-    let bench = Bench::with(&[MANY], Limits::of(2, 0), |engine| engine);
+    let bench = Bench::with(&[MANY], Limits::at_once(2), |engine| engine);
     assert_eq!(run(&bench, names(6)).await.0, Outcome::Succeeded);
     assert_eq!(seconds(&bench), [0, 0, 1, 1, 2, 2]);
     let order: Vec<String> = bench.seen().into_iter().map(|seen| seen.name).collect();
@@ -65,7 +65,7 @@ async fn no_more_calls_than_allowed_are_under_way_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn no_more_calls_than_allowed_begin_in_a_minute_also_by_several_runs() {
-    let bench = Bench::with(&[MANY], Limits::of(0, 3), |engine| engine);
+    let bench = Bench::with(&[MANY], Limits::default().and(3, Duration::from_secs(60)), |engine| engine);
     let (first, second) = tokio::join!(run(&bench, names(4)), run(&bench, names(4)));
     assert_eq!((first.0, second.0), (Outcome::Succeeded, Outcome::Succeeded));
     assert_eq!(seconds(&bench), [0, 0, 0, 60, 60, 60, 120, 120]);
@@ -73,7 +73,7 @@ async fn no_more_calls_than_allowed_begin_in_a_minute_also_by_several_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_service_asks_one_call_to_wait_all_calls_wait() {
-    let bench = Bench::with(&[MANY], Limits::of(1, 0), |engine| engine);
+    let bench = Bench::with(&[MANY], Limits::at_once(1), |engine| engine);
     bench.answers("n0", [error(Meaning::Retry { after: Some(Duration::from_secs(100)) })]);
     let (outcome, told) = run(&bench, names(3)).await;
     assert_eq!(outcome, Outcome::Succeeded);

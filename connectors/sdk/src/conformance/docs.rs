@@ -71,7 +71,11 @@ impl Page {
 
     fn limits(&mut self, limits: Limits) {
         let concurrent = limits.concurrent.map(|most| format!("at most {most} calls at once"));
-        let rate = limits.per_minute.map(|most| format!("at most {most} requests in any minute"));
+        let rate = limits.rate.map(|rate| {
+            let minutes = rate.per.as_secs_f64() / 60.0;
+            let stretch = if minutes == 1.0 { "minute".to_owned() } else { format!("{minutes} minutes") };
+            format!("at most {} requests in any {stretch}", rate.requests)
+        });
         let limits: Vec<String> = concurrent.into_iter().chain(rate).collect();
         if !limits.is_empty() {
             self.line(&format!("Limits, unless `limits` says otherwise: {}.", limits.join(", ")));

@@ -1,5 +1,7 @@
 //! Reading a configuration for one environment.
 
+use std::time::Duration;
+
 use cosell_model::catalogue::Limits;
 use cosell_model::node::{Entry, NodeKind};
 use cosell_model::{Diagnostic, Node, Span, Value};
@@ -211,7 +213,8 @@ fn limits(node: &Node, findings: &mut Findings) -> Limits {
     let mut most = |key, high, findings: &mut Findings| {
         fields.take(key).and_then(|node| words::whole(node, &format!("`{key}`"), 1, high, findings)).unwrap_or_default()
     };
-    let limits = Limits::of(most("concurrent", 1000, findings), most("per_minute", 1_000_000, findings));
+    let limits = Limits::at_once(most("concurrent", 1000, findings));
+    let limits = limits.and(most("per_minute", 1_000_000, findings), Duration::from_secs(60));
     fields.finish(findings);
     limits
 }
@@ -277,7 +280,10 @@ environments:
         let (configuration, findings) = of(text, None);
         assert_eq!((findings, &configuration.connections["crm"].settings), (vec![], &json!({ "address": "a" })));
         let limits = |name: &str| configuration.connections[name].limits;
-        assert_eq!((limits("crm"), limits("other")), (Limits::of(8, 500), Limits::default()));
+        assert_eq!(
+            (limits("crm"), limits("other")),
+            (Limits::at_once(8).and(500, Duration::from_secs(60)), Limits::default())
+        );
     }
 
     #[test]
