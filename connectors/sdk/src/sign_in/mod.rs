@@ -323,4 +323,35 @@ mod tests {
         assert_eq!(sign_in.token().await.unwrap_err().meaning, Meaning::Retry { after });
         assert_eq!(sign_in.token().await.unwrap_err().meaning, Meaning::Retry { after: None });
     }
+
+    /// A sign-in for a person, kept in a file of its own.
+    fn for_a_person(stub: &Stub) -> SignIn {
+        let mut settings = stub.sign_in();
+        let folder = std::env::temp_dir().join(format!("cosell-sign-in-{}", uuid::Uuid::new_v4()));
+        settings["person"] = json!(true);
+        settings["token_file"] = json!(folder.join("tokens/x.json"));
+        let settings = serde_json::from_value(settings).unwrap();
+        SignIn::new(&settings, "https://api.example.com", &Transport::new(None).unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_person_s_sign_in_is_taken_up_while_running_and_used_once_for_all() {
+        let stub = Stub::start().await;
+        let answer = json!({ "access_token": "a1", "refresh_token": "r1", "expires_in": 3599 });
+        stub.on("POST", "/tenant/oauth2/v2.0/token", [Reply::json(200, answer)]);
+        let sign_in = for_a_person(&stub);
+        let error = sign_in.token().await.unwrap_err();
+        assert_eq!((error.meaning, error.code.as_str()), (Meaning::SignIn, "nobody_signed_in"));
+        let signed_in =
+            SignedIn { refresh_token: Secret::from("r0".to_owned()), person: None, second_factor: Some(true) };
+        sign_in.keep(signed_in).unwrap();
+        let tokens = futures::future::join_all((0..8).map(|_| sign_in.token())).await;
+        assert!(tokens.iter().all(|token| token.as_ref().unwrap().secret.expose() == "a1"));
+        let asked = stub.token_requests();
+        assert_eq!(asked.len(), 1);
+        assert!(asked[0].body.contains("refresh_token=r0"), "{}", asked[0].body);
+        let kept = sign_in.kept().unwrap().unwrap();
+        assert_eq!((kept.refresh_token.expose(), kept.second_factor), ("r1", Some(true)));
+        assert!(kept.used.is_some());
+    }
 }

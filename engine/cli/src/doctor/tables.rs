@@ -45,7 +45,7 @@ const TEXT: &[&str] = &["text"];
 const ANY: &[&str] = &[];
 
 /// The columns, by the documentation of the variables.
-const COLUMNS: [Named; 16] = [
+const COLUMNS: [Named; 17] = [
     // The field mapping guide lets it be a calculated column, which nobody writes.
     Named { needed: false, ..column("deal_value_column", OPPORTUNITY, &["number"], 0) },
     column("country_column", Which::Fixed("account"), TEXT, 2),
@@ -63,6 +63,7 @@ const COLUMNS: [Named; 16] = [
     Named { needed: false, ..column("solution_detail_column", SOLUTIONS, &["lookup"], 0) },
     Named { needed: false, ..column("solution_detail_id_column", DETAILS, TEXT, GUID) },
     Named { needed: false, ..column("solution_detail_name_column", DETAILS, TEXT, 0) },
+    Named { needed: false, ..column("solution_detail_type_column", DETAILS, ANY, 0) },
 ];
 
 /// Nothing is known before a run: what is known from the flow alone can be computed all the same.
