@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use cosell_compile::plan::Plan;
 use cosell_compile::source::{Layer, SourceFile};
 use cosell_compile::{Compilation, compile};
-use cosell_model::catalogue::{ConnectorDescription, OperationDescription};
+use cosell_model::catalogue::{ConnectorDescription, Limits, OperationDescription};
 use cosell_model::flow::Retry;
 use cosell_model::{Catalogue, Effect, FlowId, Value};
 use cosell_runtime::core::advance::advance;
@@ -108,6 +108,7 @@ fn catalogue() -> Catalogue {
         settings: json!({}),
         operations: vec![operation],
         triggers: Vec::new(),
+        limits: Limits::default(),
     }])
 }
 

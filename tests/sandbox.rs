@@ -115,6 +115,12 @@ fn every_command_explains_itself() {
         "solutions import",
         "solutions export",
         "sync",
+        "doctor",
+        "login",
+        "logout",
+        "webhooks register",
+        "webhooks show",
+        "webhooks test",
         "sandbox",
     ] {
         let arguments: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();

@@ -15,6 +15,7 @@ use cosell_runtime::dispatch::Dispatcher;
 use cosell_runtime::memory::{Engine, idempotency_key};
 use cosell_sandbox::{Addresses, Options, Sandbox};
 use cosell_sdk::{CallContext, Connection, TriggerEvent};
+use cosell_service::entrances::Entrances;
 use cosell_service::hooks::Hooks;
 use cosell_service::polls::Polls;
 use serde_json::json;
@@ -82,9 +83,12 @@ impl World {
         let engine = Engine::new(self.plans.clone(), connections, retry());
         let watch = Arc::new(Watch::default());
         let dispatcher = Dispatcher::new(Arc::new(engine), Arc::clone(&watch) as _);
-        let hooks = Hooks::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), dispatcher.clone()).await.unwrap();
+        let hooks = Hooks::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), dispatcher.clone(), Entrances::default())
+            .await
+            .unwrap();
         let door = Door::before(&hooks.url("partner_center_events")).await;
-        let events = dispatcher.engine().connection("partner_center_events").unwrap();
+        let engine = dispatcher.engine();
+        let events = engine.connection("partner_center_events").unwrap();
         let context = CallContext::new(idempotency_key("convergence", "register"), false);
         events.call("register", json!({ "url": door.url(), "overwrite": true }), context).await.unwrap();
         let polls = Polls::begin(&dispatcher, POLL);
@@ -178,7 +182,7 @@ impl Program {
             let event = if referral["type"] == "Shared" { "related-referral-updated" } else { "referral-updated" };
             let payload =
                 json!({ "event": event, "referral_id": referral["id"], "changed_at": referral["updatedDateTime"] });
-            self.dispatch("partner-center-to-dynamics", &referral["id"], payload);
+            self.dispatch("partner-center-to-dynamics", &referral["id"], payload).await;
         }
         self.rest().await?;
         for row in self.people.rows("opportunities").await {
@@ -186,14 +190,14 @@ impl Program {
                 "table": "opportunity", "change": "saved", "id": row["opportunityid"],
                 "row": { "msft_microsoftpartnercenterreferralsync": row["msft_microsoftpartnercenterreferralsync"] },
             });
-            self.dispatch("dynamics-opportunity-to-partner-center", &row["opportunityid"], payload);
+            self.dispatch("dynamics-opportunity-to-partner-center", &row["opportunityid"], payload).await;
         }
         self.rest().await
     }
 
-    fn dispatch(&self, flow: &str, id: &Value, payload: Value) {
+    async fn dispatch(&self, flow: &str, id: &Value, payload: Value) {
         let dedup_key = format!("walk {} {id}", self.walks);
-        self.dispatcher.dispatch(&FlowId::new(flow), TriggerEvent { payload, dedup_key });
+        self.dispatcher.dispatch(&FlowId::new(flow), TriggerEvent { payload, dedup_key }).await.unwrap();
     }
 
     /// Waits until every event has arrived, every run has ended, and nothing new follows.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cosell_sdk::http::{Address, Client, Request, Response};
+use cosell_sdk::http::{Address, Client, Request, Response, Transport};
 use cosell_sdk::settings::Secret;
 use cosell_sdk::sign_in::{EntraSettings, SignIn};
 use cosell_sdk::{CallContext, CallError, Connect, JsonSchema};
@@ -25,6 +25,11 @@ pub struct Settings {
     pub address: String,
     /// How to sign in. The application needs an application user with a security role in the environment.
     pub sign_in: EntraSettings,
+    /// Authorities whose certificates are trusted for HTTPS beside the system's own (PEM, one or more), such as that of a
+    /// proxy in between. Write `{file: PATH}` to keep them in a file.
+    #[serde(default)]
+    #[schemars(schema_with = "cosell_sdk::settings::text_or_reference")]
+    pub https_roots: Option<String>,
     /// How many rows to read at a time, from 1 to 5000.
     #[serde(default = "default_page_size")]
     #[schemars(range(min = 1, max = 5000))]
@@ -60,14 +65,19 @@ impl Connect for Dataverse {
         }
         // The token is for the environment itself, whatever path stands in the setting.
         let origin = Address::new("address", &settings.address)?.origin();
-        let sign_in = Arc::new(SignIn::new(&settings.sign_in, &origin)?);
-        let client = Client::new("Dataverse", Address::new("address", &format!("{origin}{API}"))?, sign_in)?;
+        let transport = Transport::new(settings.https_roots.as_deref())?;
+        let sign_in = Arc::new(SignIn::new(&settings.sign_in, &origin, &transport)?);
+        let client = Client::new("Dataverse", Address::new("address", &format!("{origin}{API}"))?, sign_in, &transport);
         Ok(Self {
             client,
             tables: Tables::default(),
             page_size: settings.page_size,
             webhook_secret: settings.webhook_secret,
         })
+    }
+
+    fn client(&self) -> Option<&Client> {
+        Some(&self.client)
     }
 }
 

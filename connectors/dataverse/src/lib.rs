@@ -20,7 +20,9 @@ pub mod row_saved;
 mod testing;
 pub mod values;
 
-use cosell_sdk::Connector;
+use std::time::Duration;
+
+use cosell_sdk::{Connector, Limits};
 
 pub use connection::{Dataverse, Settings};
 pub use row::Row;
@@ -32,6 +34,8 @@ pub fn connector() -> Connector {
         "Dataverse",
         "Microsoft Dataverse, by its Web API: Dynamics 365 Sales and more.",
     )
+    // Service protection limits: 6000 requests in five minutes, 52 at once (Dataverse developer guide).
+    .limits(Limits::at_once(52).and(6000, Duration::from_secs(300)))
     .operation::<operations::GetRow>()
     .operation::<operations::FindRow>()
     .operation::<operations::ListRows>()

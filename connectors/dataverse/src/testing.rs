@@ -131,13 +131,15 @@ pub(crate) fn table() -> Table {
         logical_name: "opportunity".to_owned(),
         set_name: "opportunities".to_owned(),
         primary_id: "opportunityid".to_owned(),
+        change_tracking: true,
     };
     Table { head, columns }
 }
 
 fn definition(logical: &str, set: &str) -> Value {
     json!({ "LogicalName": logical, "SchemaName": logical, "EntitySetName": set,
-        "PrimaryIdAttribute": format!("{logical}id"), "PrimaryNameAttribute": "name" })
+        "PrimaryIdAttribute": format!("{logical}id"), "PrimaryNameAttribute": "name",
+        "ChangeTrackingEnabled": true })
 }
 
 fn option(value: i64, label: &str, others: &[&str]) -> Value {
@@ -151,7 +153,7 @@ pub(crate) fn script_metadata(stub: &Stub) {
     let all = |value: Vec<Value>| [Reply::json(200, json!({ "value": value }))];
     let entity = |name: &str| format!("{API}/EntityDefinitions(LogicalName='{name}')");
     let by_set = |set: &str| {
-        let names = "LogicalName%2CSchemaName%2CEntitySetName%2CPrimaryIdAttribute%2CPrimaryNameAttribute";
+        let names = "LogicalName%2CSchemaName%2CEntitySetName%2CPrimaryIdAttribute%2CPrimaryNameAttribute%2CChangeTrackingEnabled";
         format!("{API}/EntityDefinitions?$select={names}&$filter=EntitySetName%20eq%20%27{set}%27")
     };
     for (logical, set) in [

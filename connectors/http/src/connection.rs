@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cosell_sdk::http::{Address, Client, Credentials, HeaderName};
+use cosell_sdk::http::{Address, Client, Credentials, HeaderName, Transport};
 use cosell_sdk::settings::Secret;
 use cosell_sdk::sign_in::SignIn;
 use cosell_sdk::{CallError, Connect, JsonSchema};
@@ -19,6 +19,11 @@ pub struct Settings {
     /// How to authenticate; not at all when not given.
     #[serde(default)]
     pub authentication: Authentication,
+    /// Authorities whose certificates are trusted for HTTPS beside the system's own (PEM, one or more), such as that of a
+    /// proxy in between. Write `{file: PATH}` to keep them in a file.
+    #[serde(default)]
+    #[schemars(schema_with = "cosell_sdk::settings::text_or_reference")]
+    pub https_roots: Option<String>,
     /// Header in which the system takes an idempotency key, such as `Idempotency-Key`: requests with one key have their
     /// effect once. Without it, a write that was interrupted is not repeated.
     #[serde(default)]
@@ -101,14 +106,22 @@ impl Connect for Http {
 
     fn connect(settings: Settings) -> Result<Self, CallError> {
         let address = Address::new("address", &settings.address)?;
-        let credentials = credentials(settings.authentication)?;
+        let transport = Transport::new(settings.https_roots.as_deref())?;
+        let credentials = credentials(settings.authentication, &transport)?;
         let idempotency_header =
             settings.idempotency_header.as_deref().map(|name| header("idempotency_header", name)).transpose()?;
-        Ok(Self { client: Client::with_credentials("The system", address, credentials)?, idempotency_header })
+        Ok(Self {
+            client: Client::with_credentials("The system", address, credentials, &transport),
+            idempotency_header,
+        })
+    }
+
+    fn client(&self) -> Option<&Client> {
+        Some(&self.client)
     }
 }
 
-fn credentials(authentication: Authentication) -> Result<Credentials, CallError> {
+fn credentials(authentication: Authentication, transport: &Transport) -> Result<Credentials, CallError> {
     let authorization = |value: String| Credentials::Header(HeaderName::from_static("authorization"), value.into());
     Ok(match authentication {
         Authentication::None => Credentials::None,
@@ -128,7 +141,8 @@ fn credentials(authentication: Authentication) -> Result<Credentials, CallError>
         }
         Authentication::OauthClientCredentials(oauth) => {
             let address = Address::new("authentication.oauth_client_credentials.token_address", &oauth.token_address)?;
-            let sign_in = SignIn::client_credentials(&address, oauth.client_id, oauth.client_secret, oauth.scope)?;
+            let sign_in =
+                SignIn::client_credentials(&address, oauth.client_id, oauth.client_secret, oauth.scope, transport);
             Credentials::Token(Arc::new(sign_in))
         }
     })

@@ -12,7 +12,7 @@ mod contract;
 pub mod operations;
 pub mod request;
 
-use cosell_sdk::Connector;
+use cosell_sdk::{Connector, Limits};
 
 pub use connection::{Http, Settings};
 
@@ -23,6 +23,8 @@ pub fn connector() -> Connector {
         "Any HTTP API",
         "Any system that speaks HTTP and JSON, for which there is no connector of its own.",
     )
+    // Nothing is known of the system.
+    .limits(Limits::at_once(8))
     .operation::<operations::Get>()
     .operation::<operations::GetAll>()
     .write::<operations::SendRequest>()

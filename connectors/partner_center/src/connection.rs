@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use cosell_sdk::http::{Address, Client, Request};
+use cosell_sdk::http::{Address, Client, Request, Transport};
 use cosell_sdk::sign_in::{EntraSettings, SignIn};
 use cosell_sdk::values::guid;
 use cosell_sdk::{CallContext, CallError, Connect, JsonSchema};
@@ -23,9 +23,14 @@ pub struct Settings {
     /// Whom the token is for.
     #[serde(default = "default_audience")]
     pub audience: String,
-    /// How to sign in. The Referrals API serves no application by itself: give a refresh token of a person with the
-    /// role Referrals admin.
+    /// How to sign in. The Referrals API serves no application by itself: set `person: true`, and have a person with the
+    /// role Referrals admin sign in.
     pub sign_in: EntraSettings,
+    /// Authorities whose certificates are trusted for HTTPS beside the system's own (PEM, one or more), such as that of a
+    /// proxy in between. Write `{file: PATH}` to keep them in a file.
+    #[serde(default)]
+    #[schemars(schema_with = "cosell_sdk::settings::text_or_reference")]
+    pub https_roots: Option<String>,
 }
 
 fn default_address() -> String {
@@ -47,8 +52,13 @@ impl Connect for PartnerCenter {
 
     fn connect(settings: Settings) -> Result<Self, CallError> {
         let address = Address::new("address", &settings.address)?;
-        let sign_in = Arc::new(SignIn::new(&settings.sign_in, &settings.audience)?);
-        Ok(Self { client: Client::new("Partner Center", address, sign_in)? })
+        let transport = Transport::new(settings.https_roots.as_deref())?;
+        let sign_in = Arc::new(SignIn::new(&settings.sign_in, &settings.audience, &transport)?);
+        Ok(Self { client: Client::new("Partner Center", address, sign_in, &transport) })
+    }
+
+    fn client(&self) -> Option<&Client> {
+        Some(&self.client)
     }
 }
 

@@ -22,7 +22,7 @@ pub mod status;
 #[cfg(test)]
 mod testing;
 
-use cosell_sdk::Connector;
+use cosell_sdk::{Connector, Limits};
 
 pub use connection::{PartnerCenter, Settings};
 pub use referral::Referral;
@@ -34,6 +34,8 @@ pub fn connector() -> Connector {
         "Partner Center referrals",
         "Microsoft Partner Center's co-sell referrals, by the Referrals API.",
     )
+    // No number is published for referrals: a modest one at once, and the rest is left to `Retry-After`.
+    .limits(Limits::at_once(8))
     .operation::<operations::GetReferral>()
     .operation::<operations::ListReferrals>()
     .operation::<operations::RelatedReferrals>()

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use cosell_sdk::http::{Address, Client};
+use cosell_sdk::http::{Address, Client, Transport};
 use cosell_sdk::sign_in::{EntraSettings, SignIn};
 use cosell_sdk::{CallError, Connect, JsonSchema};
 use serde::Deserialize;
 
-use crate::verify::Verifier;
+use crate::verify::{Revocation, Verifier};
 
 /// Settings of a connection to Partner Center's webhooks.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -21,6 +21,15 @@ pub struct Settings {
     pub audience: String,
     /// How to sign in, for the registration. Receiving events needs no sign-in.
     pub sign_in: EntraSettings,
+    /// Authorities whose certificates are trusted for HTTPS beside the system's own (PEM, one or more), such as that of a
+    /// proxy in between. Write `{file: PATH}` to keep them in a file.
+    #[serde(default)]
+    #[schemars(schema_with = "cosell_sdk::settings::text_or_reference")]
+    pub https_roots: Option<String>,
+    /// The public address at which events come in, such as `https://sync.fabrikam.example/hooks/partner_center_events`: what
+    /// `cosell webhooks` registers, and holds the registration against.
+    #[serde(default)]
+    pub endpoint: Option<String>,
     /// Hosts from which signing certificates are fetched, with a port only where it is not the usual one.
     #[serde(default = "default_certificate_hosts")]
     pub certificate_hosts: Vec<String>,
@@ -36,6 +45,12 @@ pub struct Settings {
     /// Organisation that must stand in the signing certificate's subject and issuer.
     #[serde(default = "default_organisation")]
     pub organisation: String,
+    /// Whether it is looked up that the signing certificate was not revoked, in the list that its authority publishes.
+    #[serde(default)]
+    pub revocation: Revocation,
+    /// Hosts from which such lists are fetched, with a port only where it is not the usual one.
+    #[serde(default = "default_revocation_hosts")]
+    pub revocation_hosts: Vec<String>,
 }
 
 fn default_address() -> String {
@@ -50,6 +65,12 @@ fn default_certificate_hosts() -> Vec<String> {
     vec!["3psostorageacct.blob.core.windows.net".to_owned()]
 }
 
+/// Where Microsoft's own authorities and DigiCert's, which issued for Microsoft before, publish their lists (inferred: no
+/// documentation names them for events).
+fn default_revocation_hosts() -> Vec<String> {
+    ["www.microsoft.com", "crl.microsoft.com", "crl3.digicert.com", "crl4.digicert.com"].map(str::to_owned).to_vec()
+}
+
 fn default_organisation() -> String {
     "Microsoft Corporation".to_owned()
 }
@@ -59,6 +80,7 @@ fn default_organisation() -> String {
 pub struct PartnerCenterEvents {
     pub(crate) client: Client,
     pub(crate) verifier: Verifier,
+    pub(crate) endpoint: Option<String>,
 }
 
 impl Connect for PartnerCenterEvents {
@@ -66,10 +88,16 @@ impl Connect for PartnerCenterEvents {
 
     fn connect(settings: Settings) -> Result<Self, CallError> {
         let address = Address::new("address", &settings.address)?;
-        let sign_in = Arc::new(SignIn::new(&settings.sign_in, &settings.audience)?);
+        let transport = Transport::new(settings.https_roots.as_deref())?;
+        let sign_in = Arc::new(SignIn::new(&settings.sign_in, &settings.audience, &transport)?);
         Ok(Self {
-            client: Client::new("Partner Center (webhooks)", address, sign_in)?,
-            verifier: Verifier::new(&settings)?,
+            client: Client::new("Partner Center (webhooks)", address, sign_in, &transport),
+            verifier: Verifier::new(&settings, transport)?,
+            endpoint: settings.endpoint,
         })
+    }
+
+    fn client(&self) -> Option<&Client> {
+        Some(&self.client)
     }
 }

@@ -16,9 +16,12 @@ mod registration;
 mod testing;
 mod verify;
 
-use cosell_sdk::Connector;
+use std::time::Duration;
+
+use cosell_sdk::{Connector, Limits};
 
 pub use connection::{PartnerCenterEvents, Settings};
+pub use verify::Revocation;
 
 /// The connector, with all it offers.
 pub fn connector() -> Connector {
@@ -27,6 +30,8 @@ pub fn connector() -> Connector {
         "Partner Center events",
         "Events of Microsoft Partner Center, by its webhooks.",
     )
+    // 100 calls per connection in sixty seconds is the platform's usual figure; the API's own is not published.
+    .limits(Limits::at_once(4).and(100, Duration::from_secs(60)))
     .webhook::<received::Received>()
     .operation::<operations::ViewRegistration>()
     .operation::<operations::ListEvents>()

@@ -32,6 +32,17 @@ pub(crate) struct Microsoft {
     leaf: rcgen::Certificate,
 }
 
+const SERIAL: [u8; 3] = [7, 7, 7];
+
+/// The signing certificate.
+fn dispatch() -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = name("Microsoft Corporation", "dispatch");
+    params.not_after = rcgen::date_time_ymd(2100, 1, 1);
+    params.serial_number = Some(SERIAL.to_vec().into());
+    params
+}
+
 fn authority(name: DistinguishedName) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = name;
@@ -50,11 +61,34 @@ impl Microsoft {
         let root_pem = params.self_signed(&root_key).unwrap().pem();
         let root = Issuer::new(params, root_key);
         let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
-        let mut params = CertificateParams::default();
-        params.distinguished_name = name("Microsoft Corporation", "dispatch");
-        params.not_after = rcgen::date_time_ymd(2100, 1, 1);
-        let leaf = params.signed_by(&key, &root).unwrap();
+        let leaf = dispatch().signed_by(&key, &root).unwrap();
         Self { root, root_pem, key, leaf }
+    }
+
+    /// Has the signing certificate name a list of revoked certificates.
+    pub(crate) fn name_list(&mut self, address: &str) {
+        let mut params = dispatch();
+        params.crl_distribution_points = vec![rcgen::CrlDistributionPoint { uris: vec![address.to_owned()] }];
+        self.leaf = params.signed_by(&self.key, &self.root).unwrap();
+    }
+
+    /// The root's list of revoked certificates; whether the signing one is among them.
+    pub(crate) fn list(&self, revoked: bool) -> Vec<u8> {
+        let certificate = rcgen::RevokedCertParams {
+            serial_number: SERIAL.to_vec().into(),
+            revocation_time: rcgen::date_time_ymd(2026, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = rcgen::CertificateRevocationListParams {
+            this_update: rcgen::date_time_ymd(2026, 1, 1),
+            next_update: rcgen::date_time_ymd(2100, 1, 1),
+            crl_number: vec![1].into(),
+            issuing_distribution_point: None,
+            revoked_certs: if revoked { vec![certificate] } else { Vec::new() },
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.root).unwrap().der().to_vec()
     }
 
     /// The root, as a receiver trusts it.

@@ -147,7 +147,7 @@ impl Sandbox {
         let tls = if https { Some(Tls::new().map_err(|error| StartError::Keys(error.into()))?) } else { None };
 
         let tokens = Arc::new(Tokens::new().map_err(|error| StartError::Keys(error.into()))?);
-        let signer = Signer::new().map_err(|error| StartError::Keys(error.into()))?;
+        let signer = Signer::new(&events_origin).map_err(|error| StartError::Keys(error.into()))?;
         let root_certificate_pem = signer.root().to_owned();
         let clock = Arc::new(Clock::default());
         let seed = seed(&tokens);

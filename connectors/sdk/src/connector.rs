@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cosell_model::catalogue::{ConnectorDescription, Delivery};
+use cosell_model::catalogue::{ConnectorDescription, Delivery, Limits};
 use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::context::CallContext;
 use crate::error::CallError;
+use crate::http::Client;
 use crate::operation::{ErasedOperation, Operation, Prediction, Write, parse};
 use crate::trigger::{ErasedTrigger, How, Incoming, Poll, PollTrigger, Refusal, TriggerEvent, WebhookTrigger};
 
@@ -24,6 +25,12 @@ pub trait Connect: Send + Sync + Sized + 'static {
     /// # Errors
     /// What is wrong with the settings, as [`crate::Meaning::Rejected`].
     fn connect(settings: Self::Settings) -> Result<Self, CallError>;
+
+    /// The client that its requests go through, where there is one: signing a person in, and telling how the remote system's
+    /// clock goes, need it.
+    fn client(&self) -> Option<&Client> {
+        None
+    }
 }
 
 type Open = Box<dyn Fn(Value) -> Result<Connection, CallError> + Send + Sync>;
@@ -46,6 +53,7 @@ impl Connector {
                 settings: schemars::schema_for!(C::Settings).to_value(),
                 operations: Vec::new(),
                 triggers: Vec::new(),
+                limits: Limits::default(),
             },
             table: Table { operations: BTreeMap::new(), triggers: BTreeMap::new() },
         }
@@ -113,15 +121,23 @@ impl<C: Connect> Contents<C> {
         self
     }
 
+    /// Says how much the remote system takes; without this, anything.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.description.limits = limits;
+        self
+    }
+
     /// The connector.
     pub fn build(self) -> Connector {
         let table = Arc::new(self.table);
+        let limits = self.description.limits;
         Connector {
             description: self.description,
             open: Box::new(move |settings| {
                 let settings: C::Settings = parse(settings, "settings")?;
                 let connection = Arc::new(C::connect(settings)?);
-                Ok(Connection { opened: Arc::new(Opened { connection, table: Arc::clone(&table) }) })
+                Ok(Connection { opened: Arc::new(Opened { connection, table: Arc::clone(&table) }), limits })
             }),
         }
     }
@@ -131,9 +147,21 @@ impl<C: Connect> Contents<C> {
 #[derive(Clone)]
 pub struct Connection {
     opened: Arc<dyn Erased>,
+    limits: Limits,
 }
 
 impl Connection {
+    /// The same connection with limits of its own.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// How much the remote system takes. Whoever calls keeps to it: the engine does.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Calls an operation.
     ///
     /// # Errors
@@ -153,6 +181,11 @@ impl Connection {
     /// How a trigger learns that something happened; none where there is no such trigger.
     pub fn delivery(&self, trigger: &str) -> Option<Delivery> {
         self.opened.delivery(trigger)
+    }
+
+    /// The client that its requests go through, where there is one.
+    pub fn client(&self) -> Option<&Client> {
+        self.opened.client()
     }
 
     /// Hands a web hook request to a trigger.
@@ -191,6 +224,7 @@ trait Erased: Send + Sync {
     fn call(&self, operation: &str, input: Value, context: CallContext) -> BoxFuture<'_, Result<Value, CallError>>;
     fn predict(&self, operation: &str, input: Value, context: CallContext) -> Predicting<'_>;
     fn delivery(&self, trigger: &str) -> Option<Delivery>;
+    fn client(&self) -> Option<&Client>;
     fn receive(&self, trigger: &str, request: Incoming) -> BoxFuture<'_, Result<Vec<TriggerEvent>, Refusal>>;
     fn wants(&self, trigger: &str, with: &Value, payload: &Value) -> Result<bool, CallError>;
     fn poll(&self, trigger: &str, with: Value, cursor: Option<Value>) -> BoxFuture<'_, Result<Poll, CallError>>;
@@ -200,7 +234,11 @@ fn unknown(kind: &str, name: &str) -> CallError {
     CallError::rejected(format!("unknown_{kind}"), format!("this connector has no {kind} `{name}`"))
 }
 
-impl<C: Send + Sync + 'static> Erased for Opened<C> {
+impl<C: Connect> Erased for Opened<C> {
+    fn client(&self) -> Option<&Client> {
+        self.connection.client()
+    }
+
     fn call(&self, operation: &str, input: Value, context: CallContext) -> BoxFuture<'_, Result<Value, CallError>> {
         match self.table.operations.get(operation) {
             Some(operation) => (operation.call)(Arc::clone(&self.connection), input, context),

@@ -30,6 +30,7 @@ pub mod values;
 pub use connector::{Connect, Connection, Connector};
 pub use context::{CallContext, RequestRecord};
 pub use cosell_model::Effect;
+pub use cosell_model::catalogue::Limits;
 pub use error::{CallError, Meaning};
 pub use operation::{Change, Operation, Prediction, Write};
 pub use schemars::{self, JsonSchema};

@@ -6,10 +6,12 @@
 
 mod check;
 mod demo;
+mod doctor;
 mod end;
 mod flows;
 mod init;
 mod journal;
+mod login;
 mod mapping;
 mod project;
 mod render;
@@ -19,6 +21,7 @@ mod serve;
 mod solutions;
 mod sync;
 mod variables;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -65,6 +68,15 @@ enum Command {
     Solutions(solutions::Command),
     /// Bring everything in step, both ways: at the beginning, and after an outage.
     Sync(sync::Options),
+    /// Look whether everything is there that the flows need: connections, rights, tables, columns, clock, disk.
+    Doctor(doctor::Options),
+    /// Sign a person in for a connection that acts for one.
+    Login(login::Options),
+    /// Forget a person's sign-in.
+    Logout(login::OutOptions),
+    /// Register for Partner Center's events, show the registration, have a test event sent.
+    #[command(subcommand)]
+    Webhooks(webhooks::Command),
     /// Serve stand-ins of Entra ID, Partner Center, its events and Dataverse on this machine.
     Sandbox(sandbox::Options),
 }
@@ -129,6 +141,10 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
             Command::Serve(options) => serve::serve(&arguments.chosen, &options, &connectors).await,
             Command::Journal(command) => journal::journal(&arguments.chosen, &command, &connectors),
             Command::Sync(options) => sync::sync(&arguments.chosen, &options, &connectors).await,
+            Command::Doctor(options) => doctor::doctor(&arguments.chosen, &options, &connectors).await,
+            Command::Login(options) => login::login(&arguments.chosen, &options, &connectors).await,
+            Command::Logout(options) => login::logout(&arguments.chosen, &options, &connectors),
+            Command::Webhooks(command) => webhooks::webhooks(&arguments.chosen, &command, &connectors).await,
             Command::Sandbox(options) => sandbox::sandbox(&options).await,
         }
     });

@@ -40,7 +40,7 @@ pub(crate) async fn run(chosen: &Chosen, options: &Options, connectors: &[Connec
         .plan(&flow)
         .map(|plan| plan.trigger.inputs.iter().map(|input| (input.name.clone(), input.kind)).collect())
         .unwrap_or_default();
-    let start = Start { trigger, inputs: Value::Object(inputs(&options.inputs, &kinds)?) };
+    let start = Start { trigger, inputs: Value::Object(inputs(&options.inputs, &kinds)?), ..Start::default() };
     let (people, machines) = (People, Machines::default());
     let observer: &dyn Observer = if options.json { &machines } else { &people };
     let run = engine.run(&flow, start, observer).await;

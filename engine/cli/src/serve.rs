@@ -12,9 +12,10 @@ use cosell_journal::Journal;
 use cosell_journal::upkeep::Retention;
 use cosell_model::FlowId;
 use cosell_model::flow::TriggerSource;
-use cosell_runtime::dispatch::Dispatcher;
+use cosell_runtime::dispatch::{Dispatcher, Room};
 use cosell_runtime::record::Nobody;
 use cosell_sdk::Connector;
+use cosell_service::entrances::Entrances;
 use cosell_service::hooks::Hooks;
 use cosell_service::polls::Polls;
 
@@ -57,7 +58,7 @@ pub(crate) async fn serve(chosen: &Chosen, options: &Options, connectors: &[Conn
     let flows = listening(&project);
     let journal = Journal::open(&project.kept(FILE))?;
     let dispatcher = dispatcher(&project, &flows, &journal, connectors).await?;
-    let hooks = Hooks::listen(options.listen, dispatcher.clone())
+    let hooks = Hooks::listen(options.listen, dispatcher.clone(), Entrances::default())
         .await
         .map_err(|error| Trouble::new(format!("web hooks cannot be listened for at {}: {error}", options.listen)))?;
     dispatcher.take_up()?;
@@ -103,7 +104,7 @@ async fn dispatcher(
     let keeper = Arc::new(journal.clone());
     let engine = project.engine(flows, true, connectors)?.kept_by(keeper.clone(), name, earlier);
     engine.reserve(journal.reader().reserved()?);
-    Ok(Dispatcher::with_inbox(Arc::new(engine), Arc::new(Nobody), keeper))
+    Ok(Dispatcher::with_inbox(Arc::new(engine), Arc::new(Nobody), keeper, Room::default()))
 }
 
 /// Deletes what need not be kept any longer, over and over.

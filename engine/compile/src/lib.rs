@@ -7,7 +7,7 @@
 //! `overlay` (a user's file over a shipped one), `read` (values to a flow as written), `layout` (numbers for steps),
 //! [`expr`], `values` and `resolve` (expressions, values with them, and the names in them), `graph` (the order of steps),
 //! `lower` (all of it into a [`plan`]), `check` (what goes beyond looking names up). [`mapping`] is the language's tables
-//! of fields.
+//! of fields, [`schedule`] its times.
 
 mod calls;
 mod check;
@@ -24,6 +24,7 @@ pub mod plan;
 mod read;
 mod resolve;
 mod scalar;
+pub mod schedule;
 mod shape;
 pub mod source;
 mod suggest;
@@ -120,6 +121,7 @@ pub fn compile(files: Vec<SourceFile>, catalogue: &Catalogue, values: &BTreeMap<
             .fold(base, |before, file| hash(before, &sources.file(*file).text));
         plans.insert(id.clone(), Arc::new(lower::lower(flow, content, &around, &mut findings)));
     }
+    check::triggers::told_apart(&plans, &flows, &mut findings);
     let sound = |document: &Document| {
         let broken = |finding: &Diagnostic| {
             finding.severity == Severity::Error && document.files.contains(&finding.primary.span.file)

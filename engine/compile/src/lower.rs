@@ -9,7 +9,7 @@ use cosell_model::{Catalogue, Diagnostic, Effect, FlowId, Node, Spanned};
 use serde_json::Value;
 
 use crate::calls::step_effect;
-use crate::check::{forms, inputs};
+use crate::check::{forms, inputs, triggers};
 use crate::expr::template::Template;
 use crate::graph;
 use crate::layout::Layout;
@@ -39,7 +39,7 @@ pub(crate) fn lower(flow: &Flow, hash: u64, around: &Surroundings<'_>, findings:
     let layout = Layout::of(flow, findings);
     let trigger_schema = match &flow.trigger.source {
         TriggerSource::Connector(name) => around.catalogue.trigger(name).map(|trigger| &trigger.output),
-        _ => None,
+        built_in => triggers::brings(built_in),
     };
     let shapes = layout.steps.iter().map(|place| shape(place.step, around)).collect();
     let names = Names {
@@ -81,6 +81,8 @@ pub(crate) fn lower(flow: &Flow, hash: u64, around: &Surroundings<'_>, findings:
         hash,
         trigger,
         key,
+        debounce: flow.debounce,
+        parallel: flow.parallel,
         output,
         blocks,
         regions: regions.collect(),
@@ -214,7 +216,8 @@ impl Lowering<'_, '_> {
             }
             connection = connection.or_else(|| Some(name.connector.to_string()));
         }
-        let with = trigger.with.as_ref().map_or(Value::Null, |node| match self.own(node, before) {
+        let nothing = || Value::Object(serde_json::Map::new());
+        let with = trigger.with.as_ref().map_or_else(nothing, |node| match self.own(node, before) {
             Template::Constant(value) => value,
             computed => {
                 self.findings.push(
@@ -229,6 +232,14 @@ impl Lowering<'_, '_> {
                 Value::Null
             }
         });
+        let fits =
+            triggers::fits(&trigger.source, trigger.with.as_ref(), trigger.span, self.findings) && !with.is_null();
+        let (mut schedule, mut entrance) = (None, None);
+        if fits && trigger.source == TriggerSource::Schedule {
+            schedule = triggers::schedule(&with, trigger.with.as_ref(), trigger.span, self.findings);
+        } else if fits {
+            entrance = triggers::entrance(&with, trigger.with.as_ref(), trigger.span, self.findings);
+        }
         let inputs = trigger.inputs.iter().map(|input| InputPlan {
             name: input.name.value.clone(),
             kind: input.kind,
@@ -240,7 +251,7 @@ impl Lowering<'_, '_> {
             forms::condition(node, "`when`", self.findings);
             self.own(node, before)
         });
-        TriggerPlan { source: trigger.source.clone(), connection, with, when, inputs }
+        TriggerPlan { source: trigger.source.clone(), connection, with, when, inputs, schedule, entrance }
     }
 
     fn step(&mut self, ix: StepIx) -> Parts {

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::expr::template::Template;
 use crate::mapping::Mapping;
+use crate::schedule::Schedule;
 
 /// Number of a step in its plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +40,10 @@ pub struct Plan {
     pub trigger: TriggerPlan,
     /// Runs with equal keys go one at a time.
     pub key: Option<Template>,
+    /// Events with equal keys wait until none has come for so long, and the last one counts.
+    pub debounce: Option<Duration>,
+    /// How many of its runs that events start may be under way at once; any number where none is given.
+    pub parallel: Option<u32>,
     /// What a calling flow gets back.
     pub output: Option<Template>,
     /// All steps.
@@ -64,6 +69,23 @@ pub struct TriggerPlan {
     pub when: Option<Template>,
     /// Typed inputs.
     pub inputs: Vec<InputPlan>,
+    /// When the clock starts it, for `schedule`.
+    pub schedule: Option<Schedule>,
+    /// Where its web hook is, for `http`.
+    pub entrance: Option<Entrance>,
+}
+
+/// The web hook of a flow: `/in/{path}`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entrance {
+    /// Its path: parts of lower-case letters, digits, `-` and `_`.
+    pub path: String,
+    /// The HTTP methods it takes.
+    pub methods: Vec<String>,
+    /// The request's headers that `trigger` holds, in lower case.
+    pub headers: Vec<String>,
+    /// Where the secret is kept that callers must show, as `{ env: NAME }` or `{ file: PATH }`; none where anybody may call.
+    pub secret: Option<Value>,
 }
 
 /// A typed input.
@@ -349,6 +371,11 @@ impl Plan {
             }
             _ => None,
         })
+    }
+
+    /// Whether it answers whoever starts it, on one of its ways at least.
+    pub fn responds(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.action, Action::Respond { .. }))
     }
 
     /// Every flow it calls.

@@ -1,9 +1,9 @@
 //! Runs as they are kept.
 
-use cosell_model::{FlowId, Value};
+use cosell_model::{FlowId, Outcome, Value};
 use cosell_runtime::core::event::Event;
 use cosell_runtime::keep::{Began, ClaimChange, Keeper, Kept, NotKept, Past, Reserved, Turn, root};
-use cosell_runtime::record::RunRecord;
+use cosell_runtime::record::{RunRecord, StepRecord};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -20,7 +20,7 @@ pub(crate) fn text(value: &impl Serialize) -> String {
 
 impl Keeper for Journal {
     fn began(&self, run: Began) {
-        let (trigger, inputs) = (text(&run.trigger), text(&run.inputs));
+        let (trigger, inputs, skipped) = (text(&run.trigger), text(&run.inputs), text(&run.skipped));
         let plan = run.plan.cast_signed();
         let of = root(&run.run).to_owned();
         let began = run.at.as_microsecond();
@@ -28,11 +28,20 @@ impl Keeper for Journal {
             let of = of.clone();
             move |change: &Transaction<'_>| {
                 let mut insert = change.prepare_cached(
-                    "INSERT INTO runs (run, root, flow, version, plan, key, trigger, inputs, began)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                    "INSERT INTO runs (run, root, flow, version, plan, key, trigger, inputs, left_out, life, skipped, began)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                     ON CONFLICT (run) DO UPDATE SET version = excluded.version, plan = excluded.plan,
+                     life = excluded.life, skipped = excluded.skipped, ended = NULL, outcome = NULL, output = NULL, failure = NULL, answer = NULL
+                     WHERE excluded.life > life",
                 )?;
-                let flow = run.flow.as_str();
-                insert.execute(params![run.run, of, flow, run.version, plan, run.key, trigger, inputs, began])?;
+                let (flow, version, key) = (run.flow.as_str(), &run.version, &run.key);
+                let (left_out, life) = (run.left_out, run.life);
+                insert.execute(params![
+                    run.run, of, flow, version, plan, key, trigger, inputs, left_out, life, skipped, began
+                ])?;
+                change
+                    .prepare_cached("UPDATE inbox SET state = 0 WHERE run = ?1 AND state = 1")?
+                    .execute([&run.run])?;
                 run.key.as_ref().map_or(Ok(()), |key| note_key(change, &of, key))
             }
         };
@@ -40,7 +49,7 @@ impl Keeper for Journal {
     }
 
     fn turned(&self, turn: Turn) {
-        let Turn { run, number, event: Kept { event, hidden }, steps, claims } = turn;
+        let Turn { run, life, number, event: Kept { event, hidden }, steps, claims } = turn;
         let (event, at) = (text(&event), event.at.as_microsecond());
         let steps: Vec<String> = steps.iter().map(text).collect();
         let of = root(&run).to_owned();
@@ -48,13 +57,15 @@ impl Keeper for Journal {
             let of = of.clone();
             move |change: &Transaction<'_>| {
                 change
-                    .prepare_cached("INSERT INTO events (run, number, hidden, event) VALUES (?1, ?2, ?3, ?4)")?
-                    .execute(params![run, number, hidden, event])?;
+                    .prepare_cached(
+                        "INSERT INTO events (run, life, number, hidden, event) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    )?
+                    .execute(params![run, life, number, hidden, event])?;
                 let mut insert = change.prepare_cached(
-                    "INSERT INTO steps (run, number, place, ended, step) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    "INSERT INTO steps (run, life, number, place, ended, step) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 )?;
                 for (place, step) in (0_u32..).zip(&steps) {
-                    insert.execute(params![run, number, place, at, step])?;
+                    insert.execute(params![run, life, number, place, at, step])?;
                 }
                 claims.iter().try_for_each(|claim| change_claim(change, &of, &run, claim))
             }
@@ -75,7 +86,10 @@ impl Keeper for Journal {
                     "UPDATE runs SET ended = ?2, outcome = ?3, output = ?4, failure = ?5, answer = ?6 WHERE run = ?1",
                 )?
                 .execute(params![id, ended, outcome, output, failure, answer])?;
-            change.prepare_cached("DELETE FROM claims WHERE run = ?1")?.execute([&id])?;
+            // Also of what it called and gave up.
+            change
+                .prepare_cached("DELETE FROM claims WHERE run = ?1 OR (run > ?1 || '/' AND run < ?1 || '0')")?
+                .execute([&id])?;
             change.prepare_cached("UPDATE inbox SET state = 1 WHERE run = ?1")?.execute([&id]).map(drop)
         };
         self.writer().write(root(&run.id).to_owned(), Box::new(work));
@@ -98,6 +112,27 @@ impl Keeper for Journal {
             journal.reader().past(&run)
         }
         .boxed()
+    }
+
+    fn answers(&self, run: &str) -> BoxFuture<'static, Result<Vec<StepRecord>, NotKept>> {
+        std::future::ready(self.reader().answers(run)).boxed()
+    }
+}
+
+impl Reader {
+    /// What worked in earlier lives of a run, of steps that are not sensitive; the last of each step.
+    fn answers(&self, run: &str) -> Result<Vec<StepRecord>, NotKept> {
+        let steps: Vec<String> = self.ask(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT s.step FROM steps s JOIN events e USING (run, life, number)
+                 WHERE s.run = ?1 AND e.hidden = 0 ORDER BY s.life, s.number, s.place",
+            )?;
+            select.query_map([run], |row| row.get(0))?.collect()
+        })?;
+        let trouble = Trouble::new(&self.path);
+        let read = |text: &String| serde_json::from_str(text).map_err(|error| trouble.unreadable(run, &error));
+        let steps: Vec<StepRecord> = steps.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(steps.into_iter().filter(|step| step.outcome == Outcome::Succeeded).collect())
     }
 }
 
@@ -152,7 +187,9 @@ impl Reader {
     pub fn past(&self, run: &str) -> Result<Option<Past>, NotKept> {
         let found = self.ask(|connection| {
             let mut select = connection
-                .prepare_cached("SELECT flow, version, plan, key, trigger, inputs, began FROM runs WHERE run = ?1")?;
+                .prepare_cached(
+                    "SELECT flow, version, plan, key, trigger, inputs, began, left_out, life, skipped FROM runs WHERE run = ?1",
+                )?;
             let began = select
                 .query_row([run], |row| {
                     let (flow, plan): (String, i64) = (row.get(0)?, row.get(2)?);
@@ -164,14 +201,20 @@ impl Reader {
                         key: row.get(3)?,
                         trigger: Value::Null,
                         inputs: Value::Null,
+                        left_out: row.get(7)?,
+                        life: row.get(8)?,
+                        skipped: serde_json::from_str(&row.get::<_, String>(9)?).unwrap_or_default(),
                         at: time(row.get(6)?),
                     };
                     Ok((began, row.get::<_, String>(4)?, row.get::<_, String>(5)?))
                 })
                 .optional()?;
             let mut select =
-                connection.prepare_cached("SELECT number, hidden, event FROM events WHERE run = ?1 ORDER BY number")?;
-            let events = select.query_map([run], |row| {
+                connection.prepare_cached(
+                    "SELECT number, hidden, event FROM events WHERE run = ?1 AND life = ?2 ORDER BY number",
+                )?;
+            let life = began.as_ref().map_or(0, |(began, ..)| began.life);
+            let events = select.query_map(params![run, life], |row| {
                 Ok((row.get::<_, u32>(0)?, row.get::<_, bool>(1)?, row.get::<_, String>(2)?))
             })?;
             Ok((began, events.collect::<rusqlite::Result<Vec<_>>>()?))

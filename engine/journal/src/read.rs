@@ -186,7 +186,7 @@ impl Reader {
                 .optional()?;
             let Some(mut shown) = shown else { return Ok(None) };
             let mut select =
-                connection.prepare_cached("SELECT step FROM steps WHERE run = ?1 ORDER BY number, place")?;
+                connection.prepare_cached("SELECT step FROM steps WHERE run = ?1 ORDER BY life, number, place")?;
             let steps = select.query_map([run], |row| Ok(json(&row.get::<_, String>(0)?)))?;
             shown.steps = steps.collect::<rusqlite::Result<_>>()?;
             let sql = format!("SELECT {LISTED} FROM runs r WHERE r.root = ?1 AND r.run <> ?1 ORDER BY r.began, r.run");

@@ -31,13 +31,13 @@ const TABLES: [&str; 8] = ["versions", "runs", "events", "steps", "claims", "run
 const INVARIANTS: [(&str, &str); 6] = [
     (
         "the events of a run are numbered without a gap",
-        "SELECT run FROM events GROUP BY run HAVING max(number) + 1 <> count(*) OR min(number) <> 0",
+        "SELECT DISTINCT run FROM events GROUP BY run, life HAVING max(number) + 1 <> count(*) OR min(number) <> 0",
     ),
     ("every event is of a run", "SELECT DISTINCT run FROM events WHERE run NOT IN (SELECT run FROM runs)"),
     (
         "every step ended with an event",
         "SELECT DISTINCT run FROM steps s WHERE NOT EXISTS
-         (SELECT 1 FROM events e WHERE e.run = s.run AND e.number = s.number)",
+         (SELECT 1 FROM events e WHERE e.run = s.run AND e.life = s.life AND e.number = s.number)",
     ),
     ("every called run has its caller", "SELECT run FROM runs WHERE root NOT IN (SELECT run FROM runs)"),
     (

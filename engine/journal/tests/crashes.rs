@@ -27,7 +27,7 @@ const RICH: [&str; 2] = [
 flow: f
 trigger: manual
 steps:
-  secret: { use: test.read, sensitive: output, with: { tame: true, secret: hush-hush } }
+  secret: { use: test.read, sensitive: true, with: { tame: true, secret: hush-hush } }
   made:
     use: test.write
     sensitive: true

@@ -12,7 +12,7 @@ use cosell_journal::upkeep::Retention;
 use cosell_journal::{Journal, Reader};
 use cosell_model::{FlowId, Outcome, Value};
 use cosell_runtime::core::event::{Event, Happening};
-use cosell_runtime::dispatch::{Arrival, Entry, Inbox};
+use cosell_runtime::inbox::{Arrival, Entry, Inbox, Position, Waiting};
 use cosell_runtime::keep::{Began, ClaimChange, Keeper, Kept, Turn};
 use cosell_runtime::record::RunRecord;
 use jiff::Timestamp;
@@ -27,6 +27,9 @@ fn began(run: &str, second: i64) -> Began {
         key: Some("deal:1".to_owned()),
         trigger: json!({ "n": second }),
         inputs: Value::Null,
+        left_out: 0,
+        life: 0,
+        skipped: Vec::new(),
         at: Timestamp::from_second(second).unwrap(),
     }
 }
@@ -35,7 +38,7 @@ fn turn(run: &str, number: u32) -> Turn {
     let kind = if number == 0 { Happening::Begun } else { Happening::Interrupted };
     let event = Kept { event: Event { at: Timestamp::UNIX_EPOCH, kind }, hidden: false };
     let claims = vec![ClaimChange::Asked(format!("s{number}"), vec!["deal:2".to_owned()])];
-    Turn { run: run.to_owned(), number, event, steps: Vec::new(), claims }
+    Turn { run: run.to_owned(), life: 0, number, event, steps: Vec::new(), claims }
 }
 
 fn ended(run: &str) -> RunRecord {
@@ -43,6 +46,7 @@ fn ended(run: &str) -> RunRecord {
         id: run.to_owned(),
         flow: FlowId::new("f"),
         outcome: Outcome::Succeeded,
+        left_out: 0,
         output: json!(1),
         failure: None,
         answer: None,
@@ -52,8 +56,13 @@ fn ended(run: &str) -> RunRecord {
 }
 
 fn arrival(dedup: &str) -> Arrival {
-    let entry =
-        Entry { flow: FlowId::new("f"), run: format!("run-{dedup}"), key: None, payload: json!({ "a": dedup }) };
+    let entry = Entry {
+        flow: FlowId::new("f"),
+        run: format!("run-{dedup}"),
+        key: None,
+        payload: json!({ "a": dedup }),
+        inputs: Value::Null,
+    };
     Arrival { entry, dedup: dedup.to_owned(), unusable: None }
 }
 
@@ -102,7 +111,7 @@ async fn a_newer_a_foreign_and_a_torn_file_are_refused_in_words() {
     std::fs::write(&path, &bytes[..bytes.len() / 2 - 100]).unwrap();
     let torn =
         Journal::open(&path).map(|_| ()).and_then(|()| Reader::open(&path)?.check().map(|wrong| wrong.join(" ")));
-    let told = torn.map_or_else(|error| error.to_string(), |wrong| wrong);
+    let told = torn.unwrap_or_else(|error| error.to_string());
     assert!(told.contains("damaged") || told.contains("something else") || told.contains("malformed"), "{told}");
     std::fs::write(&path, "no database at all, but long enough to be read as one").unwrap();
     let told = Journal::open(&path).err().unwrap().to_string();
@@ -114,20 +123,24 @@ async fn an_event_is_taken_once_and_is_open_until_its_run_has_ended() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");
     let journal = Journal::open(&path).unwrap();
-    let position = Some((FlowId::new("f"), json!("token-1")));
+    let position = Some(Position { of: "f".to_owned(), at: json!("token-1") });
     assert_eq!(
         journal.receive(vec![arrival("a"), arrival("b"), arrival("a")], position).await.unwrap(),
-        [true, true, false]
+        [Some(1), Some(2), None]
     );
     drop(journal);
     let journal = Journal::open(&path).unwrap();
-    assert_eq!(journal.position(&FlowId::new("f")).unwrap(), Some(json!("token-1")));
-    assert_eq!(journal.open().unwrap(), [arrival("a").entry, arrival("b").entry]);
+    assert_eq!(journal.position("f").unwrap(), Some(json!("token-1")));
+    let waiting = |number: u64, name: &str| Waiting { number, entry: arrival(name).entry };
+    assert_eq!(journal.waiting(9).unwrap(), [waiting(1, "a"), waiting(2, "b")]);
+    assert_eq!((journal.waiting(1).unwrap(), journal.begun().unwrap()), (vec![waiting(1, "a")], vec![]));
     journal.began(began("run-a", 1));
+    journal.settled("run-a").await.unwrap();
+    assert_eq!(journal.begun().unwrap(), [waiting(1, "a")]);
     journal.ended(&ended("run-a"));
     journal.settled("run-a").await.unwrap();
-    assert_eq!(journal.open().unwrap(), [arrival("b").entry]);
-    assert_eq!(journal.receive(vec![arrival("a")], None).await.unwrap(), [false], "it came before, and is done");
+    assert_eq!(journal.waiting(9).unwrap(), [waiting(2, "b")]);
+    assert_eq!(journal.receive(vec![arrival("a")], None).await.unwrap(), [None], "it came before, and is done");
 }
 
 #[tokio::test]
@@ -189,6 +202,6 @@ async fn old_runs_go_and_what_is_under_way_or_waits_stays() {
     journal.reader().export(&mut out).unwrap();
     let out = String::from_utf8(out).unwrap();
     assert!(out.contains("today's") && !out.contains("unused"), "{out}");
-    assert_eq!(journal.open().unwrap().len(), 2);
+    assert_eq!(journal.waiting(9).unwrap().len(), 1);
     assert_eq!(journal.reader().check().unwrap(), [""; 0]);
 }

@@ -1,7 +1,9 @@
 //! What connectors offer, as plain data: all that the compiler knows of them.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -71,6 +73,47 @@ pub struct TriggerDescription {
     pub output: Schema,
 }
 
+/// How much a remote system takes, as far as is known; the configuration of a connection can say otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// How many calls may be under way at once; any number where none is given.
+    pub concurrent: Option<NonZeroU32>,
+    /// How many requests may begin in which time; any number where none is given.
+    pub rate: Option<Rate>,
+}
+
+/// How many requests may begin in any stretch of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    /// So many.
+    pub requests: NonZeroU32,
+    /// In any stretch of this length.
+    pub per: Duration,
+}
+
+impl Limits {
+    /// At most so many calls at once; 0 stands for any number.
+    pub const fn at_once(calls: u32) -> Self {
+        Self { concurrent: NonZeroU32::new(calls), rate: None }
+    }
+
+    /// The same, and at most so many requests in any stretch of time; 0 stands for any number.
+    #[must_use]
+    pub const fn and(self, requests: u32, per: Duration) -> Self {
+        let rate = match NonZeroU32::new(requests) {
+            Some(requests) => Some(Rate { requests, per }),
+            None => None,
+        };
+        Self { concurrent: self.concurrent, rate }
+    }
+
+    /// These limits, and `usual` ones where these say nothing.
+    #[must_use]
+    pub fn or(self, usual: Limits) -> Self {
+        Self { concurrent: self.concurrent.or(usual.concurrent), rate: self.rate.or(usual.rate) }
+    }
+}
+
 /// What one connector offers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConnectorDescription {
@@ -86,6 +129,9 @@ pub struct ConnectorDescription {
     pub operations: Vec<OperationDescription>,
     /// Its triggers.
     pub triggers: Vec<TriggerDescription>,
+    /// How much its remote system takes, where a connection's configuration does not say.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// What all connectors of a program offer.

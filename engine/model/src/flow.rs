@@ -21,6 +21,10 @@ pub struct Flow {
     pub trigger: Trigger,
     /// Runs with equal keys go one at a time, in order of arrival.
     pub key: Option<Node>,
+    /// Events with equal keys wait until none has come for so long, and the last one counts.
+    pub debounce: Option<Duration>,
+    /// How many of its runs that events start may be under way at once.
+    pub parallel: Option<u32>,
     /// Its steps.
     pub steps: Block,
     /// What a calling flow gets back.

@@ -1,7 +1,8 @@
 //! One run being driven: carries out what `advance` commands, and hands what happened over to be kept.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use cosell_compile::plan::{Action, Plan};
 use cosell_model::flow::Sensitive;
@@ -12,11 +13,12 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
 
+use crate::answer::Answer;
 use crate::core::advance::advance;
 use crate::core::event::{Address, Command, Consequences, Ended, Event, Happening, IllegalEvent, Timer};
 use crate::core::state::RunState;
 use crate::keep::{ClaimChange, Kept, NotKept, Past, Turn};
-use crate::memory::{Claimed, Engine, Flows, Going, Start, idempotency_key};
+use crate::memory::{Again, Claimed, Engine, Flows, Going, Start, idempotency_key, unknown_connection};
 use crate::record::{Observer, StepRecord};
 
 /// How a run ended.
@@ -35,6 +37,9 @@ pub(crate) type Reported = Result<(Happening, Vec<RequestRecord>), NotKept>;
 /// What was done for a step, over all attempts.
 #[derive(Default)]
 struct Done {
+    /// None where nothing was begun for it.
+    since: Option<Timestamp>,
+    input: Arc<Value>,
     attempts: u32,
     requests: Vec<RequestRecord>,
     last_error: String,
@@ -58,6 +63,10 @@ pub(crate) struct Driving<'r> {
     pub(crate) answer: Option<(u16, Value, Value)>,
     /// How many turns were taken.
     pub(crate) turns: u32,
+    /// What is different where the run had ended before.
+    again: Arc<Again>,
+    /// What worked in earlier lives, by the step's path.
+    answers: BTreeMap<String, StepRecord>,
 }
 
 impl<'r> Driving<'r> {
@@ -66,8 +75,6 @@ impl<'r> Driving<'r> {
         flows: &'r Flows,
         plan: &'r Arc<Plan>,
         state: RunState,
-        depth: usize,
-        sensitive: Sensitive,
         observer: &'r dyn Observer,
     ) -> Self {
         Self {
@@ -75,8 +82,8 @@ impl<'r> Driving<'r> {
             flows,
             plan,
             state,
-            depth,
-            sensitive,
+            depth: 0,
+            sensitive: Sensitive::default(),
             observer,
             in_progress: FuturesUnordered::new(),
             handles: HashMap::new(),
@@ -84,11 +91,23 @@ impl<'r> Driving<'r> {
             done: HashMap::new(),
             answer: None,
             turns: 0,
+            again: Arc::default(),
+            answers: BTreeMap::new(),
         }
+    }
+
+    /// The same run, called by flows so deep, which keep this out of records; and as it is where it had ended before.
+    pub(crate) fn within(mut self, depth: usize, sensitive: Sensitive, again: Arc<Again>) -> Self {
+        (self.depth, self.sensitive, self.again) = (depth, sensitive, again);
+        self
     }
 
     /// Drives the run to its end; `past` is what is kept of it already.
     pub(crate) async fn drive(mut self, past: Option<Past>) -> Result<Driven, NotKept> {
+        if let Some(keeper) = self.engine.keeper().filter(|_| self.again.life > 0) {
+            let answers = keeper.answers(self.state.id()).await?;
+            self.answers = answers.into_iter().map(|answer| (answer.path.clone(), answer)).collect();
+        }
         let mut happened = match past.filter(|past| !past.events.is_empty()) {
             Some(past) => match self.take_up(past).await? {
                 Ok(happened) => happened,
@@ -108,7 +127,16 @@ impl<'r> Driving<'r> {
                     }
                 }
             }
-            match self.in_progress.next().await {
+            let next = tokio::select! {
+                biased;
+                // Called flows are given up with their caller.
+                () = self.again.cancel.notified(), if self.depth == 0 => {
+                    happened.push_back(Happening::Cancelled);
+                    continue;
+                }
+                next = self.in_progress.next() => next,
+            };
+            match next {
                 Some(Some(Ok((kind, requests)))) => {
                     self.note(&kind, requests);
                     happened.push_back(kind);
@@ -143,7 +171,7 @@ impl<'r> Driving<'r> {
         {
             let claims = self.claim_changes(&event.kind, &out.commands);
             let (run, number, event) = (self.state.id().to_owned(), self.turns, self.hide(event));
-            keeper.turned(Turn { run, number, event, steps, claims });
+            keeper.turned(Turn { run, life: self.again.life, number, event, steps, claims });
             self.turns += 1;
         }
         Ok(out)
@@ -211,15 +239,21 @@ impl<'r> Driving<'r> {
             Action::Call { flow, .. } => Some(flow.to_string()),
             _ => None,
         };
+        let attempts = match &step.action {
+            Action::Operation { .. } | Action::Call { .. } => done.attempts,
+            _ => u32::from(ended.skipped.is_none()),
+        };
         let record = StepRecord {
             path: self.state.path(self.plan, ended.step),
             title: step.title.clone(),
-            kind: step.action.kind(),
+            kind: step.action.kind().into(),
             target,
             outcome: ended.outcome,
-            attempts: if ended.skipped.is_some() { 0 } else { done.attempts.max(1) },
+            attempts,
+            took: done.since.map_or(Duration::ZERO, |since| self.state.now.duration_since(since).unsigned_abs()),
             skipped: ended.skipped,
             failure: ended.failure,
+            input: if step.sensitive.input { Arc::default() } else { done.input },
             output: ended.output.filter(|_| !step.sensitive.output).unwrap_or_default(),
             requests: done.requests,
         };
@@ -227,22 +261,38 @@ impl<'r> Driving<'r> {
         match self.sensitive {
             Sensitive { input: false, output: false } => record,
             // What comes from a sensitive input, or goes into a sensitive output, may be in everything between.
-            _ => StepRecord { output: Arc::default(), ..record },
+            _ => StepRecord { input: Arc::default(), output: Arc::default(), ..record },
         }
     }
 
     pub(crate) fn carry_out(&mut self, command: Command) -> Option<Finished> {
         match command {
             Command::Call { step, attempt, input, may_have_run } => {
-                self.attempted(step, attempt);
-                let call = self.call(step, attempt, input, may_have_run);
-                self.begin(step, call);
+                if let Some(output) = self.known(step, &input) {
+                    self.noted(step, 0, input);
+                    let known = Happening::Succeeded { step, attempt, output };
+                    self.begin(step, std::future::ready(Ok((known, Vec::new()))).boxed());
+                } else {
+                    self.noted(step, attempt, Arc::clone(&input));
+                    let call = self.call(step, attempt, input, may_have_run || self.again.life > 0);
+                    self.begin(step, call);
+                }
             }
             Command::CallFlow { step, input } => {
-                let run = self.call_flow(step, input, false);
-                self.begin(step, run);
+                if let Some(output) = self.known(step, &input) {
+                    self.noted(step, 0, Arc::new(input));
+                    let outcome = Outcome::Succeeded;
+                    let known = Happening::FlowEnded { step, outcome, output, failure: None };
+                    self.begin(step, std::future::ready(Ok((known, Vec::new()))).boxed());
+                } else {
+                    self.noted(step, 1, Arc::new(input.clone()));
+                    let run = self.call_flow(step, input, self.again.life > 0);
+                    self.begin(step, run);
+                }
             }
             Command::SetTimer { step, timer, after } => {
+                let waited = timer == Timer::Wait && self.answers.contains_key(&self.state.path(self.plan, step));
+                let after = if waited { Duration::ZERO } else { after };
                 if let Timer::Retry(next) = timer {
                     let path = self.state.path(self.plan, step);
                     let why = self.done.get(&step).map_or("", |done| &done.last_error);
@@ -260,14 +310,40 @@ impl<'r> Driving<'r> {
                 self.abandon(step);
             }
             Command::Abandon { step } => self.abandon(step),
-            Command::Respond { status, headers, body } => self.answer = Some((status, headers, body)),
+            Command::Respond { status, headers, body } => {
+                let answer = Answer { status, headers, body };
+                self.observer.answered(self.state.id(), self.depth, &answer);
+                self.answer = Some((answer.status, answer.headers, answer.body));
+            }
             Command::Finish { outcome, output, failure } => return Some(Finished { outcome, output, failure }),
         }
         None
     }
 
-    pub(crate) fn attempted(&mut self, step: Address, attempt: u32) {
-        self.done.entry(step).or_default().attempts = attempt;
+    pub(crate) fn noted(&mut self, step: Address, attempts: u32, input: Arc<Value>) {
+        let done = self.done.entry(step).or_default();
+        done.since.get_or_insert(self.state.now);
+        (done.attempts, done.input) = (attempts, input);
+    }
+
+    /// What a step yields that need not be called: it worked in an earlier life with the same input, or a person wants it
+    /// to be skipped.
+    fn known(&self, step: Address, input: &Value) -> Option<Value> {
+        if self.again.life == 0 {
+            return None;
+        }
+        let path = self.state.path(self.plan, step);
+        if self.again.skips(self.state.id(), &path) {
+            return Some(Value::Null);
+        }
+        let target = match &self.plan.step(step.step).action {
+            Action::Operation { operation, .. } => operation.to_string(),
+            Action::Call { flow, .. } => flow.to_string(),
+            _ => return None,
+        };
+        let answer = self.answers.get(&path)?;
+        let same = answer.target.as_ref() == Some(&target) && *answer.input == *input;
+        same.then(|| Value::clone(&answer.output))
     }
 
     fn abandon(&mut self, step: Address) {
@@ -315,7 +391,7 @@ impl<'r> Driving<'r> {
         };
         let path = self.state.path(self.plan, step);
         let key = idempotency_key(self.state.id(), &path);
-        let found = self.engine.connection(connection);
+        let (gate, observer) = (self.engine.gate(connection), self.observer);
         // A write rests on everything before it, so that must be safe first.
         let safe =
             self.engine.keeper().filter(|_| *effect == Effect::Write).map(|keeper| keeper.settled(self.state.id()));
@@ -324,15 +400,12 @@ impl<'r> Driving<'r> {
                 safe.await?;
             }
             let context = CallContext::new(key, may_have_run);
-            let called = match found {
-                Some(connection) => {
+            let called = match gate {
+                Some(gate) => {
                     let input = Arc::unwrap_or_clone(input);
-                    connection.call(&operation.operation, input, context.clone()).await
+                    gate.call(&operation.operation, input, context.clone(), observer).await
                 }
-                None => Err(CallError::rejected(
-                    "unknown_connection",
-                    format!("no connection `{connection}` is configured; add it under `connections` in cosell.yaml"),
-                )),
+                None => Err(unknown_connection(connection)),
             };
             let kind = match called {
                 Ok(output) => Happening::Succeeded { step, attempt, output },
@@ -343,24 +416,27 @@ impl<'r> Driving<'r> {
         .boxed()
     }
 
-    /// Runs the flow that a step calls; `again` where it may have begun before.
-    pub(crate) fn call_flow(&self, step: Address, inputs: Value, again: bool) -> BoxFuture<'r, Reported> {
+    /// Runs the flow that a step calls; `begun` where it may have begun before.
+    pub(crate) fn call_flow(&self, step: Address, inputs: Value, begun: bool) -> BoxFuture<'r, Reported> {
         let plan: &'r Plan = self.plan;
         let called = plan.step(step.step);
         let Action::Call { flow, .. } = &called.action else { return Box::pin(std::future::pending()) };
         let id = format!("{}/{}", self.state.id(), self.state.path(self.plan, step));
-        let start = Start { trigger: Value::Null, inputs };
+        let start = Start { inputs, ..Start::default() };
         let sensitive = Sensitive {
             input: called.sensitive.input || self.sensitive.input,
             output: called.sensitive.output || self.sensitive.output,
         };
         let (engine, flows, depth, observer) = (self.engine, self.flows, self.depth + 1, self.observer);
+        let again = Arc::clone(&self.again);
         async move {
-            let past = match engine.keeper().filter(|_| again) {
+            let past = match engine.keeper().filter(|_| begun) {
                 Some(keeper) => keeper.past(&id).await?,
                 None => None,
             };
-            let going = Going { id, flow, key: None, start, depth, sensitive, past };
+            // What it did in an earlier life of its caller is over.
+            let past = past.filter(|past| past.began.life == again.life);
+            let going = Going { id, flow, key: None, start, depth, sensitive, past, again };
             let run = engine.run_as(flows, going, observer).await?;
             let kind = Happening::FlowEnded { step, outcome: run.outcome, output: run.output, failure: run.failure };
             Ok((kind, Vec::new()))

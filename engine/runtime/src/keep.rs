@@ -32,6 +32,9 @@ pub trait Keeper: Send + Sync {
 
     /// What is kept of a run; none where it never began.
     fn past(&self, run: &str) -> BoxFuture<'static, Result<Option<Past>, NotKept>>;
+
+    /// What worked in the earlier lives of a run, of steps that are not sensitive; the last of each step.
+    fn answers(&self, run: &str) -> BoxFuture<'static, Result<Vec<StepRecord>, NotKept>>;
 }
 
 /// A run that begins.
@@ -51,6 +54,12 @@ pub struct Began {
     pub trigger: Value,
     /// Its inputs as given; null for a called run, which gets them from its caller again.
     pub inputs: Value,
+    /// How many events its own stands for besides.
+    pub left_out: u32,
+    /// How often it was begun again after it had ended.
+    pub life: u32,
+    /// The steps that a person wants to count as done, with nothing as output.
+    pub skipped: Vec<String>,
     /// When.
     pub at: Timestamp,
 }
@@ -60,7 +69,9 @@ pub struct Began {
 pub struct Turn {
     /// The run.
     pub run: String,
-    /// Its number in the run, from 0, without a gap.
+    /// Which life of the run, from 0.
+    pub life: u32,
+    /// Its number in that life, from 0, without a gap.
     pub number: u32,
     /// The event.
     pub event: Kept,

@@ -7,16 +7,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cosell_compile::plan::Plan;
 use cosell_model::flow::{Retry, Sensitive};
 use cosell_model::{Failure, FlowId, Outcome, Value};
-use cosell_sdk::Connection;
+use cosell_sdk::{CallError, Connection, Poll};
 use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::{BoxFuture, Shared};
 use jiff::Timestamp;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::core::entry::accept_inputs;
 use crate::core::state::RunState;
 use crate::driving::{Driving, Finished};
+use crate::gate::Gate;
 use crate::keep::{Began, Keeper, NotKept, Past, Reserved, root};
 use crate::keys::{Claim, Keys};
 use crate::record::{Observer, RunRecord};
@@ -39,10 +41,10 @@ pub struct Flows {
 pub struct Engine {
     flows: Flows,
     older: BTreeMap<String, Flows>,
-    connections: BTreeMap<String, Connection>,
+    gates: BTreeMap<String, Gate>,
     keeper: Option<Arc<dyn Keeper>>,
     keys: Keys,
-    held: Mutex<Held>,
+    held: Arc<Mutex<Held>>,
 }
 
 /// Keys of scopes that are not being driven: those of runs to be gone on with.
@@ -50,6 +52,28 @@ pub struct Engine {
 struct Held {
     claims: HashMap<(String, String), Claimed>,
     parked: HashSet<String>,
+    /// Of runs under way: what cancels them.
+    cancels: HashMap<String, Arc<Notify>>,
+}
+
+/// What is different where a run had ended before, for itself and all that it calls.
+#[derive(Debug, Default)]
+pub(crate) struct Again {
+    /// How often it had.
+    pub(crate) life: u32,
+    /// Paths from the outermost run, with those of called flows behind their callers'.
+    pub(crate) skipped: Vec<String>,
+    /// Told when the run is to be cancelled.
+    pub(crate) cancel: Arc<Notify>,
+}
+
+impl Again {
+    /// Whether a person wants this step of this run to be skipped.
+    pub(crate) fn skips(&self, run: &str, path: &str) -> bool {
+        let called = run.split_once('/').map(|(_, called)| called);
+        let full = called.map_or_else(|| path.to_owned(), |called| format!("{called}/{path}"));
+        self.skipped.contains(&full)
+    }
 }
 
 /// A claim, and what tells that it has its keys.
@@ -62,6 +86,8 @@ pub struct Start {
     pub trigger: Value,
     /// Its inputs, as given.
     pub inputs: Value,
+    /// How many events `trigger` stands for besides: those of a burst that came before.
+    pub left_out: u32,
 }
 
 /// A run to be driven to its end.
@@ -75,6 +101,7 @@ pub(crate) struct Going<'r> {
     pub(crate) sensitive: Sensitive,
     /// What is kept of it already.
     pub(crate) past: Option<Past>,
+    pub(crate) again: Arc<Again>,
 }
 
 impl Engine {
@@ -86,7 +113,16 @@ impl Engine {
         default_retry: Retry,
     ) -> Self {
         let flows = Flows { version: String::new(), plans, default_retry };
-        Self { flows, older: BTreeMap::new(), connections, keeper: None, keys: Keys::default(), held: Mutex::default() }
+        let gates = connections.into_iter().map(|(name, open)| (name.clone(), Gate::new(&name, open))).collect();
+        Self { flows, older: BTreeMap::new(), gates, keeper: None, keys: Keys::default(), held: Arc::default() }
+    }
+
+    /// The same engine, whose calls wait for a service that is down, however long, instead of spending their attempts:
+    /// for what runs day and night.
+    #[must_use]
+    pub fn patient(mut self) -> Self {
+        self.gates = self.gates.into_iter().map(|(name, gate)| (name, gate.patient())).collect();
+        self
     }
 
     /// The same engine with another default for retries.
@@ -103,6 +139,15 @@ impl Engine {
         self.keeper = Some(keeper);
         self.flows.version = version;
         self.older = older.into_iter().map(|flows| (flows.version.clone(), flows)).collect();
+        self
+    }
+
+    /// The same engine in place of another: it shares the keys with the runs that go on there, and knows its flows.
+    #[must_use]
+    pub fn succeeding(mut self, other: &Engine) -> Self {
+        (self.keys, self.held) = (other.keys.clone(), Arc::clone(&other.held));
+        self.older.extend(other.older.clone());
+        self.older.insert(other.flows.version.clone(), other.flows.clone());
         self
     }
 
@@ -123,7 +168,30 @@ impl Engine {
 
     /// The connection of this name.
     pub fn connection(&self, name: &str) -> Option<&Connection> {
-        self.connections.get(name)
+        self.gates.get(name).map(Gate::connection)
+    }
+
+    /// The connection of this name, with the line of those who call.
+    pub(crate) fn gate(&self, name: &str) -> Option<&Gate> {
+        self.gates.get(name)
+    }
+
+    /// Asks a connection's trigger what happened, within the connection's limits.
+    ///
+    /// # Errors
+    /// Whatever goes wrong, with what it means; `unknown_connection` where there is none of this name.
+    pub async fn poll(
+        &self,
+        connection: &str,
+        trigger: &str,
+        with: Value,
+        cursor: Option<Value>,
+        observer: &dyn Observer,
+    ) -> Result<Poll, CallError> {
+        match self.gates.get(connection) {
+            Some(gate) => gate.poll(trigger, with, cursor, observer).await,
+            None => Err(unknown_connection(connection)),
+        }
     }
 
     pub(crate) fn keeper(&self) -> Option<&Arc<dyn Keeper>> {
@@ -158,6 +226,17 @@ impl Engine {
         }
     }
 
+    /// Gives up keys that are held for runs that `run` called, unless they go on.
+    pub(crate) fn forget_claims(&self, run: &str, goes_on: impl Fn(&str) -> bool) {
+        let under = format!("{run}/");
+        self.held().claims.retain(|(of, _), _| !of.starts_with(&under) || goes_on(of));
+    }
+
+    /// Cancels a run under way. False where there is none of this id.
+    pub fn cancel(&self, run: &str) -> bool {
+        self.held().cancels.get(run).map(|cancel| cancel.notify_one()).is_some()
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -165,12 +244,12 @@ impl Engine {
     /// Runs `flow` to its end, under a new id. What cannot be kept fails it.
     pub async fn run(&self, flow: &FlowId, start: Start, observer: &dyn Observer) -> RunRecord {
         let id = Uuid::now_v7().to_string();
-        let began = Timestamp::now();
+        let (began, left_out) = (Timestamp::now(), start.left_out);
         match self.begin(id.clone(), flow, None, start, observer).await {
             Ok(run) => run,
             Err(error) => {
                 let finished = Finished::failed(Failure::new("not_kept", error.to_string()));
-                finished.record(id, flow.clone(), began, None)
+                finished.record(&id, flow, left_out, began, None)
             }
         }
     }
@@ -188,7 +267,66 @@ impl Engine {
         observer: &dyn Observer,
     ) -> Result<RunRecord, NotKept> {
         let sensitive = Sensitive::default();
-        self.driven(&self.flows, Going { id, flow, key, start, depth: 0, sensitive, past: None }, observer).await
+        let again = Arc::new(Again { cancel: self.cancels(&id), ..Again::default() });
+        let going = Going { id, flow, key, start, depth: 0, sensitive, past: None, again };
+        self.driven(&self.flows, going, observer).await
+    }
+
+    /// Begins a run once more that has ended: what worked, and is given the same again, is not repeated, and what is to be
+    /// `skipped` counts as done. In the version of the flows it began in, or else in today's.
+    ///
+    /// # Errors
+    /// As for [`begin`](Self::begin); there is no such run, or that version is not known.
+    pub async fn revive(
+        &self,
+        run: &str,
+        original: bool,
+        skipped: Vec<String>,
+        observer: &dyn Observer,
+    ) -> Result<RunRecord, NotKept> {
+        let past = match &self.keeper {
+            Some(keeper) => keeper.past(run).await?,
+            None => None,
+        };
+        let began = past.ok_or_else(|| NotKept(format!("there is no run {run}")))?.began;
+        let flows = if original { self.version(&began)? } else { &self.flows };
+        let again = Arc::new(Again { life: began.life + 1, skipped, cancel: self.cancels(run) });
+        let start = Start { trigger: began.trigger, inputs: began.inputs, left_out: began.left_out };
+        let (id, key, sensitive) = (began.run, began.key, Sensitive::default());
+        let going = Going { id, flow: &began.flow, key, start, depth: 0, sensitive, past: None, again };
+        self.driven(flows, going, observer).await
+    }
+
+    /// Whether a run that has ended can begin once more.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) async fn may_revive(&self, run: &str, original: bool) -> Result<(), NotKept> {
+        let Some(keeper) = &self.keeper else { return Err(NotKept("runs are not kept".to_owned())) };
+        let past = keeper.past(run).await?.ok_or_else(|| NotKept(format!("there is no run {run}")))?;
+        let flows = if original { self.version(&past.began)? } else { &self.flows };
+        let flow = &past.began.flow;
+        if flows.plans.contains_key(flow) {
+            Ok(())
+        } else {
+            Err(NotKept(format!("there is no flow `{flow}` any more")))
+        }
+    }
+
+    fn cancels(&self, run: &str) -> Arc<Notify> {
+        Arc::clone(self.held().cancels.entry(run.to_owned()).or_default())
+    }
+
+    /// The flows as they were when a run began.
+    fn version(&self, began: &Began) -> Result<&Flows, NotKept> {
+        let version = &began.version;
+        let flows = if *version == self.flows.version { Some(&self.flows) } else { self.older.get(version) };
+        flows.ok_or_else(|| {
+            NotKept(format!(
+                "run {} began in a version of the flows ({version}) that is not known any more; cancel it, or start it anew",
+                began.run
+            ))
+        })
     }
 
     /// Goes on with a run if it was begun before, else begins it.
@@ -218,19 +356,14 @@ impl Engine {
     /// # Errors
     /// As for [`begin`](Self::begin); also where that version is not known.
     pub async fn go_on(&self, past: Past, observer: &dyn Observer) -> Result<RunRecord, NotKept> {
-        let version = &past.began.version;
-        let flows = if *version == self.flows.version { Some(&self.flows) } else { self.older.get(version) };
-        let flows = flows.ok_or_else(|| {
-            NotKept(format!(
-                "run {} began in a version of the flows ({version}) that is not known any more; cancel it, or start it anew",
-                past.began.run
-            ))
-        })?;
+        let flows = self.version(&past.began)?;
         let began = past.began.clone();
-        let start = Start { trigger: began.trigger, inputs: began.inputs };
+        let start = Start { trigger: began.trigger, inputs: began.inputs, left_out: began.left_out };
         let (id, key, sensitive) = (began.run, began.key, Sensitive::default());
         let flow = began.flow;
-        self.driven(flows, Going { id, flow: &flow, key, start, depth: 0, sensitive, past: Some(past) }, observer).await
+        let again = Arc::new(Again { life: began.life, skipped: began.skipped, cancel: self.cancels(&id) });
+        let going = Going { id, flow: &flow, key, start, depth: 0, sensitive, past: Some(past), again };
+        self.driven(flows, going, observer).await
     }
 
     async fn driven(&self, flows: &Flows, going: Going<'_>, observer: &dyn Observer) -> Result<RunRecord, NotKept> {
@@ -244,7 +377,10 @@ impl Engine {
         match &driven {
             Ok(run) => {
                 // A run that went another way than before may have left some.
-                self.held().claims.retain(|(run, _), _| root(run) != id);
+                let mut held = self.held();
+                held.claims.retain(|(run, _), _| root(run) != id);
+                held.cancels.remove(&id);
+                drop(held);
                 observer.run_ended(0, run);
             }
             Err(error) => {
@@ -269,8 +405,9 @@ impl Engine {
     ) -> BoxFuture<'r, Result<RunRecord, NotKept>> {
         async move {
             let began = going.past.as_ref().map_or_else(Timestamp::now, |past| past.began.at);
-            let (id, flow, depth) = (going.id.clone(), going.flow, going.depth);
+            let (id, flow, depth, left_out) = (going.id.clone(), going.flow, going.depth, going.start.left_out);
             observer.run_began(&id, flow, depth);
+            let mut watched = Watched { engine: self, id: &id, flow, depth, left_out, began, observer, over: false };
             let plan = flows.plans.get(flow);
             if let (Some(keeper), None) = (&self.keeper, &going.past) {
                 keeper.began(Began {
@@ -281,6 +418,9 @@ impl Engine {
                     key: going.key.clone(),
                     trigger: going.start.trigger.clone(),
                     inputs: if depth == 0 { going.start.inputs.clone() } else { Value::Null },
+                    left_out,
+                    life: going.again.life,
+                    skipped: if depth == 0 { going.again.skipped.clone() } else { Vec::new() },
                     at: began,
                 });
             }
@@ -298,12 +438,17 @@ impl Engine {
                     Ok(inputs) => {
                         let retry = flows.default_retry.clone();
                         let state = RunState::new(id.clone(), going.start.trigger, inputs, retry);
-                        let driving = Driving::new(self, flows, plan, state, depth, going.sensitive, observer);
+                        let driving = Driving::new(self, flows, plan, state, observer).within(
+                            depth,
+                            going.sensitive,
+                            going.again,
+                        );
                         driving.drive(going.past).await?
                     }
                 },
             };
-            let record = finished.record(id, flow.clone(), began, answer);
+            watched.over = true;
+            let record = finished.record(&id, flow, left_out, began, answer);
             if let Some(keeper) = &self.keeper {
                 let hidden = hides_output.then(|| RunRecord { output: Value::Null, answer: None, ..record.clone() });
                 keeper.ended(hidden.as_ref().unwrap_or(&record));
@@ -322,11 +467,47 @@ impl Finished {
         Self { outcome: Outcome::Failed, output: Value::Null, failure: Some(failure) }
     }
 
-    fn record(self, id: String, flow: FlowId, began: Timestamp, answer: Option<(u16, Value, Value)>) -> RunRecord {
+    fn record(
+        self,
+        id: &str,
+        flow: &FlowId,
+        left_out: u32,
+        began: Timestamp,
+        answer: Option<(u16, Value, Value)>,
+    ) -> RunRecord {
         let took = Timestamp::now().duration_since(began).unsigned_abs();
         let Finished { outcome, output, failure } = self;
-        RunRecord { id, flow, outcome, output, failure, answer, began, took }
+        RunRecord { id: id.to_owned(), flow: flow.clone(), outcome, left_out, output, failure, answer, began, took }
     }
+}
+
+/// A run whose observer is told that it ended also where it is given up before, and will not be gone on with.
+struct Watched<'r> {
+    engine: &'r Engine,
+    id: &'r str,
+    flow: &'r FlowId,
+    depth: usize,
+    left_out: u32,
+    began: Timestamp,
+    observer: &'r dyn Observer,
+    over: bool,
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        let waits =
+            self.engine.keeper.is_some() && (self.depth == 0 || self.engine.held().parked.contains(root(self.id)));
+        if !self.over && !waits {
+            let given_up = Finished { outcome: Outcome::Cancelled, output: Value::Null, failure: None };
+            let run = given_up.record(self.id, self.flow, self.left_out, self.began, None);
+            self.observer.run_ended(self.depth, &run);
+        }
+    }
+}
+
+pub(crate) fn unknown_connection(name: &str) -> CallError {
+    let message = format!("no connection `{name}` is configured; add it under `connections` in cosell.yaml");
+    CallError::rejected("unknown_connection", message)
 }
 
 /// The key of a step's effect: the same in every attempt, another for every run and step.

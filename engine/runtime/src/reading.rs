@@ -5,7 +5,7 @@ use cosell_sdk::{CallContext, CallError, Meaning};
 use uuid::Uuid;
 
 use crate::core::retry;
-use crate::memory::Engine;
+use crate::memory::{Engine, unknown_connection};
 use crate::record::Observer;
 
 impl Engine {
@@ -20,15 +20,13 @@ impl Engine {
         input: Value,
         observer: &dyn Observer,
     ) -> Result<Value, CallError> {
-        let Some(called) = self.connection(connection) else {
-            return Err(CallError::rejected("unknown_connection", format!("no connection `{connection}` is open")));
-        };
+        let Some(gate) = self.gate(connection) else { return Err(unknown_connection(connection)) };
         let id = Uuid::now_v7();
         let name = id.to_string();
         let mut attempt = 1;
         loop {
             let context = CallContext::new(id, false).reading_only();
-            let error = match called.call(operation, input.clone(), context).await {
+            let error = match gate.call(operation, input.clone(), context, observer).await {
                 Ok(output) => return Ok(output),
                 Err(error) => error,
             };

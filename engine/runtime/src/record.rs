@@ -1,5 +1,6 @@
 //! What happened in a run, for people and for machines.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,17 +8,19 @@ use cosell_model::outcome::SkipReason;
 use cosell_model::{Failure, FlowId, Outcome, Value};
 use cosell_sdk::RequestRecord;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::answer::Answer;
 
 /// A step that has ended.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepRecord {
     /// Its place in the run: `rows[2]/update`.
     pub path: String,
     /// Its title.
     pub title: String,
     /// The word in YAML that says what it does: `use`, `scope`…
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// The operation it called, or the flow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
@@ -29,10 +32,16 @@ pub struct StepRecord {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Arc<Failure>>,
+    /// What it was given; null where it is sensitive, and where a step takes nothing.
+    #[serde(default, skip_serializing_if = "is_null")]
+    pub input: Arc<Value>,
     /// What it yields; null where it is sensitive.
     pub output: Arc<Value>,
-    /// How often it was tried; 0 where it never began.
+    /// How often it was tried; 0 where it never began, or is known from an earlier life of the run.
     pub attempts: u32,
+    /// How long it took, from its first attempt; none where it never began.
+    #[serde(default)]
+    pub took: Duration,
     /// The requests made for it, over all attempts.
     pub requests: Vec<RequestRecord>,
 }
@@ -46,6 +55,9 @@ pub struct RunRecord {
     pub flow: FlowId,
     /// How it ended.
     pub outcome: Outcome,
+    /// How many events its own event stands for besides: those of a burst that came before.
+    #[serde(skip_serializing_if = "is_none")]
+    pub left_out: u32,
     /// What it yields.
     pub output: Value,
     /// Why it failed.
@@ -60,6 +72,14 @@ pub struct RunRecord {
     pub took: Duration,
 }
 
+fn is_null(value: &Value) -> bool {
+    value.is_null()
+}
+
+fn is_none(count: &u32) -> bool {
+    *count == 0
+}
+
 /// Someone who wants to know while it happens.
 pub trait Observer: Send + Sync {
     /// A run begins; `depth` counts the flows that called it.
@@ -70,6 +90,15 @@ pub trait Observer: Send + Sync {
 
     /// An attempt did not work, and the next one follows after a wait.
     fn retrying(&self, _run: &str, _depth: usize, _step: &str, _next: u32, _after: Duration, _why: &str) {}
+
+    /// Nobody calls this connection until then, unless its service asks for more, and why not.
+    fn connection_paused(&self, _connection: &str, _until: Timestamp, _why: &str) {}
+
+    /// The connection is called again.
+    fn connection_resumed(&self, _connection: &str) {}
+
+    /// A run has answered whoever started it.
+    fn answered(&self, _run: &str, _depth: usize, _answer: &Answer) {}
 
     /// A run has ended.
     fn run_ended(&self, _depth: usize, _run: &RunRecord) {}

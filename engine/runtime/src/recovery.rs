@@ -58,8 +58,10 @@ impl<'r> Driving<'r> {
             })?;
             self.turns += 1;
             for command in out.commands {
-                if let Command::Call { step, attempt, .. } = &command {
-                    self.attempted(*step, *attempt);
+                match &command {
+                    Command::Call { step, attempt, input, .. } => self.noted(*step, *attempt, Arc::clone(input)),
+                    Command::CallFlow { step, input } => self.noted(*step, 1, Arc::new(input.clone())),
+                    _ => {}
                 }
                 match command {
                     Command::Respond { status, headers, body } => self.answer = Some((status, headers, body)),
@@ -75,6 +77,7 @@ impl<'r> Driving<'r> {
         if let Some(finished) = open.finished {
             return Err(finished);
         }
+        self.forget_claims(&open);
         for (step, (keys, had)) in open.keys {
             if had {
                 self.has_keys(step, keys);
@@ -91,6 +94,17 @@ impl<'r> Driving<'r> {
             self.begin(step, run);
         }
         Ok(if open.calls.is_empty() { VecDeque::new() } else { VecDeque::from([Happening::Interrupted]) })
+    }
+
+    /// Gives up keys that are held for flows that are called no more.
+    fn forget_claims(&self, open: &Open) {
+        let called: Vec<String> = open
+            .flows
+            .keys()
+            .map(|step| format!("{}/{}", self.state.id(), self.state.path(self.plan, *step)))
+            .collect();
+        let goes_on = |run: &str| called.iter().any(|called| run == called || run.starts_with(&format!("{called}/")));
+        self.engine.forget_claims(self.state.id(), goes_on);
     }
 
     /// The event with the output that was not kept of it, for which whoever gave it is asked once more.

@@ -136,7 +136,7 @@ fn a_run_sees_its_inputs_trigger_and_itself() {
 #[test]
 fn a_key_is_text_whatever_it_is_made_of_and_null_is_none() {
     let plan = plan_of(&[
-        "flow: f\ntrigger: { use: http, when: \"${{ trigger.ok }}\" }\nkey: \"${{ trigger.id }}\"\nsteps: {}\n",
+        "flow: f\ntrigger: { use: manual, when: \"${{ trigger.ok }}\" }\nkey: \"${{ trigger.id }}\"\nsteps: {}\n",
     ]);
     for (id, expected) in
         [(json!("a"), Some("a")), (json!(3), Some("3")), (json!([1]), Some("[1]")), (Value::Null, None)]

@@ -11,17 +11,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cosell_model::{FlowId, Value};
-use cosell_runtime::dispatch::Dispatcher;
+use cosell_runtime::dispatch::{Busy, Dispatcher, Room};
 use cosell_runtime::record::Nobody;
 use cosell_sdk::TriggerEvent;
-use fake::Bench;
+use fake::{Bench, Notes};
 use serde_json::json;
 use support::rejected;
 
 /// A flow that takes a second for each event, under the event's key, and wants no event that says so.
 const KEYED: &str = "
 flow: f
-trigger: { use: http, when: \"${{ not trigger.unwanted }}\" }
+trigger: { use: manual, when: \"${{ not trigger.unwanted }}\" }
 key: ${{ trigger.key }}
 steps: { a: { use: test.write, with: { name: \"${{ trigger.name }}\", takes: 1 } } }
 ";
@@ -116,4 +116,89 @@ async fn an_event_whose_key_or_condition_cannot_be_computed_starts_nothing() {
         dispatcher.dispatch(&FlowId::new("f"), event("a", Value::Null)).await.unwrap();
         assert_eq!(dispatcher.under_way(), 0, "{to}");
     }
+}
+
+/// The same flow, and a burst of events under one key is one.
+fn debounced() -> String {
+    KEYED.replace("key: $", "debounce: 5s\nkey: $")
+}
+
+async fn seconds(count: u64) {
+    tokio::time::sleep(Duration::from_secs(count)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_of_events_under_one_key_is_one_run_with_the_last_event() {
+    let bench = Bench::new(&[&debounced()]);
+    let notes = Arc::new(Notes::default());
+    let dispatcher = Dispatcher::new(Arc::clone(&bench.engine), Arc::clone(&notes) as _);
+    for name in ["a1", "a2", "b1", "a3"] {
+        dispatcher.dispatch(&FlowId::new("f"), event(name, json!(&name[..1]))).await.unwrap();
+        seconds(2).await;
+    }
+    assert_eq!(dispatcher.under_way(), 2, "a burst that goes on counts as one");
+    dispatcher.idle().await;
+    assert_eq!(bench.log(), "+b1 -b1 +a3 -a3");
+    assert_eq!(bench.seen()[1].after, Duration::from_secs(11), "five seconds after the last");
+    let ended: Vec<String> = notes.told().lines.iter().filter(|line| line.starts_with("f suc")).cloned().collect();
+    assert_eq!(ended, ["f succeeded", "f succeeded, 2 left out"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_that_never_ceases_runs_now_and_then_and_one_without_a_key_at_once() {
+    let bench = Bench::new(&[&debounced()]);
+    let dispatcher = dispatcher(&bench);
+    for number in 0..40 {
+        dispatcher.dispatch(&FlowId::new("f"), event(&format!("a{number}"), json!("a"))).await.unwrap();
+        seconds(2).await;
+    }
+    assert_eq!(bench.seen()[0].after, Duration::from_secs(50));
+    dispatcher.idle().await;
+    let before = bench.elapsed();
+    dispatcher.dispatch(&FlowId::new("f"), event("x", Value::Null)).await.unwrap();
+    dispatcher.idle().await;
+    assert_eq!(bench.elapsed() - before, Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_runs_of_a_flow_than_it_says_are_under_way_at_once() {
+    let bench = Bench::new(&[&KEYED.replace("key: $", "parallel: 2\nkey: $"), &KEYED.replace("flow: f", "flow: g")]);
+    let dispatcher = dispatcher(&bench);
+    for name in ["a", "b", "c", "d", "e"] {
+        dispatcher.dispatch(&FlowId::new("f"), event(name, json!(name))).await.unwrap();
+    }
+    dispatcher.dispatch(&FlowId::new("g"), event("other", Value::Null)).await.unwrap();
+    dispatcher.idle().await;
+    assert_eq!(bench.log(), "+a +b +other -a -b -other +c +d -c -d +e -e");
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_are_taken_until_there_is_no_room_or_the_program_ends() {
+    let bench = Bench::new(&[KEYED]);
+    let dispatcher =
+        Dispatcher::with_room(Arc::clone(&bench.engine), Arc::new(Nobody), Room { events: 2, ..Room::default() });
+    for name in ["a1", "a2"] {
+        assert_eq!(dispatcher.admits(), Ok(()));
+        dispatcher.dispatch(&FlowId::new("f"), event(name, json!("a"))).await.unwrap();
+    }
+    assert_eq!(dispatcher.admits(), Err(Busy::Full));
+    dispatcher.idle().await;
+    assert_eq!(dispatcher.admits(), Ok(()));
+    dispatcher.stop();
+    assert_eq!(dispatcher.admits(), Err(Busy::Stopping));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_is_answered_before_the_run_has_ended_or_not_at_all() {
+    let answering = KEYED.replace("steps: {", "steps: { r: { after: [], respond: { status: 201, body: { n: 1 } } },");
+    let bench = Bench::new(&[&answering, &KEYED.replace("flow: f", "flow: g")]);
+    let dispatcher = dispatcher(&bench);
+    let answer = dispatcher.ask(&FlowId::new("f"), event("a", Value::Null)).await.unwrap().unwrap().await.unwrap();
+    assert_eq!((answer.status, answer.body), (201, json!({ "n": 1 })));
+    assert_eq!((bench.elapsed(), dispatcher.under_way()), (Duration::ZERO, 1));
+    assert!(dispatcher.ask(&FlowId::new("g"), event("b", Value::Null)).await.unwrap().unwrap().await.is_err());
+    assert!(
+        dispatcher.ask(&FlowId::new("g"), event("b", Value::Null)).await.unwrap().is_none(),
+        "the second time there is no run"
+    );
 }

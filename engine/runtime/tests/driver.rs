@@ -151,7 +151,7 @@ steps: { r: { respond: { status: 201, headers: { x: y }, body: \"${{ trigger.t }
 output: { n: \"${{ inputs.n }}\" }
 ";
     let bench = Bench::new(&[text]);
-    let start = Start { trigger: json!({ "t": 1 }), inputs: json!({}) };
+    let start = Start { trigger: json!({ "t": 1 }), inputs: json!({}), left_out: 0 };
     let run = bench.engine.run(&FlowId::new("f"), start, &Nobody).await;
     assert_eq!((run.answer, run.output), (Some((201, json!({ "x": "y" }), json!(1))), json!({ "n": 2 })));
 }
@@ -220,8 +220,12 @@ async fn a_flow_fails_with_the_flow_it_calls() {
 async fn a_called_flow_that_takes_too_long_is_dropped() {
     let slow = CHILD.replace("name: \"${{ inputs.id }}\"", "name: slow, takes: 100");
     let bench = Bench::new(&[&flow("c: { call: child, with: { id: x }, timeout: 3s }"), &slow]);
-    let (run, _) = bench.run().await;
+    let notes = Notes::default();
+    let run = bench.engine.run(&FlowId::new("f"), Start::default(), &notes).await;
     assert_eq!((run.outcome, bench.log(), bench.elapsed().as_secs()), (TimedOut, "+slow !slow".to_owned(), 3));
+    let told =
+        ["f begins", "  child begins", "c (call child) timed_out at attempt 1", "  child cancelled", "f timed_out"];
+    assert_eq!(notes.told().lines, told, "of the called flow's end as well");
 }
 
 #[tokio::test(start_paused = true)]

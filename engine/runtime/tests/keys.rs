@@ -102,7 +102,7 @@ fn a_scope_that_waits_for_its_keys_can_run_out_of_time_or_be_cancelled() {
 
 /// Rounds of scopes, three at a time; in `hasty`, they give up after five seconds.
 const ROUNDS: &str = "
-trigger: http
+trigger: manual
 steps:
   rounds:
     for_each: ${{ trigger.scopes }}
@@ -121,7 +121,7 @@ fn bench() -> Bench {
 }
 
 async fn run(bench: &Bench, flow: &str, scopes: Value) -> Outcome {
-    let start = Start { trigger: json!({ "scopes": scopes }), inputs: Value::Null };
+    let start = Start { trigger: json!({ "scopes": scopes }), ..Start::default() };
     Arc::clone(&bench.engine).run(&FlowId::new(flow), start, &Nobody).await.outcome
 }
 

@@ -1,20 +1,29 @@
-//! Web hooks: `POST /hooks/{connection}`.
+//! Web hooks: `POST /hooks/{connection}` for connectors' triggers, `/in/{path}` for plain ones.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use cosell_model::catalogue::Delivery;
-use cosell_runtime::dispatch::Dispatcher;
+use cosell_runtime::dispatch::{Busy, Dispatcher};
 use cosell_sdk::{Incoming, Refusal};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::entrances::Entrances;
+
 /// Events are a few hundred bytes; Dataverse sends at most 256 KB (webhook reference, body size).
 const MAX_BODY: usize = 512 * 1024;
+
+/// After how many seconds a sender may try again: where there is no room, and where something is out of reach or restarts.
+const SOON: u32 = 5;
+const LATER: u32 = 30;
 
 /// A listener for web hooks; it stops when dropped.
 pub struct Hooks {
@@ -23,17 +32,19 @@ pub struct Hooks {
 }
 
 impl Hooks {
-    /// Listens at `address` (port 0: chosen by the system) and hands events to `dispatcher`.
+    /// Listens at `address` (port 0: chosen by the system) and hands events to `dispatcher`; `entrances` are the
+    /// plain web hooks beside those of connectors.
     ///
     /// # Errors
     /// The address cannot be listened at.
-    pub async fn listen(address: SocketAddr, dispatcher: Dispatcher) -> std::io::Result<Self> {
+    pub async fn listen(address: SocketAddr, dispatcher: Dispatcher, entrances: Entrances) -> std::io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let app = Router::new()
             .route("/hooks/{connection}", post(receive))
             .layer(DefaultBodyLimit::max(MAX_BODY))
-            .with_state(dispatcher);
+            .with_state(dispatcher.clone())
+            .merge(entrances.routes(dispatcher));
         let serving = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, app).await {
                 tracing::error!(%error, "web hooks are no longer served");
@@ -59,19 +70,26 @@ async fn receive(
     Path(connection): Path<String>,
     headers: HeaderMap,
     body: Bytes,
-) -> StatusCode {
-    let Some(open) = dispatcher.engine().connection(&connection).cloned() else { return StatusCode::NOT_FOUND };
+) -> Response {
+    let Some(open) = dispatcher.engine().connection(&connection).cloned() else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let began = Instant::now();
     let headers = headers
         .iter()
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect();
     let request = Incoming { headers, body };
-    let mut triggers: Vec<&str> = dispatcher.listening(&connection).map(|(_, trigger, _)| trigger).collect();
+    let listening = dispatcher.listening(&connection);
+    let mut triggers: Vec<&str> = listening.iter().map(|(_, trigger, _)| &**trigger).collect();
     triggers.retain(|trigger| open.delivery(trigger) == Some(Delivery::Webhook));
     triggers.sort_unstable();
     triggers.dedup();
     if triggers.is_empty() {
-        return StatusCode::NOT_FOUND;
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    if let Err(why) = dispatcher.admits() {
+        return busy(why);
     }
     let mut wanted = Vec::new();
     for trigger in triggers {
@@ -80,7 +98,7 @@ async fn receive(
             Err(refusal) => return refused(&connection, &refusal),
         };
         for event in events {
-            for (flow, _, with) in dispatcher.listening(&connection).filter(|(_, name, _)| *name == trigger) {
+            for (flow, _, with) in listening.iter().filter(|(_, name, _)| *name == trigger) {
                 match open.wants(trigger, with, &event.payload) {
                     Ok(true) => wanted.push((flow.clone(), event.clone())),
                     Ok(false) => {}
@@ -90,17 +108,32 @@ async fn receive(
         }
     }
     match dispatcher.dispatch_all(wanted, None).await {
-        Ok(()) => StatusCode::OK,
+        Ok(()) => {
+            tracing::debug!(connection, took = ?began.elapsed(), "event taken");
+            StatusCode::OK.into_response()
+        }
         Err(error) => refused(&connection, &Refusal::TryAgain(error.to_string())),
     }
 }
 
-fn refused(connection: &str, refusal: &Refusal) -> StatusCode {
+/// The refusal of an event that cannot be taken now.
+pub(crate) fn busy(why: Busy) -> Response {
+    let (status, seconds) = match why {
+        Busy::Full => (StatusCode::TOO_MANY_REQUESTS, SOON),
+        Busy::Stopping => (StatusCode::SERVICE_UNAVAILABLE, LATER),
+    };
+    (status, [(RETRY_AFTER, seconds.to_string())]).into_response()
+}
+
+fn refused(connection: &str, refusal: &Refusal) -> Response {
     let (status, why) = match refusal {
         Refusal::Malformed(why) => (StatusCode::BAD_REQUEST, why),
         Refusal::Unauthorized(why) => (StatusCode::UNAUTHORIZED, why),
         Refusal::TryAgain(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
     };
     tracing::warn!(connection, status = status.as_u16(), why, "event refused");
-    status
+    match refusal {
+        Refusal::TryAgain(_) => (status, [(RETRY_AFTER, LATER.to_string())]).into_response(),
+        _ => status.into_response(),
+    }
 }

@@ -1,6 +1,9 @@
-//! Where events come in: web hooks over HTTP, and triggers that ask.
+//! Where events come in: web hooks over HTTP, triggers that ask, and the clock.
 //!
-//! [`hooks`] takes what remote systems send; [`polls`] asks those that do not send. Both hand events to the dispatcher.
+//! [`hooks`] takes what remote systems send, [`entrances`] what anybody else does; [`polls`] asks those that do not send;
+//! [`schedules`] keeps times. All hand events to the dispatcher.
 
+pub mod entrances;
 pub mod hooks;
 pub mod polls;
+pub mod schedules;

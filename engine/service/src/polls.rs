@@ -6,7 +6,8 @@ use cosell_model::catalogue::Delivery;
 use cosell_model::flow::TriggerSource;
 use cosell_model::{FlowId, Value};
 use cosell_runtime::dispatch::Dispatcher;
-use cosell_sdk::{Connection, Meaning};
+use cosell_runtime::inbox::Position;
+use cosell_sdk::Meaning;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -21,11 +22,12 @@ pub struct Polls {
 impl Polls {
     /// Asks for every flow of `dispatcher` whose trigger asks, every `interval`.
     pub fn begin(dispatcher: &Dispatcher, interval: Duration) -> Self {
-        let plans = dispatcher.engine().plans();
-        let asking = plans.filter_map(|plan| {
+        let engine = dispatcher.engine();
+        let asking = engine.plans().filter_map(|plan| {
             let TriggerSource::Connector(name) = &plan.trigger.source else { return None };
-            let connection = dispatcher.engine().connection(plan.trigger.connection.as_deref()?)?.clone();
-            if connection.delivery(&name.operation) != Some(Delivery::Poll) {
+            let connection = plan.trigger.connection.as_ref()?;
+            let open = engine.connection(connection)?;
+            if open.delivery(&name.operation) != Some(Delivery::Poll) {
                 return None;
             }
             let (answered, answers) = watch::channel(0);
@@ -33,7 +35,7 @@ impl Polls {
                 flow: plan.flow.clone(),
                 trigger: name.operation.to_string(),
                 with: plan.trigger.with.clone(),
-                connection,
+                connection: connection.clone(),
                 dispatcher: dispatcher.clone(),
                 interval,
             };
@@ -70,14 +72,14 @@ struct Question {
     flow: FlowId,
     trigger: String,
     with: Value,
-    connection: Connection,
+    connection: String,
     dispatcher: Dispatcher,
     interval: Duration,
 }
 
 impl Question {
     async fn ask(self, answered: watch::Sender<u64>) {
-        let mut cursor = match self.dispatcher.position(&self.flow) {
+        let mut cursor = match self.dispatcher.position(self.flow.as_str()) {
             Ok(cursor) => cursor,
             Err(error) => {
                 tracing::error!(flow = %self.flow, %error, "changes are asked for from now on");
@@ -86,12 +88,18 @@ impl Question {
         };
         let mut wait = self.interval;
         loop {
-            match self.connection.poll(&self.trigger, self.with.clone(), cursor.clone()).await {
+            if self.dispatcher.admits().is_err() {
+                // What happened meanwhile comes with the next answer.
+                tokio::time::sleep(self.interval).await;
+                continue;
+            }
+            let (engine, observer) = (self.dispatcher.engine(), self.dispatcher.observer());
+            match engine.poll(&self.connection, &self.trigger, self.with.clone(), cursor.clone(), observer).await {
                 Ok(poll) => {
                     wait = self.interval;
                     let events = poll.events.into_iter().map(|event| (self.flow.clone(), event)).collect();
                     let moved = cursor.as_ref() != Some(&poll.cursor);
-                    let position = moved.then(|| (self.flow.clone(), poll.cursor.clone()));
+                    let position = moved.then(|| Position { of: self.flow.to_string(), at: poll.cursor.clone() });
                     match self.dispatcher.dispatch_all(events, position).await {
                         Ok(()) => cursor = Some(poll.cursor),
                         Err(error) => tracing::error!(flow = %self.flow, %error, "changes are asked for again"),

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use super::{Choice, Column, Head, Kind, Table, Target};
 
-const NAMES: &str = "LogicalName,SchemaName,EntitySetName,PrimaryIdAttribute,PrimaryNameAttribute";
+const NAMES: &str =
+    "LogicalName,SchemaName,EntitySetName,PrimaryIdAttribute,PrimaryNameAttribute,ChangeTrackingEnabled";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -20,6 +21,8 @@ struct Definition {
     /// Missing for tables that the Web API does not offer.
     entity_set_name: Option<String>,
     primary_id_attribute: Option<String>,
+    #[serde(default)]
+    change_tracking_enabled: bool,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +93,7 @@ pub(super) async fn head(client: &Client, name: &str, context: &CallContext) -> 
         logical_name: definition.logical_name,
         set_name: definition.entity_set_name.ok_or_else(unknown)?,
         primary_id: definition.primary_id_attribute.ok_or_else(unknown)?,
+        change_tracking: definition.change_tracking_enabled,
     })
 }
 

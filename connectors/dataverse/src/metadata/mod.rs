@@ -21,6 +21,8 @@ pub struct Head {
     pub set_name: String,
     /// Column of the row's identifier.
     pub primary_id: String,
+    /// Whether its changes are tracked.
+    pub change_tracking: bool,
 }
 
 impl Head {

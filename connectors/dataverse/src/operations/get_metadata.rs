@@ -21,6 +21,8 @@ pub struct TableMetadata {
     pub set_name: String,
     /// Column of the row's identifier.
     pub primary_id: String,
+    /// Whether Dataverse tracks its changes, so that they can be listed.
+    pub change_tracking: bool,
     /// Its columns, by logical name.
     pub columns: Vec<ColumnMetadata>,
 }
@@ -115,6 +117,7 @@ impl Operation for GetMetadata {
             logical_name: head.logical_name,
             set_name: head.set_name,
             primary_id: head.primary_id,
+            change_tracking: head.change_tracking,
             columns,
         })
     }

@@ -4,7 +4,11 @@ use cosell_sdk::{CallError, Refusal};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256;
-use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter};
+use webpki::{
+    CertRevocationList, EndEntityCert, ExpirationPolicy, ExtendedKeyUsageValidator, KeyPurposeIdIter,
+    RevocationCheckDepth, RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
+};
+use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
 use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 
 use super::unauthorized;
@@ -34,6 +38,23 @@ impl Certificates {
         self.signing()?
             .verify_signature(RSA_PKCS1_2048_8192_SHA256, body, signature)
             .map_err(|error| unauthorized(format!("the signature does not match the body ({error:?})")))
+    }
+
+    /// Where the signing certificate's authority publishes what it revoked.
+    pub(super) fn revocation_lists(&self) -> Vec<String> {
+        let Ok((_, certificate)) = X509Certificate::from_der(&self.0[0]) else { return Vec::new() };
+        let mut addresses = Vec::new();
+        for extension in certificate.extensions() {
+            let ParsedExtension::CRLDistributionPoints(points) = extension.parsed_extension() else { continue };
+            for point in points.iter() {
+                let Some(DistributionPointName::FullName(names)) = &point.distribution_point else { continue };
+                addresses.extend(names.iter().filter_map(|name| match name {
+                    GeneralName::URI(address) => Some((*address).to_owned()),
+                    _ => None,
+                }));
+            }
+        }
+        addresses
     }
 
     fn signing(&self) -> Result<EndEntityCert<'_>, Refusal> {
@@ -72,25 +93,13 @@ impl Trust {
         Ok(Self { anchors, organisation: organisation.to_owned() })
     }
 
-    /// Checks chain, dates and organisation. Revocation is not checked: the certificate host publishes no list, and the
-    /// address itself is how certificates are replaced.
+    /// Checks chain, dates and organisation.
     pub(super) fn check(&self, certificates: &Certificates, now: UnixTime) -> Result<(), Refusal> {
-        certificates
-            .signing()?
-            .verify_for_usage(
-                webpki::ALL_VERIFICATION_ALGS,
-                &self.anchors,
-                &certificates.0[1..],
-                now,
-                AnyUsage,
-                None,
-                None,
-            )
-            .map_err(|error| {
-                unauthorized(format!(
-                    "the signing certificate does not chain to the trust_roots or is not valid today ({error:?})"
-                ))
-            })?;
+        self.chain(certificates, now, None)?.map_err(|error| {
+            unauthorized(format!(
+                "the signing certificate does not chain to the trust_roots or is not valid today ({error:?})"
+            ))
+        })?;
         let (_, certificate) = X509Certificate::from_der(&certificates.0[0])
             .map_err(|_| unauthorized("the signing certificate cannot be read"))?;
         for (name, what) in [(certificate.subject(), "subject"), (certificate.issuer(), "issuer")] {
@@ -103,6 +112,53 @@ impl Trust {
         }
         Ok(())
     }
+
+    /// What `list` says of the signing certificate. Of the authorities above it, those that matter are trusted by name.
+    pub(super) fn standing(
+        &self,
+        certificates: &Certificates,
+        list: &CertRevocationList<'static>,
+        now: UnixTime,
+    ) -> Standing {
+        let lists = [list];
+        let options = RevocationOptionsBuilder::new(&lists).map(|builder| {
+            builder
+                .with_depth(RevocationCheckDepth::EndEntity)
+                .with_status_policy(UnknownStatusPolicy::Deny)
+                .with_expiration_policy(ExpirationPolicy::Enforce)
+                .build()
+        });
+        match options.map(|options| self.chain(certificates, now, Some(options))) {
+            Ok(Ok(Ok(()))) => Standing::Good,
+            Ok(Ok(Err(webpki::Error::CertRevoked))) => Standing::Revoked,
+            Ok(Ok(Err(error))) => Standing::Unknown(format!("{error:?}")),
+            Ok(Err(_)) | Err(_) => Standing::Unknown("the certificate cannot be read".to_owned()),
+        }
+    }
+
+    /// Follows the certificate up to a trusted one.
+    fn chain(
+        &self,
+        certificates: &Certificates,
+        now: UnixTime,
+        revocation: Option<RevocationOptions<'_>>,
+    ) -> Result<Result<(), webpki::Error>, Refusal> {
+        let signing = certificates.signing()?;
+        let algorithms = webpki::ALL_VERIFICATION_ALGS;
+        let between = &certificates.0[1..];
+        Ok(signing.verify_for_usage(algorithms, &self.anchors, between, now, AnyUsage, revocation, None).map(drop))
+    }
+}
+
+/// What a list says of a certificate.
+#[derive(Debug, PartialEq)]
+pub(super) enum Standing {
+    /// It was not revoked.
+    Good,
+    /// It was.
+    Revoked,
+    /// The list does not tell: it is out of date, or somebody else's.
+    Unknown(String),
 }
 
 /// Compares the organisation as the attribute it is: text that merely contains it, in a common name say, does not count.

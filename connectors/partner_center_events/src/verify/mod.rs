@@ -1,22 +1,27 @@
 //! Whether a call is really from Microsoft: the signature over its very bytes, by a certificate that is Microsoft's.
 //!
 //! Read in this order: this file (the whole check), `headers` (what is claimed), `address` (whether the certificate's
-//! address may be asked at all), `chain` (whether the certificate is to be believed).
+//! address may be asked at all), `chain` (whether the certificate is to be believed), `revocation` (whether
+//! its authority took it back).
 
 mod address;
 mod chain;
 mod headers;
+mod revocation;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cosell_sdk::http::download;
+use cosell_sdk::http::{Transport, download};
 use cosell_sdk::{CallError, Incoming, Meaning, Refusal};
 use rustls_pki_types::UnixTime;
 use url::Url;
 
 use crate::connection::Settings;
 use chain::{Certificates, Trust};
+use revocation::Lists;
+
+pub use revocation::Revocation;
 
 /// Largest certificate file read, in bytes.
 const LARGEST: usize = 64 * 1024;
@@ -29,16 +34,21 @@ pub(crate) struct Verifier {
     hosts: Vec<String>,
     allow_http: bool,
     trust: Option<Trust>,
+    lists: Lists,
+    transport: Transport,
     remembered: Mutex<HashMap<Url, Arc<Certificates>>>,
 }
 
 impl Verifier {
-    pub(crate) fn new(settings: &Settings) -> Result<Self, CallError> {
+    pub(crate) fn new(settings: &Settings, transport: Transport) -> Result<Self, CallError> {
         let trust = settings.trust_roots.as_deref().map(|pem| Trust::new(pem, &settings.organisation)).transpose()?;
+        let lists = Lists::new(settings.revocation, settings.revocation_hosts.clone(), transport.clone());
         Ok(Self {
             hosts: settings.certificate_hosts.clone(),
             allow_http: settings.allow_http_certificates,
             trust,
+            lists,
+            transport,
             remembered: Mutex::default(),
         })
     }
@@ -61,13 +71,15 @@ impl Verifier {
             // A remembered one may have expired since; then there may be a newer one at the same address.
             Some(known) if trust.check(&known, now).is_ok() => known,
             _ => {
-                let fetched = Arc::new(fetch(&url).await?);
+                let fetched = Arc::new(fetch(&url, &self.transport).await?);
                 trust.check(&fetched, now)?;
                 self.remember(url, Arc::clone(&fetched));
                 fetched
             }
         };
-        certificates.verify_signature(&request.body, &claimed.signature)
+        certificates.verify_signature(&request.body, &claimed.signature)?;
+        // Last, so that nobody but who holds the key can have a list read.
+        self.lists.check(trust, &certificates, now).await
     }
 
     fn remembered(&self, url: &Url) -> Option<Arc<Certificates>> {
@@ -83,8 +95,8 @@ impl Verifier {
     }
 }
 
-async fn fetch(url: &Url) -> Result<Certificates, Refusal> {
-    let file = download(url, LARGEST).await.map_err(|error| match error.meaning {
+async fn fetch(url: &Url, transport: &Transport) -> Result<Certificates, Refusal> {
+    let file = download(url, LARGEST, transport).await.map_err(|error| match error.meaning {
         Meaning::Retry { .. } => Refusal::TryAgain(error.message),
         _ => Refusal::Unauthorized(error.message),
     })?;
@@ -106,7 +118,8 @@ mod tests {
     use std::time::Duration;
 
     fn verifier(stub: &Stub, microsoft: &Microsoft) -> Verifier {
-        Verifier::new(&serde_json::from_value(settings(stub, microsoft)).unwrap()).unwrap()
+        Verifier::new(&serde_json::from_value(settings(stub, microsoft)).unwrap(), Transport::new(None).unwrap())
+            .unwrap()
     }
 
     fn reason(result: Result<(), Refusal>) -> String {
@@ -196,7 +209,8 @@ mod tests {
         let (stub, microsoft) = (Stub::start().await, Microsoft::new());
         let mut settings = settings(&stub, &microsoft);
         settings["trust_roots"] = serde_json::Value::Null;
-        let verifier = Verifier::new(&serde_json::from_value(settings).unwrap()).unwrap();
+        let verifier =
+            Verifier::new(&serde_json::from_value(settings).unwrap(), Transport::new(None).unwrap()).unwrap();
         let result = verifier.verify(&microsoft.signed(&stub, body()), UnixTime::now()).await;
         assert!(matches!(result, Err(Refusal::TryAgain(reason)) if reason.contains("trust_roots")));
         assert!(stub.requests().is_empty());

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     Events,
-    signing::CERTIFICATE_FOLDER,
+    signing::{CERTIFICATE_FOLDER, REVOCATION_LIST},
     state::{EVENT_NAMES, Registration},
 };
 use crate::{
@@ -41,6 +41,7 @@ pub(crate) fn router(events: Arc<Events>) -> Router {
         .route("/webhooks/v1/registration/validationEvents/{id}", get(view_validation))
         .layer(middleware::from_fn_with_state(Arc::clone(&events), admit))
         .route(&format!("{CERTIFICATE_FOLDER}{{name}}"), get(certificate))
+        .route(REVOCATION_LIST, get(revocation_list))
         .with_state(events)
 }
 
@@ -217,5 +218,12 @@ async fn certificate(State(events): State<Arc<Events>>, Path(name): Path<String>
             ([(header::CONTENT_TYPE, "application/pkix-cert")], identity.certificate.clone()).into_response()
         }
         None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn revocation_list(State(events): State<Arc<Events>>) -> Response {
+    match events.signer.revocation_list() {
+        Ok(list) => ([(header::CONTENT_TYPE, "application/pkix-crl")], list).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

@@ -15,12 +15,15 @@ use aws_lc_rs::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyUsagePurpose, PKCS_RSA_SHA256, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlDistributionPoint, DnType, IsCa, Issuer,
+    KeyIdMethod, KeyUsagePurpose, PKCS_RSA_SHA256, RevocationReason, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use serde::{Deserialize, Serialize};
 
 /// Where the signing certificates are served, on the origin of the events stand-in.
 pub(super) const CERTIFICATE_FOLDER: &str = "/cert/";
+/// Where the root's list of revoked certificates is served, likewise.
+pub(super) const REVOCATION_LIST: &str = "/pki/root.crl";
 const DISPATCHER: &str = "pcnotifications-dispatch";
 const MICROSOFT: &str = "Microsoft Corporation";
 const STRANGER: &str = "Contoso Ltd";
@@ -55,6 +58,8 @@ pub(crate) enum Leaf {
     OtherOrganization,
     /// Another organisation's, with Microsoft's name in a part where a search for text would find it.
     SpoofedOrganization,
+    /// Taken back: it stands on the root's list of revoked certificates.
+    Revoked,
 }
 
 /// A key with its certificate.
@@ -81,15 +86,20 @@ impl Identity {
 pub(crate) struct Signer {
     issuer: Issuer<'static, rcgen::KeyPair>,
     root: String,
+    /// Where each certificate says that the list is.
+    revocation_list: String,
+    /// Serial numbers of the certificates taken back.
+    revoked: Mutex<Vec<u64>>,
     /// Every identity so far; the last one signs.
     identities: Mutex<Vec<Arc<Identity>>>,
 }
 
 impl Signer {
-    /// Makes a root, and an RSA-2048 key with a certificate below it.
-    pub(crate) fn new() -> Result<Signer, SigningError> {
+    /// Makes a root, and an RSA-2048 key with a certificate below it; all is served at `origin`.
+    pub(crate) fn new(origin: &str) -> Result<Signer, SigningError> {
         let (issuer, root) = authority()?;
-        let signer = Signer { issuer, root, identities: Mutex::default() };
+        let revocation_list = format!("{origin}{REVOCATION_LIST}");
+        let signer = Signer { issuer, root, revocation_list, revoked: Mutex::default(), identities: Mutex::default() };
         signer.rotate(Leaf::Good)?;
         Ok(signer)
     }
@@ -98,9 +108,13 @@ impl Signer {
     /// certificates stay where they are.
     pub(crate) fn rotate(&self, leaf: Leaf) -> Result<String, SigningError> {
         let key = KeyPair::generate(KeySize::Rsa2048)?;
-        let certificate = self.certificate(leaf, &key)?;
         let mut identities = self.identities();
         let number = identities.len() + 1;
+        let serial = number as u64;
+        let certificate = self.certificate(leaf, serial, &key)?;
+        if leaf == Leaf::Revoked {
+            self.revoked.lock().unwrap_or_else(PoisonError::into_inner).push(serial);
+        }
         let suffix = if number == 1 { String::new() } else { format!("-{number}") };
         let name = format!("{DISPATCHER}{suffix}.microsoft.com.cer");
         identities.push(Arc::new(Identity { name: name.clone(), certificate, key }));
@@ -117,6 +131,28 @@ impl Signer {
         self.identities().iter().find(|identity| identity.name == name).cloned()
     }
 
+    /// The root's list of revoked certificates, in DER (RFC 5280, section 5).
+    pub(super) fn revocation_list(&self) -> Result<Vec<u8>, SigningError> {
+        let revoked = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(2120, 1, 1),
+            crl_number: SerialNumber::from(revoked.len() as u64 + 1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked
+                .iter()
+                .map(|serial| RevokedCertParams {
+                    serial_number: SerialNumber::from(*serial),
+                    revocation_time: date_time_ymd(2020, 1, 1),
+                    reason_code: Some(RevocationReason::KeyCompromise),
+                    invalidity_date: None,
+                })
+                .collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        Ok(params.signed_by(&self.issuer)?.der().to_vec())
+    }
+
     /// The root certificate, in PEM.
     pub(crate) fn root(&self) -> &str {
         &self.root
@@ -126,7 +162,7 @@ impl Signer {
         self.identities.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn certificate(&self, leaf: Leaf, key: &KeyPair) -> Result<Vec<u8>, SigningError> {
+    fn certificate(&self, leaf: Leaf, serial: u64, key: &KeyPair) -> Result<Vec<u8>, SigningError> {
         let pkcs8 = AsDer::<Pkcs8V1Der<'_>>::as_der(key)?;
         let key = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8.as_ref().into(), &PKCS_RSA_SHA256)?;
         let (organization, common_name) = match leaf {
@@ -136,6 +172,8 @@ impl Signer {
         };
         let mut params = certificate(organization, &common_name);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.serial_number = Some(SerialNumber::from(serial));
+        params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![self.revocation_list.clone()] }];
         match leaf {
             Leaf::Expired => params.not_after = date_time_ymd(2021, 1, 1),
             Leaf::NotYetValid => params.not_before = date_time_ymd(2119, 1, 1),
@@ -181,7 +219,7 @@ mod tests {
 
     /// Whether the leaf chains to the signer's root, is of Microsoft, and is valid now.
     fn judged(leaf: Leaf) -> (bool, bool, bool) {
-        let signer = Signer::new().unwrap();
+        let signer = Signer::new("http://127.0.0.1:1").unwrap();
         let name = signer.rotate(leaf).unwrap();
         let identity = signer.named(&name).unwrap();
         let (_, certificate) = X509Certificate::from_der(&identity.certificate).unwrap();
@@ -212,8 +250,21 @@ mod tests {
     }
 
     #[test]
+    fn the_list_holds_what_was_taken_back() {
+        let signer = Signer::new("http://127.0.0.1:1").unwrap();
+        signer.rotate(Leaf::Revoked).unwrap();
+        let identity = signer.current().unwrap();
+        let (_, certificate) = X509Certificate::from_der(&identity.certificate).unwrap();
+        let list = signer.revocation_list().unwrap();
+        let (_, list) = CertificateRevocationList::from_der(&list).unwrap();
+        let serials: Vec<_> = list.iter_revoked_certificates().map(|revoked| revoked.serial().clone()).collect();
+        assert_eq!(serials, std::slice::from_ref(&certificate.tbs_certificate.serial));
+        assert_eq!(list.issuer(), certificate.issuer());
+    }
+
+    #[test]
     fn a_rotation_leaves_the_old_certificate_in_place() {
-        let signer = Signer::new().unwrap();
+        let signer = Signer::new("http://127.0.0.1:1").unwrap();
         let first = signer.current().unwrap();
         let name = signer.rotate(Leaf::Good).unwrap();
         assert_eq!(signer.current().unwrap().name, name);

@@ -19,7 +19,7 @@ pub(super) const PARTNER: Uuid = Uuid::from_u128(0x77);
 pub(super) fn partner_center() -> PartnerCenter {
     let (clock, tokens) = (Arc::new(Clock::default()), Arc::new(Tokens::new().unwrap()));
     let (queue, _) = mpsc::unbounded_channel();
-    let signer = Signer::new().unwrap();
+    let signer = Signer::new("http://127.0.0.1:1").unwrap();
     let events = Events::new("http://127.0.0.1:9", PARTNER, Arc::clone(&clock), Arc::clone(&tokens), signer, queue);
     let partner = Organization { id: PARTNER, name: "Fabrikam".to_owned(), mpn_id: "1".to_owned() };
     PartnerCenter::new("http://127.0.0.1:9/v1.0/engagements".to_owned(), partner, clock, tokens, Arc::new(events))

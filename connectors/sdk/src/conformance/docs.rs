@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use cosell_model::Effect;
-use cosell_model::catalogue::{ConnectorDescription, Delivery};
+use cosell_model::catalogue::{ConnectorDescription, Delivery, Limits};
 use serde_json::{Map, Value, json};
 
 /// The page, as Markdown.
@@ -17,6 +17,7 @@ pub fn page(connector: &ConnectorDescription) -> String {
     page.line(&format!("`{}`: {}", connector.name, connector.description));
     page.line("## Settings");
     page.members(&connector.settings, true);
+    page.limits(connector.limits);
     if !connector.triggers.is_empty() {
         page.line("## Triggers");
     }
@@ -66,6 +67,19 @@ impl Page {
     fn line(&mut self, text: &str) {
         self.text.push_str(text);
         self.text.push_str("\n\n");
+    }
+
+    fn limits(&mut self, limits: Limits) {
+        let concurrent = limits.concurrent.map(|most| format!("at most {most} calls at once"));
+        let rate = limits.rate.map(|rate| {
+            let minutes = rate.per.as_secs_f64() / 60.0;
+            let stretch = if minutes == 1.0 { "minute".to_owned() } else { format!("{minutes} minutes") };
+            format!("at most {} requests in any {stretch}", rate.requests)
+        });
+        let limits: Vec<String> = concurrent.into_iter().chain(rate).collect();
+        if !limits.is_empty() {
+            self.line(&format!("Limits, unless `limits` says otherwise: {}.", limits.join(", ")));
+        }
     }
 
     /// An output, which is described at the end where it has a name: several operations may yield the same.

@@ -1,16 +1,17 @@
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
-use crate::http::{Address, Client, Method};
+use crate::http::{Address, Client, Method, Transport};
 use crate::sign_in::{EntraSettings, SignIn};
 use crate::stub::Reply;
-use crate::{CallContext, CallError, Change, Connect, Effect, JsonSchema, Operation, Prediction, Write};
+use crate::{CallContext, CallError, Change, Connect, Effect, JsonSchema, Limits, Operation, Prediction, Write};
 
 /// Settings of a small connection.
 #[derive(Deserialize, JsonSchema)]
@@ -28,8 +29,9 @@ impl Connect for Small {
     type Settings = Settings;
 
     fn connect(settings: Settings) -> Result<Self, CallError> {
-        let sign_in = Arc::new(SignIn::new(&settings.sign_in, "https://api.example.com")?);
-        Ok(Self(Client::new("Small", Address::new("address", &settings.address)?, sign_in)?))
+        let transport = Transport::new(None)?;
+        let sign_in = Arc::new(SignIn::new(&settings.sign_in, "https://api.example.com", &transport)?);
+        Ok(Self(Client::new("Small", Address::new("address", &settings.address)?, sign_in, &transport)))
     }
 }
 
@@ -210,4 +212,17 @@ fn a_page_shows_members_defaults_and_the_example() {
     ] {
         assert!(page.contains(part), "{part} is not in\n{page}");
     }
+}
+
+#[test]
+fn a_connection_has_its_connectors_limits_unless_it_is_given_its_own() {
+    let limits = Limits::at_once(3).and(100, Duration::from_secs(60));
+    let connector = Connector::new::<Small>("small", "Small", "Small").limits(limits).build();
+    let settings = json!({ "address": "https://api.example.com", "sign_in": { "tenant": "t", "client_id": "c", "client_secret": "s" } });
+    let open = connector.open(settings).unwrap();
+    assert_eq!(open.limits(), limits);
+    assert_eq!(
+        open.with_limits(Limits::at_once(8).or(limits)).limits(),
+        Limits::at_once(8).and(100, Duration::from_secs(60))
+    );
 }

@@ -1,13 +1,13 @@
 //! The client of one remote system, and its requests.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use cosell_model::Effect;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use url::Url;
 
@@ -15,6 +15,7 @@ use super::address::{Address, add_query};
 use super::classify::{Failure, meaning, retry_after};
 use super::fault::{Fault, details};
 use super::response::Response;
+use super::transport::Transport;
 use crate::context::{CallContext, RequestRecord};
 use crate::error::{CallError, Meaning};
 use crate::settings::Secret;
@@ -39,28 +40,39 @@ pub struct Client {
     title: &'static str,
     address: Address,
     credentials: Credentials,
-    transport: reqwest::Client,
+    transport: Transport,
+    /// What the last answer said of the remote system's clock.
+    clock: Mutex<Option<SignedDuration>>,
 }
 
 impl Client {
     /// A client that signs in for a token; `title` names the remote system in messages.
-    ///
-    /// # Errors
-    /// Only where this machine cannot make TLS connections at all.
-    pub fn new(title: &'static str, address: Address, sign_in: Arc<SignIn>) -> Result<Self, CallError> {
-        Self::with_credentials(title, address, Credentials::Token(sign_in))
+    pub fn new(title: &'static str, address: Address, sign_in: Arc<SignIn>, transport: &Transport) -> Self {
+        Self::with_credentials(title, address, Credentials::Token(sign_in), transport)
     }
 
     /// A client with credentials of any kind; `title` names the remote system in messages.
-    ///
-    /// # Errors
-    /// Only where this machine cannot make TLS connections at all.
     pub fn with_credentials(
         title: &'static str,
         address: Address,
         credentials: Credentials,
-    ) -> Result<Self, CallError> {
-        Ok(Self { title, address, credentials, transport: super::transport()? })
+        transport: &Transport,
+    ) -> Self {
+        Self { title, address, credentials, transport: transport.clone(), clock: Mutex::default() }
+    }
+
+    /// Its sign-in, where it signs in for a token.
+    pub fn sign_in(&self) -> Option<&Arc<SignIn>> {
+        match &self.credentials {
+            Credentials::Token(sign_in) => Some(sign_in),
+            _ => None,
+        }
+    }
+
+    /// By how much the remote system's clock is ahead of this machine's, by the `Date` of its last answer, to about a
+    /// second; none before the first one.
+    pub fn clock_ahead(&self) -> Option<SignedDuration> {
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A request to read what is below the address at these path segments, each of which is escaped.
@@ -242,7 +254,7 @@ impl Request<'_> {
             (Credentials::Query(name, secret), None) => add_query(&mut url, name, secret.expose()),
             (Credentials::None | Credentials::Token(_), None) => {}
         }
-        let mut request = self.client.transport.request(self.method.clone(), url).headers(headers);
+        let mut request = self.client.transport.client().request(self.method.clone(), url).headers(headers);
         if let Some((_, body)) = &self.body {
             request = request.body(body.clone());
         }
@@ -263,6 +275,9 @@ impl Request<'_> {
         });
         match answer {
             Ok((status, headers, body)) => {
+                if let Some(ahead) = clock_ahead(&headers) {
+                    *self.client.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
+                }
                 // Dataverse's service protection limits; whoever runs many calls at once may slow down in time.
                 let remaining = headers.get("x-ms-ratelimit-burst-remaining-xrm-requests");
                 if let Some(remaining) = remaining.and_then(|value| value.to_str().ok()?.parse().ok()) {
@@ -309,7 +324,7 @@ impl Request<'_> {
             format!("{} answered {status} to {} {}: {said}", self.client.title, self.method, self.url.path());
         if meaning == Meaning::SignIn {
             message.push_str(if response.lacks_mfa() {
-                "; sign in again interactively with multi-factor authentication, and configure the new refresh token"
+                "; sign in again interactively with multi-factor authentication, by `cosell login`"
             } else {
                 "; check the connection's credentials and the rights of its account"
             });
@@ -319,6 +334,13 @@ impl Request<'_> {
         Err(CallError::new(meaning, fault.code.unwrap_or_else(|| format!("http_{status}")), message)
             .details(details(status, request_id, &body)))
     }
+}
+
+/// By how much the clock behind an answer's `Date` is ahead of ours.
+fn clock_ahead(headers: &HeaderMap) -> Option<SignedDuration> {
+    let date = headers.get(DATE)?.to_str().ok()?;
+    let date = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
+    Some(date.duration_since(Timestamp::now()))
 }
 
 fn header_name(name: &str) -> Result<HeaderName, CallError> {

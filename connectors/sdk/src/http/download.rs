@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use url::Url;
 
+use super::Transport;
 use crate::error::{CallError, Meaning};
 
 /// Reads a public file of at most `limit` bytes: without a token, without following redirects. Whether `url` may be
@@ -10,11 +11,12 @@ use crate::error::{CallError, Meaning};
 ///
 /// # Errors
 /// [`Meaning::Retry`] where the host is unreachable or busy, [`Meaning::Rejected`] for any other answer than the file.
-pub async fn download(url: &Url, limit: usize) -> Result<Bytes, CallError> {
+pub async fn download(url: &Url, limit: usize, transport: &Transport) -> Result<Bytes, CallError> {
     let unreachable = |what: &str| {
         CallError::new(Meaning::Retry { after: None }, "not_connected", format!("cannot read {url}: {what}"))
     };
-    let mut answer = super::transport()?
+    let mut answer = transport
+        .client()
         .get(url.clone())
         .send()
         .await

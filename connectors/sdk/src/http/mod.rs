@@ -5,7 +5,8 @@
 //!
 //! Read in this order: [`client`] (how a connector makes requests), `response` (what comes back), `address`
 //! (where requests may go), `classify` (what a
-//! failure means), `fault` (what the remote system says of it), `download` (a small public file).
+//! failure means), `fault` (what the remote system says of it), `transport` (TLS, and whom it trusts), `download` (a small
+//! public file).
 
 mod address;
 mod classify;
@@ -15,10 +16,7 @@ mod fault;
 mod response;
 #[cfg(test)]
 mod tests;
-
-use std::time::Duration;
-
-use crate::error::CallError;
+mod transport;
 
 pub use address::Address;
 pub use classify::{Failure, meaning, retry_after};
@@ -29,18 +27,4 @@ pub(crate) use fault::scrub_text;
 pub use reqwest::Method;
 pub use reqwest::header::HeaderName;
 pub use response::Response;
-
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
-
-/// The transport beneath: no redirects, bounded waiting.
-pub(crate) fn transport() -> Result<reqwest::Client, CallError> {
-    reqwest::Client::builder()
-        .connect_timeout(CONNECT_WITHIN)
-        .timeout(ANSWER_WITHIN)
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .user_agent(concat!("cosell/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| CallError::rejected("no_transport", format!("cannot prepare for TLS connections: {error}")))
-}
+pub use transport::Transport;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
-use super::{Address, Client, download};
+use super::{Address, Client, Transport, download};
 use crate::context::CallContext;
 use crate::error::{CallError, Meaning};
 use crate::sign_in::SignIn;
@@ -17,8 +17,11 @@ use crate::stub::{Reply, Stub};
 const RETRY: Meaning = Meaning::Retry { after: None };
 
 fn client_at(stub: &Stub, origin: &str) -> Client {
-    let sign_in = SignIn::new(&serde_json::from_value(stub.sign_in()).unwrap(), "https://api.example.com").unwrap();
-    Client::new("Example", Address::new("address", &format!("{origin}/base")).unwrap(), Arc::new(sign_in)).unwrap()
+    let transport = Transport::new(None).unwrap();
+    let settings = serde_json::from_value(stub.sign_in()).unwrap();
+    let sign_in = SignIn::new(&settings, "https://api.example.com", &transport).unwrap();
+    let address = Address::new("address", &format!("{origin}/base")).unwrap();
+    Client::new("Example", address, Arc::new(sign_in), &transport)
 }
 
 fn client(stub: &Stub) -> Client {
@@ -200,8 +203,9 @@ async fn downloads_are_small_and_come_from_where_they_were_asked() {
     stub.on("GET", "/small", [Reply::bytes(200, "application/octet-stream", "12345678")]);
     stub.on("GET", "/moved", [Reply::empty(302).header("location", "/small")]);
     stub.on("GET", "/busy", [Reply::empty(503)]);
-    let url = |path: &str| Url::parse(&format!("{}{path}", stub.origin())).unwrap();
-    assert_eq!(download(&url("/small"), 8).await.unwrap().as_ref(), b"12345678");
+    let (url, transport) =
+        (|path: &str| Url::parse(&format!("{}{path}", stub.origin())).unwrap(), Transport::new(None).unwrap());
+    assert_eq!(download(&url("/small"), 8, &transport).await.unwrap().as_ref(), b"12345678");
     assert_eq!(stub.requests()[0].header("authorization"), None);
     for (path, limit, code) in [
         ("/small", 7, "file_too_large"),
@@ -209,6 +213,6 @@ async fn downloads_are_small_and_come_from_where_they_were_asked() {
         ("/absent", 8, "not_a_file"),
         ("/busy", 8, "not_connected"),
     ] {
-        assert_eq!(download(&url(path), limit).await.unwrap_err().code, code, "{path}");
+        assert_eq!(download(&url(path), limit, &transport).await.unwrap_err().code, code, "{path}");
     }
 }

@@ -11,6 +11,7 @@ use url::form_urlencoded;
 use super::endpoint::Endpoint;
 use super::{EntraSettings, SignedIn};
 use crate::error::{CallError, Meaning};
+use crate::http::Transport;
 use crate::http::scrub_text;
 use crate::settings::Secret;
 
@@ -30,8 +31,13 @@ pub struct AuthorisationCode {
 ///
 /// # Errors
 /// Settings that cannot be used.
-pub fn begin(settings: &EntraSettings, audience: &str, redirect_uri: &str) -> Result<AuthorisationCode, CallError> {
-    let endpoint = Endpoint::entra(settings, audience)?;
+pub fn begin(
+    settings: &EntraSettings,
+    audience: &str,
+    redirect_uri: &str,
+    transport: &Transport,
+) -> Result<AuthorisationCode, CallError> {
+    let endpoint = Endpoint::entra(settings, audience, transport)?;
     let (state, verifier) = (random()?, random()?);
     let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
     let mut address: Url = settings.below(&["oauth2", "v2.0", "authorize"])?;
@@ -92,7 +98,7 @@ impl AuthorisationCode {
             ("redirect_uri", self.redirect_uri.as_str()),
             ("code_verifier", self.verifier.expose()),
         ];
-        SignedIn::from_grant(self.endpoint.redeem(&grant).await?)
+        SignedIn::from_grant(&self.endpoint.redeem(&grant).await?)
     }
 }
 
@@ -110,7 +116,7 @@ mod tests {
 
     fn begun(stub: &Stub) -> (AuthorisationCode, HashMap<String, String>) {
         let settings: EntraSettings = serde_json::from_value(stub.sign_in()).unwrap();
-        let begun = begin(&settings, "https://api.example.com", BACK).unwrap();
+        let begun = begin(&settings, "https://api.example.com", BACK, &Transport::new(None).unwrap()).unwrap();
         let asked = Url::parse(&begun.address).unwrap().query_pairs().into_owned().collect();
         (begun, asked)
     }

@@ -10,6 +10,7 @@ use super::endpoint::Endpoint;
 use super::faults::refusal;
 use super::{EntraSettings, SignedIn};
 use crate::error::{CallError, Meaning};
+use crate::http::Transport;
 use crate::settings::Secret;
 
 /// What `slow_down` adds to the interval (RFC 8628, section 3.5).
@@ -50,8 +51,8 @@ fn usual_interval() -> u64 {
 ///
 /// # Errors
 /// Settings that cannot be used, and what the sign-in service refuses.
-pub async fn begin(settings: &EntraSettings, audience: &str) -> Result<DeviceCode, CallError> {
-    let endpoint = Endpoint::entra(settings, audience)?;
+pub async fn begin(settings: &EntraSettings, audience: &str, transport: &Transport) -> Result<DeviceCode, CallError> {
+    let endpoint = Endpoint::entra(settings, audience, transport)?;
     let url = settings.below(&["oauth2", "v2.0", "devicecode"])?;
     let scope = endpoint.scope_for(true).unwrap_or_default();
     let (status, after, body) = endpoint.post(&url, &[("client_id", &settings.client_id), ("scope", &scope)]).await?;
@@ -88,7 +89,7 @@ impl DeviceCode {
                 ])
                 .await;
             let error = match grant {
-                Ok(grant) => return SignedIn::from_grant(grant),
+                Ok(grant) => return SignedIn::from_grant(&grant),
                 Err(error) => error,
             };
             match error.details["error"].as_str() {
@@ -141,7 +142,7 @@ mod tests {
         script(&stub, 900);
         let granted = json!({ "access_token": "a", "refresh_token": "r", "expires_in": 3599 });
         stub.on("POST", TOKEN, [refused("authorization_pending", 70016), Reply::json(200, granted)]);
-        let code = begin(&settings(&stub), "https://api.example.com").await.unwrap();
+        let code = begin(&settings(&stub), "https://api.example.com", &Transport::new(None).unwrap()).await.unwrap();
         assert_eq!((code.user_code.as_str(), code.message.as_str()), ("HX4KTR9QD", "Type it in"));
         let asked = stub.requests()[0].body.clone();
         assert!(asked.contains("api.example.com%2F.default+offline_access"), "{asked}");
@@ -156,13 +157,13 @@ mod tests {
         let stub = Stub::start().await;
         script(&stub, 900);
         stub.on("POST", TOKEN, [refused("authorization_declined", 0)]);
-        let code = begin(&settings(&stub), "https://api.example.com").await.unwrap();
+        let code = begin(&settings(&stub), "https://api.example.com", &Transport::new(None).unwrap()).await.unwrap();
         assert_eq!(code.finish().await.unwrap_err().meaning, Meaning::SignIn);
 
         let stub = Stub::start().await;
         script(&stub, 0);
         stub.on("POST", TOKEN, [refused("authorization_pending", 70016)]);
-        let code = begin(&settings(&stub), "https://api.example.com").await.unwrap();
+        let code = begin(&settings(&stub), "https://api.example.com", &Transport::new(None).unwrap()).await.unwrap();
         assert_eq!(code.finish().await.unwrap_err().code, "expired_token");
     }
 
@@ -175,8 +176,11 @@ mod tests {
             [refused("invalid_client", 7_000_218), Reply::json(200, Value::Null)],
         );
         let settings = settings(&stub);
-        let error = begin(&settings, "https://api.example.com").await.unwrap_err();
+        let error = begin(&settings, "https://api.example.com", &Transport::new(None).unwrap()).await.unwrap_err();
         assert_eq!((error.meaning, error.code.as_str()), (Meaning::SignIn, "AADSTS7000218"));
-        assert_eq!(begin(&settings, "https://api.example.com").await.unwrap_err().code, "sign_in_unavailable");
+        assert_eq!(
+            begin(&settings, "https://api.example.com", &Transport::new(None).unwrap()).await.unwrap_err().code,
+            "sign_in_unavailable"
+        );
     }
 }

@@ -11,7 +11,7 @@ use super::EntraSettings;
 use super::assertion::Certificate;
 use super::faults::refusal;
 use crate::error::{CallError, Meaning};
-use crate::http::{Address, retry_after};
+use crate::http::{Address, Transport, retry_after};
 use crate::settings::Secret;
 
 /// How an application shows that it is the one it says.
@@ -30,7 +30,7 @@ pub(super) struct Endpoint {
     pub(super) client_id: String,
     pub(super) proof: Proof,
     pub(super) scope: Option<String>,
-    pub(super) transport: reqwest::Client,
+    pub(super) transport: Transport,
 }
 
 /// What a token request yields.
@@ -52,7 +52,7 @@ struct Answer {
 
 impl Endpoint {
     /// The endpoint of a tenant, for an audience such as `https://api.partner.microsoft.com`.
-    pub(super) fn entra(settings: &EntraSettings, audience: &str) -> Result<Self, CallError> {
+    pub(super) fn entra(settings: &EntraSettings, audience: &str, transport: &Transport) -> Result<Self, CallError> {
         for (member, text) in [("tenant", settings.tenant.as_str()), ("client_id", settings.client_id.as_str())] {
             if text.trim().is_empty() {
                 return Err(CallError::rejected(
@@ -77,7 +77,7 @@ impl Endpoint {
             client_id: settings.client_id.clone(),
             proof,
             scope: Some(format!("{}/.default", audience.trim_end_matches('/'))),
-            transport: crate::http::transport()?,
+            transport: transport.clone(),
         })
     }
 
@@ -87,9 +87,10 @@ impl Endpoint {
         client_id: String,
         client_secret: Secret,
         scope: Option<String>,
-    ) -> Result<Self, CallError> {
+        transport: &Transport,
+    ) -> Self {
         let proof = Proof::Secret(client_secret);
-        Ok(Self { url: address.below(&[]), client_id, proof, scope, transport: crate::http::transport()? })
+        Self { url: address.below(&[]), client_id, proof, scope, transport: transport.clone() }
     }
 
     /// Asks for a token, for the person behind `refresh_token` or for the application itself.
@@ -150,7 +151,7 @@ impl Endpoint {
         url: &Url,
         form: &[(&str, &str)],
     ) -> Result<(u16, Option<Duration>, bytes::Bytes), CallError> {
-        let answer = self.transport.post(url.clone()).form(&form).send().await;
+        let answer = self.transport.client().post(url.clone()).form(&form).send().await;
         let answer = answer
             .map_err(|error| self.again(None, if error.is_connect() { "cannot connect" } else { "no answer" }))?;
         let status = answer.status().as_u16();

@@ -29,9 +29,7 @@ pub enum Remedy {
 impl Remedy {
     fn advice(self) -> &'static str {
         match self {
-            Self::Interactive => {
-                "sign in again interactively with multi-factor authentication, and configure the new refresh token"
-            }
+            Self::Interactive => "sign in again interactively with multi-factor authentication, by `cosell login`",
             Self::Consent => "grant the application its permissions (admin consent in Entra), then sign in again",
             Self::Configure => "correct the app registration or this connection's sign_in settings",
             Self::Admin => "ask an administrator of the tenant: the account or a policy stands in the way",

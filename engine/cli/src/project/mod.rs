@@ -39,6 +39,9 @@ pub(crate) struct Chosen {
 /// The connection that is there also where none is configured, and its connector.
 const STATE: &str = "state";
 
+/// The environment variable that holds the key with which sign-ins are encrypted.
+const TOKEN_KEY: &str = "COSELL_TOKEN_KEY";
+
 /// Everything a command works on, compiled.
 pub(crate) struct Project {
     pub(crate) compilation: Compilation,
@@ -137,7 +140,7 @@ impl Project {
     }
 
     /// An engine that can run `flows` and everything they call, with the connections that these need; those that only
-    /// their triggers need are opened where `listening` says so.
+    /// their triggers need are opened where `listening` says so. One that listens waits for services that are down.
     ///
     /// # Errors
     /// A flow that is off; a connection that is not configured, or whose settings are wrong.
@@ -168,7 +171,8 @@ impl Project {
         if !wrong.is_empty() {
             return Err(Trouble::Findings(wrong.join("\n\n")));
         }
-        Ok(Engine::new(plans, connections, self.retry()))
+        let engine = Engine::new(plans, connections, self.retry());
+        Ok(if listening { engine.patient() } else { engine })
     }
 
     /// Where a flow is turned off; none where it is on.
@@ -258,7 +262,26 @@ impl Project {
         if let (STATE, Some(file)) = (&*entry.connector, settings.get("file").and_then(Value::as_str)) {
             settings["file"] = json!(self.base.join(file));
         }
-        connector.open(settings).map_err(|error| wrong(format!("connection `{name}`: {}", error.message)))
+        self.keep_sign_in(name, &mut settings);
+        let limits = entry.limits.or(connector.description().limits);
+        let open = connector.open(settings).map(|connection| connection.with_limits(limits));
+        open.map_err(|error| wrong(format!("connection `{name}`: {}", error.message)))
+    }
+
+    /// Where a connection acts for a person, says where that one's sign-in is kept, and how it is encrypted.
+    fn keep_sign_in(&self, name: &str, settings: &mut Value) {
+        let Some(Value::Object(sign_in)) = settings.get_mut("sign_in") else { return };
+        if sign_in.get("person") != Some(&json!(true)) && !sign_in.contains_key("refresh_token") {
+            return;
+        }
+        let file = match sign_in.get("token_file").and_then(Value::as_str) {
+            Some(file) => self.base.join(file),
+            None => self.kept("tokens").join(format!("{name}.json")),
+        };
+        sign_in.insert("token_file".to_owned(), json!(file));
+        if let (false, Some(key)) = (sign_in.contains_key("token_key"), self.environment.get(TOKEN_KEY)) {
+            sign_in.insert("token_key".to_owned(), json!(key));
+        }
     }
 }
 

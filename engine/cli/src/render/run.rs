@@ -6,6 +6,7 @@ use std::time::Duration;
 use cosell_model::outcome::SkipReason;
 use cosell_model::{FlowId, Outcome};
 use cosell_runtime::record::{Observer, RunRecord, StepRecord};
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{BAD, DIM, GOOD, STRONG, styled};
@@ -46,7 +47,7 @@ impl Observer for People {
         if step.skipped == Some(SkipReason::NotTaken) {
             return;
         }
-        let target = step.target.as_deref().map_or_else(|| step.kind.to_owned(), str::to_owned);
+        let target = step.target.as_deref().map_or_else(|| step.kind.clone().into_owned(), str::to_owned);
         let title = if step.title == step.path { String::new() } else { format!("  {}", step.title) };
         let mut notes = Vec::new();
         if let Some(reason) = &step.skipped {
@@ -82,6 +83,15 @@ impl Observer for People {
     fn retrying(&self, _: &str, depth: usize, step: &str, next: u32, after: Duration, why: &str) {
         let line = format!("{step}: {why}; attempt {next} follows in {}", time(after));
         anstream::println!("{}  {} {}", indent(depth), styled(DIM, "…"), styled(DIM, line));
+    }
+
+    fn connection_paused(&self, connection: &str, until: Timestamp, why: &str) {
+        let line = format!("{connection} is not called before {until:.0}: {why}");
+        anstream::println!("  {} {}", styled(DIM, "…"), styled(DIM, line));
+    }
+
+    fn connection_resumed(&self, connection: &str) {
+        anstream::println!("  {} {}", styled(DIM, "…"), styled(DIM, format!("{connection} is called again")));
     }
 
     fn run_ended(&self, depth: usize, run: &RunRecord) {
@@ -120,6 +130,14 @@ impl Observer for Machines {
     fn retrying(&self, run: &str, _: usize, step: &str, next: u32, after: Duration, why: &str) {
         let after = after.as_secs_f64();
         self.print(&json!({ "event": "retrying", "run": run, "step": step, "next_attempt": next, "after_seconds": after, "why": why }));
+    }
+
+    fn connection_paused(&self, connection: &str, until: Timestamp, why: &str) {
+        self.print(&json!({ "event": "connection_paused", "connection": connection, "until": until, "why": why }));
+    }
+
+    fn connection_resumed(&self, connection: &str) {
+        self.print(&json!({ "event": "connection_resumed", "connection": connection }));
     }
 
     fn run_ended(&self, _: usize, run: &RunRecord) {

@@ -84,7 +84,7 @@ pub(super) async fn finish(engine: &Engine, direction: Direction, record: Record
         Err(failure) => return finished(Verdict::Failed, Some(failure.message)),
     }
     let observer = Watch { progress, out_of_reach: AtomicBool::new(false) };
-    let start = Start { trigger, inputs: Value::Null };
+    let start = Start { trigger, ..Start::default() };
     // A connector that panics must not take the walk with it.
     let run = AssertUnwindSafe(engine.run(&flow, start, &observer)).catch_unwind().await;
     let Ok(run) = run else { return finished(Verdict::Failed, Some("The run panicked.".to_owned())) };
@@ -148,6 +148,7 @@ mod tests {
             id: "r".to_owned(),
             flow: Direction::Referrals.flow(),
             outcome,
+            left_out: 0,
             output,
             failure: code.map(|code| Failure::new(code, "The reason.")),
             answer: None,

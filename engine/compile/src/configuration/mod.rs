@@ -9,6 +9,7 @@ mod read;
 
 use std::collections::BTreeMap;
 
+use cosell_model::catalogue::Limits;
 use cosell_model::flow::Retry;
 use cosell_model::{Span, Value};
 
@@ -49,6 +50,8 @@ pub struct ConnectionEntry {
     pub connector: String,
     /// Its settings.
     pub settings: Value,
+    /// How much its remote system takes, where that is said; the connector knows the usual.
+    pub limits: Limits,
     /// Where its name stands.
     pub span: Span,
 }

@@ -1,5 +1,8 @@
 //! Reading a configuration for one environment.
 
+use std::time::Duration;
+
+use cosell_model::catalogue::Limits;
 use cosell_model::node::{Entry, NodeKind};
 use cosell_model::{Diagnostic, Node, Span, Value};
 
@@ -194,12 +197,26 @@ fn connection(entry: &Entry, findings: &mut Findings) -> Option<ConnectionEntry>
         return None;
     }
     let connector = entry.value.get("connector").and_then(|node| words::text(node, "`connector`", findings));
+    let limits = entry.value.get("limits").map(|node| limits(node, findings)).unwrap_or_default();
     let mut settings = entry.value.to_value();
     if let Value::Object(map) = &mut settings {
         map.shift_remove("connector");
+        map.shift_remove("limits");
     }
     let connector = connector.unwrap_or_else(|| entry.key.value.clone());
-    Some(ConnectionEntry { connector, settings, span: entry.key.span })
+    Some(ConnectionEntry { connector, settings, limits, span: entry.key.span })
+}
+
+/// `limits: { concurrent: 8, per_minute: 500 }`.
+fn limits(node: &Node, findings: &mut Findings) -> Limits {
+    let Some(mut fields) = Fields::of(node, "`limits`", findings) else { return Limits::default() };
+    let mut most = |key, high, findings: &mut Findings| {
+        fields.take(key).and_then(|node| words::whole(node, &format!("`{key}`"), 1, high, findings)).unwrap_or_default()
+    };
+    let limits = Limits::at_once(most("concurrent", 1000, findings));
+    let limits = limits.and(most("per_minute", 1_000_000, findings), Duration::from_secs(60));
+    fields.finish(findings);
+    limits
 }
 
 #[cfg(test)]
@@ -255,6 +272,18 @@ environments:
         assert_eq!(of("variables: { a: 1 }\n", Some("staging")).1[0].0, "unknown-environment");
         assert_eq!(of("# nothing\n", Some("staging")).1[0].0, "unknown-environment");
         assert_eq!(of("variables: { a: 1 }\n", None).1, []);
+    }
+
+    #[test]
+    fn limits_are_no_settings_of_the_connector() {
+        let text = "connections: { crm: { address: a, limits: { concurrent: 8, per_minute: 500 } }, other: {} }\n";
+        let (configuration, findings) = of(text, None);
+        assert_eq!((findings, &configuration.connections["crm"].settings), (vec![], &json!({ "address": "a" })));
+        let limits = |name: &str| configuration.connections[name].limits;
+        assert_eq!(
+            (limits("crm"), limits("other")),
+            (Limits::at_once(8).and(500, Duration::from_secs(60)), Limits::default())
+        );
     }
 
     #[test]

@@ -28,12 +28,27 @@ pub(crate) fn flow(node: &Node, findings: &mut Findings) -> Option<Flow> {
         inputs: Vec::new(),
     });
     let key = fields.take("key").cloned();
+    let debounce = fields.entry("debounce").and_then(|entry| {
+        if key.is_none() {
+            findings.push(
+                Diagnostic::error(
+                    "debounce-without-key",
+                    "`debounce` needs a `key`",
+                    entry.key.span,
+                    "which events belong together?",
+                )
+                .help("add `key` beside it: events with equal keys collapse"),
+            );
+        }
+        words::duration(&entry.value, "`debounce`", findings)
+    });
+    let parallel = fields.take("parallel").and_then(|node| words::whole(node, "`parallel`", 1, 1000, findings));
     let steps = fields.require("steps", findings).map(|node| block(node, "`steps`", findings));
     let output = fields.take("output").cloned();
     fields.finish(findings);
     let title = title.unwrap_or_else(|| id.value.clone());
     let id = Spanned::new(FlowId::new(id.value), id.span);
-    Some(Flow { id, title, description, trigger, key, steps: steps.unwrap_or_default(), output })
+    Some(Flow { id, title, description, trigger, key, debounce, parallel, steps: steps.unwrap_or_default(), output })
 }
 
 const BUILT_IN: [(&str, TriggerSource); 4] = [

@@ -17,6 +17,9 @@ pub(crate) const KINDS: [&str; 14] = [
     "stop",
 ];
 
+/// Those of them that hold other steps.
+const HOLDERS: [&str; 5] = ["scope", "if", "switch", "for_each", "until"];
+
 /// Reads the steps of a block.
 pub(crate) fn block(node: &Node, what: &str, findings: &mut Findings) -> Block {
     match &node.kind {
@@ -60,9 +63,13 @@ fn step(entry: &Entry, findings: &mut Findings) -> Step {
     step.sensitive = fields.take("sensitive").map(|node| words::sensitive(node, findings)).unwrap_or_default();
     if let Some(kind) = kind(entry, &mut fields, findings) {
         keyed(&entry.value, &kind, &mut fields, findings);
+        retried(&entry.value, &kind, findings);
         step.kind = kind;
         step.output = if holds_block(&step.kind) { fields.take("output").cloned() } else { None };
-        fields.finish(findings);
+        // Of a step with two kinds, the keys of the other are no mistakes of their own.
+        if KINDS.into_iter().filter(|kind| fields.has(kind)).count() < 2 {
+            fields.finish(findings);
+        }
     }
     step
 }
@@ -148,7 +155,9 @@ fn kind(entry: &Entry, fields: &mut Fields<'_>, findings: &mut Findings) -> Opti
             findings.push(
                 finding.help("a step does one thing; make two steps of it, and let `after` order them if need be"),
             );
-            None
+            // What it holds is still checked, and can be mentioned.
+            let holder = several.iter().find(|kind| HOLDERS.contains(kind))?;
+            read_kind(holder, fields, findings)
         }
     }
 }
@@ -344,6 +353,26 @@ fn keyed(step: &Node, kind: &StepKind, fields: &mut Fields<'_>, findings: &mut F
             "not taken here",
         )
         .help("put the step into a scope, and the `key` beside `scope`"),
+    );
+}
+
+/// Reports a `retry` on a step that calls no operation.
+fn retried(step: &Node, kind: &StepKind, findings: &mut Findings) {
+    let Some(entry) = step.entries().unwrap_or_default().iter().find(|entry| entry.key.value == "retry") else {
+        return;
+    };
+    if matches!(kind, StepKind::Use { .. }) {
+        return;
+    }
+    let kind = KINDS.into_iter().find(|kind| step.get(kind).is_some()).unwrap_or("step");
+    findings.push(
+        Diagnostic::error(
+            "retry-not-on-operation",
+            format!("only a step that calls an operation is retried, and this step is `{kind}`"),
+            entry.key.span,
+            "not taken here",
+        )
+        .help("put `retry` on the steps with `use` inside it, or use `until` to repeat several steps"),
     );
 }
 

@@ -8,7 +8,7 @@ use cosell_compile::expr::path::{Root, Scope};
 use cosell_compile::plan::Action;
 use cosell_compile::source::{Layer, SourceFile};
 use cosell_compile::{Compilation, compile};
-use cosell_model::catalogue::{ConnectorDescription, Delivery};
+use cosell_model::catalogue::{ConnectorDescription, Delivery, Limits};
 use cosell_model::{Catalogue, Effect, FlowId, OperationDescription, Schema, TriggerDescription, Value};
 use serde_json::json;
 
@@ -38,6 +38,7 @@ fn connector(
         settings,
         operations,
         triggers,
+        limits: Limits::default(),
     }
 }
 

@@ -16,6 +16,12 @@ CREATE TABLE runs (
     key     TEXT,
     trigger TEXT NOT NULL,
     inputs  TEXT NOT NULL,
+    -- How many events the trigger stands for besides.
+    left_out INTEGER NOT NULL,
+    -- How often it was begun again after it had ended.
+    life    INTEGER NOT NULL,
+    -- Steps that a person wants to count as done; a list of paths.
+    skipped TEXT NOT NULL,
     began   INTEGER NOT NULL,
     ended   INTEGER,
     outcome TEXT,
@@ -31,23 +37,25 @@ CREATE INDEX runs_by_end ON runs (ended) WHERE run = root AND ended IS NOT NULL;
 CREATE INDEX runs_by_version ON runs (version) WHERE run = root;
 CREATE INDEX runs_under_way ON runs (began, run) WHERE run = root AND ended IS NULL;
 
--- What each run took in.
+-- What each run took in, in each of its lives.
 CREATE TABLE events (
     run    TEXT NOT NULL,
+    life   INTEGER NOT NULL,
     number INTEGER NOT NULL,
     hidden INTEGER NOT NULL,
     event  TEXT NOT NULL,
-    PRIMARY KEY (run, number)
+    PRIMARY KEY (run, life, number)
 ) WITHOUT ROWID;
 
 -- The steps that ended with each event, as people see them.
 CREATE TABLE steps (
     run    TEXT NOT NULL,
+    life   INTEGER NOT NULL,
     number INTEGER NOT NULL,
     place  INTEGER NOT NULL,
     ended  INTEGER NOT NULL,
     step   TEXT NOT NULL,
-    PRIMARY KEY (run, number, place)
+    PRIMARY KEY (run, life, number, place)
 ) WITHOUT ROWID;
 
 -- Keys that scopes have or wait for, in the order in which they asked.
@@ -69,7 +77,8 @@ CREATE TABLE run_keys (
 ) WITHOUT ROWID;
 CREATE INDEX run_keys_by_run ON run_keys (run);
 
--- Events that are to become runs. 0: waits or is under way; 1: its run has ended; 2: it cannot be used.
+-- Events that are to become runs. 0: waits or is under way; 1: its run has ended; 2: it became none, for a reason; 3: the
+-- run `reason` stands for it.
 CREATE TABLE inbox (
     entry    INTEGER PRIMARY KEY AUTOINCREMENT,
     flow     TEXT NOT NULL,
@@ -77,6 +86,7 @@ CREATE TABLE inbox (
     run      TEXT NOT NULL UNIQUE,
     key      TEXT,
     payload  TEXT NOT NULL,
+    inputs   TEXT NOT NULL,
     received INTEGER NOT NULL,
     state    INTEGER NOT NULL,
     reason   TEXT,
@@ -87,6 +97,6 @@ CREATE INDEX inbox_done ON inbox (received) WHERE state <> 0;
 
 -- Where triggers that ask go on.
 CREATE TABLE positions (
-    flow     TEXT PRIMARY KEY,
+    of       TEXT PRIMARY KEY,
     position TEXT NOT NULL
 ) WITHOUT ROWID;

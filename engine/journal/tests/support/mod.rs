@@ -15,7 +15,7 @@ use cosell_model::flow::{Backoff, Retry};
 use cosell_model::{Catalogue, Effect, FlowId, Outcome, Value};
 use cosell_runtime::keep::{Began, Keeper, NotKept, Past, Turn};
 use cosell_runtime::memory::{Engine, Start};
-use cosell_runtime::record::{Nobody, RunRecord};
+use cosell_runtime::record::{Nobody, RunRecord, StepRecord};
 use cosell_sdk::{CallContext, CallError, Connect, Connector, JsonSchema, Meaning, Operation};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -230,6 +230,10 @@ impl Keeper for Powered {
 
     fn past(&self, run: &str) -> BoxFuture<'static, Result<Option<Past>, NotKept>> {
         self.journal.past(run)
+    }
+
+    fn answers(&self, run: &str) -> BoxFuture<'static, Result<Vec<StepRecord>, NotKept>> {
+        self.journal.answers(run)
     }
 }
 

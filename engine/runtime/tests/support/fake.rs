@@ -12,7 +12,8 @@ use cosell_compile::source::{Layer, SourceFile};
 use cosell_model::{Catalogue, Effect, FlowId, Value};
 use cosell_runtime::memory::{Engine, Start};
 use cosell_runtime::record::{Observer, RunRecord, StepRecord};
-use cosell_sdk::{CallContext, CallError, Connect, Connector, JsonSchema, Operation, RequestRecord};
+use cosell_sdk::{CallContext, CallError, Connect, Connector, JsonSchema, Limits, Operation, RequestRecord};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
@@ -150,14 +151,19 @@ pub struct Bench {
 
 impl Bench {
     pub fn new(texts: &[&str]) -> Self {
+        Self::with(texts, Limits::default(), |engine| engine)
+    }
+
+    /// A bench whose connection has limits, and whose engine is what `made` makes of it.
+    pub fn with(texts: &[&str], limits: Limits, made: fn(Engine) -> Engine) -> Self {
         let world = {
             let mut worlds = worlds();
             worlds.push(World { began: Instant::now(), answers: HashMap::new(), seen: Vec::new(), log: Vec::new() });
             worlds.len() - 1
         };
-        let connection = connector().open(json!({ "world": world })).unwrap();
+        let connection = connector().open(json!({ "world": world })).unwrap().with_limits(limits);
         let connections = BTreeMap::from([("test".to_owned(), connection)]);
-        Self { engine: Arc::new(Engine::new(plans(texts), connections, twice())), world }
+        Self { engine: Arc::new(made(Engine::new(plans(texts), connections, twice()))), world }
     }
 
     pub fn answers(&self, name: &str, answers: impl IntoIterator<Item = Result<Value, CallError>>) {
@@ -221,8 +227,18 @@ impl Observer for Notes {
         self.line(depth, format!("{step}: attempt {next} follows after {after:?}: {why}"));
     }
 
+    fn connection_paused(&self, connection: &str, until: Timestamp, why: &str) {
+        let pause = until.duration_since(Timestamp::now()).as_secs_f64().round();
+        self.line(0, format!("{connection} pauses for {pause} s: {why}"));
+    }
+
+    fn connection_resumed(&self, connection: &str) {
+        self.line(0, format!("{connection} goes on"));
+    }
+
     fn run_ended(&self, depth: usize, run: &RunRecord) {
-        self.line(depth, format!("{} {}", run.flow, run.outcome));
+        let left_out = if run.left_out > 0 { format!(", {} left out", run.left_out) } else { String::new() };
+        self.line(depth, format!("{} {}{left_out}", run.flow, run.outcome));
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use cosell_compile::plan::Plan;
 use cosell_compile::source::{Layer, SourceFile};
 use cosell_compile::{Compilation, compile};
-use cosell_model::catalogue::{ConnectorDescription, OperationDescription};
+use cosell_model::catalogue::{ConnectorDescription, Limits, OperationDescription};
 use cosell_model::flow::{Backoff, Retry};
 use cosell_model::outcome::SkipReason;
 use cosell_model::{Catalogue, Effect, Failure, FlowId, Outcome, Severity, Value};
@@ -40,6 +40,7 @@ pub fn catalogue() -> Catalogue {
         settings: json!({}),
         operations: vec![operation("read", Effect::Read), operation("write", Effect::Write)],
         triggers: Vec::new(),
+        limits: Limits::default(),
     }])
 }
 
