@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cosell_model::flow::TriggerSource;
 use cosell_model::{FlowId, Value};
 use cosell_sdk::TriggerEvent;
 use futures::FutureExt;
@@ -175,13 +174,11 @@ impl Dispatcher {
         });
     }
 
-    /// Every flow whose trigger is `trigger` of this connection, with the trigger's settings.
+    /// Every flow that a trigger of this connection starts, with the trigger and its settings.
     pub fn listening<'d>(&'d self, connection: &'d str) -> impl Iterator<Item = (&'d FlowId, &'d str, &'d Value)> {
-        self.shared.engine.plans().filter_map(move |plan| match &plan.trigger.source {
-            TriggerSource::Connector(name) if plan.trigger.connection.as_deref() == Some(connection) => {
-                Some((&plan.flow, &*name.operation, &plan.trigger.with))
-            }
-            _ => None,
+        self.shared.engine.plans().flat_map(move |plan| {
+            let sources = plan.trigger.sources.iter().filter(move |source| source.connection == connection);
+            sources.map(move |source| (&plan.flow, &*source.trigger.operation, &source.with))
         })
     }
 

@@ -155,8 +155,8 @@ impl Project {
         }
         let plans = self.reachable(flows)?;
         let connections_of = |plan: &Arc<Plan>| {
-            let trigger = plan.trigger.connection.clone().filter(|_| listening);
-            trigger.into_iter().chain(connections_called(plan)).collect::<Vec<_>>()
+            let sources = plan.trigger.sources.iter().filter(|_| listening);
+            sources.map(|source| source.connection.clone()).chain(connections_called(plan)).collect::<Vec<_>>()
         };
         let mut connections = BTreeMap::new();
         let mut wrong = Vec::new();
