@@ -110,6 +110,8 @@ fn every_command_explains_itself() {
         "mapping",
         "variables",
         "run",
+        "serve",
+        "journal",
         "solutions import",
         "solutions export",
         "sync",

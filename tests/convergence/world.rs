@@ -87,7 +87,8 @@ impl World {
             .await
             .unwrap();
         let door = Door::before(&hooks.url("partner_center_events")).await;
-        let events = dispatcher.engine().connection("partner_center_events").unwrap();
+        let engine = dispatcher.engine();
+        let events = engine.connection("partner_center_events").unwrap();
         let context = CallContext::new(idempotency_key("convergence", "register"), false);
         events.call("register", json!({ "url": door.url(), "overwrite": true }), context).await.unwrap();
         let polls = Polls::begin(&dispatcher, POLL);
@@ -181,7 +182,7 @@ impl Program {
             let event = if referral["type"] == "Shared" { "related-referral-updated" } else { "referral-updated" };
             let payload =
                 json!({ "event": event, "referral_id": referral["id"], "changed_at": referral["updatedDateTime"] });
-            self.dispatch("partner-center-to-dynamics", &referral["id"], payload);
+            self.dispatch("partner-center-to-dynamics", &referral["id"], payload).await;
         }
         self.rest().await?;
         for row in self.people.rows("opportunities").await {
@@ -189,14 +190,14 @@ impl Program {
                 "table": "opportunity", "change": "saved", "id": row["opportunityid"],
                 "row": { "msft_microsoftpartnercenterreferralsync": row["msft_microsoftpartnercenterreferralsync"] },
             });
-            self.dispatch("dynamics-opportunity-to-partner-center", &row["opportunityid"], payload);
+            self.dispatch("dynamics-opportunity-to-partner-center", &row["opportunityid"], payload).await;
         }
         self.rest().await
     }
 
-    fn dispatch(&self, flow: &str, id: &Value, payload: Value) {
+    async fn dispatch(&self, flow: &str, id: &Value, payload: Value) {
         let dedup_key = format!("walk {} {id}", self.walks);
-        self.dispatcher.dispatch(&FlowId::new(flow), TriggerEvent { payload, dedup_key });
+        self.dispatcher.dispatch(&FlowId::new(flow), TriggerEvent { payload, dedup_key }).await.unwrap();
     }
 
     /// Waits until every event has arrived, every run has ended, and nothing new follows.

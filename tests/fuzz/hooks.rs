@@ -86,7 +86,7 @@ impl World {
         let connections = BTreeMap::from([("dataverse".to_owned(), dataverse.open(nowhere).unwrap())]);
         let engine = Engine::new(compiled.plans, connections, Retry::NONE);
         let dispatcher = Dispatcher::new(Arc::new(engine), Arc::new(Nobody));
-        let entrances = Entrances::of(dispatcher.engine(), |_| Ok(Secret::from("known".to_owned()))).unwrap();
+        let entrances = Entrances::of(&dispatcher.engine(), |_| Ok(Secret::from("known".to_owned()))).unwrap();
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let hooks = runtime.block_on(Hooks::listen(loopback, dispatcher.clone(), entrances)).unwrap();
         let address = hooks.url("").trim_end_matches("/hooks/").to_owned();

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Characters that a code and a message may have.
@@ -11,7 +12,8 @@ const LONGEST_MESSAGE: usize = 4000;
 
 /// What an unsuccessful call means for the engine. The connector only says it; whether, when and how often to try again
 /// is the engine's decision, which it writes down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Meaning {
     /// Nothing happened over there and the same call may work later: throttling, a busy or unreachable service.
     Retry {
@@ -30,7 +32,7 @@ pub enum Meaning {
 }
 
 /// A call that did not work.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallError {
     /// What the engine may do next.
     pub meaning: Meaning,
@@ -40,7 +42,13 @@ pub struct CallError {
     pub message: String,
     /// What the remote system said, where it helps; null otherwise. Never holds a secret. Boxed to keep the error small,
     /// since every result carries room for one.
+    #[serde(default, skip_serializing_if = "is_null")]
     pub details: Box<Value>,
+}
+
+#[expect(clippy::borrowed_box, reason = "serde hands over the field as it is")]
+fn is_null(details: &Box<Value>) -> bool {
+    details.is_null()
 }
 
 impl CallError {

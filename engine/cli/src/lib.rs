@@ -10,12 +10,14 @@ mod doctor;
 mod end;
 mod flows;
 mod init;
+mod journal;
 mod login;
 mod mapping;
 mod project;
 mod render;
 mod run;
 mod sandbox;
+mod serve;
 mod solutions;
 mod sync;
 mod variables;
@@ -56,6 +58,11 @@ enum Command {
     Variables(variables::Options),
     /// Run one flow to its end against the configured connections.
     Run(run::Options),
+    /// Run the flows whenever their triggers say so, until told to end; goes on with what was under way.
+    Serve(serve::Options),
+    /// Check the journal of runs, give its space back, or write it out.
+    #[command(subcommand)]
+    Journal(journal::Command),
     /// Fill the catalogue of solutions from a spreadsheet, or write it as one.
     #[command(subcommand)]
     Solutions(solutions::Command),
@@ -131,6 +138,8 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
             Command::Mapping(options) => mapping::mapping(&arguments.chosen, &options, &connectors),
             Command::Variables(options) => variables::variables(&arguments.chosen, &options, &connectors),
             Command::Run(options) => run::run(&arguments.chosen, &options, &connectors).await,
+            Command::Serve(options) => serve::serve(&arguments.chosen, &options, &connectors).await,
+            Command::Journal(command) => journal::journal(&arguments.chosen, &command, &connectors),
             Command::Sync(options) => sync::sync(&arguments.chosen, &options, &connectors).await,
             Command::Doctor(options) => doctor::doctor(&arguments.chosen, &options, &connectors).await,
             Command::Login(options) => login::login(&arguments.chosen, &options, &connectors).await,

@@ -335,7 +335,7 @@ fn what_depends_on_no_run_is_computed_at_once() {
     let compiled = support::compiled(vec![support::shipped("case.yaml", flow), variables]);
     assert_eq!(compiled.diagnostics, []);
     let plan = compiled.plans.values().next().unwrap();
-    assert_eq!(plan.trigger.with, json!({ "events": ["created", "updated"] }));
+    assert_eq!(plan.trigger.sources[0].with, json!({ "events": ["created", "updated"] }));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use cosell_model::{FlowId, Value};
+use cosell_model::FlowId;
 use tokio::time::Instant;
 
 /// A burst ends after so many times the quiet that it is waited for, also where events never cease.
@@ -14,21 +14,27 @@ pub(crate) const LONGEST: u32 = 10;
 pub(crate) type Subject = (FlowId, String);
 
 /// The bursts going on.
-#[derive(Debug, Default)]
-pub(crate) struct Bursts {
-    going_on: HashMap<Subject, Burst>,
+#[derive(Debug)]
+pub(crate) struct Bursts<E> {
+    going_on: HashMap<Subject, Burst<E>>,
 }
 
 #[derive(Debug)]
-struct Burst {
+struct Burst<E> {
     began: Instant,
     last: Instant,
     quiet: Duration,
-    event: Value,
-    left_out: u32,
+    event: E,
+    before: Vec<E>,
 }
 
-impl Burst {
+impl<E> Default for Bursts<E> {
+    fn default() -> Self {
+        Self { going_on: HashMap::new() }
+    }
+}
+
+impl<E> Burst<E> {
     fn due(&self) -> Instant {
         (self.last + self.quiet).min(self.began + self.quiet * LONGEST)
     }
@@ -36,33 +42,33 @@ impl Burst {
 
 /// What became of a burst.
 #[derive(Debug, PartialEq)]
-pub(crate) enum State {
+pub(crate) enum State<E> {
     /// It may go on until then.
     Until(Instant),
-    /// It is over: its last event, and how many came before that one.
-    Over(Value, u32),
+    /// It is over: its last event, and those that came before that one.
+    Over(E, Vec<E>),
 }
 
-impl Bursts {
+impl<E> Bursts<E> {
     /// Takes an event. True where it begins a burst.
-    pub(crate) fn take(&mut self, subject: Subject, quiet: Duration, event: Value, now: Instant) -> bool {
+    pub(crate) fn take(&mut self, subject: Subject, quiet: Duration, event: E, now: Instant) -> bool {
         let Some(burst) = self.going_on.get_mut(&subject) else {
-            self.going_on.insert(subject, Burst { began: now, last: now, quiet, event, left_out: 0 });
+            self.going_on.insert(subject, Burst { began: now, last: now, quiet, event, before: Vec::new() });
             return true;
         };
-        (burst.last, burst.event) = (now, event);
-        burst.left_out += 1;
+        burst.last = now;
+        burst.before.push(std::mem::replace(&mut burst.event, event));
         false
     }
 
     /// What became of a burst by now; none where there is none.
-    pub(crate) fn look(&mut self, subject: &Subject, now: Instant) -> Option<State> {
+    pub(crate) fn look(&mut self, subject: &Subject, now: Instant) -> Option<State<E>> {
         let due = self.going_on.get(subject)?.due();
         if now < due {
             return Some(State::Until(due));
         }
         let burst = self.going_on.remove(subject)?;
-        Some(State::Over(burst.event, burst.left_out))
+        Some(State::Over(burst.event, burst.before))
     }
 }
 
@@ -71,7 +77,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use proptest::prelude::*;
-    use serde_json::json;
 
     const QUIET: Duration = Duration::from_secs(5);
 
@@ -92,7 +97,7 @@ mod tests {
                     (Some((number, arrives)), look) if look.is_none_or(|look| **arrives < look) => {
                         let (number, arrives) = (*number, **arrives);
                         next.next();
-                        if bursts.take(subject.clone(), QUIET, json!(number), arrives) {
+                        if bursts.take(subject.clone(), QUIET, number, arrives) {
                             prop_assert!(look.is_none(), "one burst at a time");
                             (look_at, began) = (Some(arrives), arrives);
                         }
@@ -103,11 +108,11 @@ mod tests {
                             prop_assert!(due > now);
                             look_at = Some(due);
                         }
-                        Some(State::Over(event, left_out)) => {
-                            prop_assert_eq!(event, json!(last.0), "the last one counts");
+                        Some(State::Over(event, before)) => {
+                            prop_assert_eq!(event, last.0, "the last one counts");
                             prop_assert!(now - began <= QUIET * LONGEST);
                             prop_assert!(now - last.1 == QUIET || now - began == QUIET * LONGEST);
-                            counted += left_out as usize + 1;
+                            counted += before.len() + 1;
                             look_at = None;
                         }
                         None => prop_assert!(false, "the burst is lost"),

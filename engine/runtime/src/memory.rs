@@ -1,37 +1,83 @@
-//! The driver in memory: carries out commands at once, and remembers nothing beyond the run.
+//! The engine: flows and connections, ready to run. Runs are carried out at once; where nobody [keeps](crate::keep) them,
+//! nothing is remembered beyond the run.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cosell_compile::plan::{Action, Plan};
-use cosell_model::flow::Retry;
+use cosell_compile::plan::Plan;
+use cosell_model::flow::{Retry, Sensitive};
 use cosell_model::{Failure, FlowId, Outcome, Value};
-use cosell_sdk::{CallContext, CallError, Connection, Poll, RequestRecord};
-use futures::future::{AbortHandle, Abortable, BoxFuture};
-use futures::stream::FuturesUnordered;
-use futures::{FutureExt, StreamExt};
+use cosell_sdk::{CallError, Connection, Poll};
+use futures::FutureExt;
+use futures::channel::oneshot;
+use futures::future::{BoxFuture, Shared};
 use jiff::Timestamp;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::answer::Answer;
-use crate::core::advance::advance;
 use crate::core::entry::accept_inputs;
-use crate::core::event::{Address, Command, Consequences, Ended, Event, Happening};
 use crate::core::state::RunState;
+use crate::driving::{Driving, Finished};
 use crate::gate::Gate;
+use crate::keep::{Began, Keeper, NotKept, Past, Reserved, root};
 use crate::keys::{Claim, Keys};
-use crate::record::{Observer, RunRecord, StepRecord};
+use crate::record::{Observer, RunRecord};
 
 /// How deep flows may call flows; the compiler refuses circles, so this is a second guard.
 const MAX_DEPTH: usize = 16;
 
+/// One version of all flows. A run, with every flow that it calls, ends in the version it began in.
+#[derive(Clone, Debug, Default)]
+pub struct Flows {
+    /// Tells versions apart; empty where nobody keeps runs.
+    pub version: String,
+    /// The plans, by name.
+    pub plans: BTreeMap<FlowId, Arc<Plan>>,
+    /// How steps are retried that do not say it themselves.
+    pub default_retry: Retry,
+}
+
 /// The flows and connections of a program, ready to run.
 pub struct Engine {
-    plans: BTreeMap<FlowId, Arc<Plan>>,
+    flows: Flows,
+    older: BTreeMap<String, Flows>,
     gates: BTreeMap<String, Gate>,
-    default_retry: Retry,
+    keeper: Option<Arc<dyn Keeper>>,
     keys: Keys,
+    held: Arc<Mutex<Held>>,
 }
+
+/// Keys of scopes that are not being driven: those of runs to be gone on with.
+#[derive(Default)]
+struct Held {
+    claims: HashMap<(String, String), Claimed>,
+    parked: HashSet<String>,
+    /// Of runs under way: what cancels them.
+    cancels: HashMap<String, Arc<Notify>>,
+}
+
+/// What is different where a run had ended before, for itself and all that it calls.
+#[derive(Debug, Default)]
+pub(crate) struct Again {
+    /// How often it had.
+    pub(crate) life: u32,
+    /// Paths from the outermost run, with those of called flows behind their callers'.
+    pub(crate) skipped: Vec<String>,
+    /// Told when the run is to be cancelled.
+    pub(crate) cancel: Arc<Notify>,
+}
+
+impl Again {
+    /// Whether a person wants this step of this run to be skipped.
+    pub(crate) fn skips(&self, run: &str, path: &str) -> bool {
+        let called = run.split_once('/').map(|(_, called)| called);
+        let full = called.map_or_else(|| path.to_owned(), |called| format!("{called}/{path}"));
+        self.skipped.contains(&full)
+    }
+}
+
+/// A claim, and what tells that it has its keys.
+pub(crate) type Claimed = (Claim, Shared<oneshot::Receiver<()>>);
 
 /// What a run begins with.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +90,20 @@ pub struct Start {
     pub left_out: u32,
 }
 
+/// A run to be driven to its end.
+pub(crate) struct Going<'r> {
+    pub(crate) id: String,
+    pub(crate) flow: &'r FlowId,
+    pub(crate) key: Option<String>,
+    pub(crate) start: Start,
+    pub(crate) depth: usize,
+    /// What its caller keeps out of records.
+    pub(crate) sensitive: Sensitive,
+    /// What is kept of it already.
+    pub(crate) past: Option<Past>,
+    pub(crate) again: Arc<Again>,
+}
+
 impl Engine {
     /// An engine over `plans`, whose operations go to `connections` by name; `default_retry` is for steps that do not
     /// say how they are retried.
@@ -52,8 +112,9 @@ impl Engine {
         connections: BTreeMap<String, Connection>,
         default_retry: Retry,
     ) -> Self {
+        let flows = Flows { version: String::new(), plans, default_retry };
         let gates = connections.into_iter().map(|(name, open)| (name.clone(), Gate::new(&name, open))).collect();
-        Self { plans, gates, default_retry, keys: Keys::default() }
+        Self { flows, older: BTreeMap::new(), gates, keeper: None, keys: Keys::default(), held: Arc::default() }
     }
 
     /// The same engine, whose calls wait for a service that is down, however long, instead of spending their attempts:
@@ -67,23 +128,42 @@ impl Engine {
     /// The same engine with another default for retries.
     #[must_use]
     pub fn with_default_retry(mut self, default_retry: Retry) -> Self {
-        self.default_retry = default_retry;
+        self.flows.default_retry = default_retry;
+        self
+    }
+
+    /// The same engine, whose runs are kept: the flows it has now are `version`, and `older` are those in which runs that
+    /// are under way began.
+    #[must_use]
+    pub fn kept_by(mut self, keeper: Arc<dyn Keeper>, version: String, older: Vec<Flows>) -> Self {
+        self.keeper = Some(keeper);
+        self.flows.version = version;
+        self.older = older.into_iter().map(|flows| (flows.version.clone(), flows)).collect();
+        self
+    }
+
+    /// The same engine in place of another: it shares the keys with the runs that go on there, and knows its flows.
+    #[must_use]
+    pub fn succeeding(mut self, other: &Engine) -> Self {
+        (self.keys, self.held) = (other.keys.clone(), Arc::clone(&other.held));
+        self.older.extend(other.older.clone());
+        self.older.insert(other.flows.version.clone(), other.flows.clone());
         self
     }
 
     /// How steps are retried that do not say it themselves.
     pub(crate) fn default_retry(&self) -> &Retry {
-        &self.default_retry
+        &self.flows.default_retry
     }
 
     /// The flow's plan.
     pub fn plan(&self, flow: &FlowId) -> Option<&Arc<Plan>> {
-        self.plans.get(flow)
+        self.flows.plans.get(flow)
     }
 
     /// All plans, by name.
     pub fn plans(&self) -> impl Iterator<Item = &Arc<Plan>> {
-        self.plans.values()
+        self.flows.plans.values()
     }
 
     /// The connection of this name.
@@ -114,310 +194,314 @@ impl Engine {
         }
     }
 
-    /// Runs `flow` to its end, under a new id.
-    pub async fn run(&self, flow: &FlowId, start: Start, observer: &dyn Observer) -> RunRecord {
-        self.run_as(Uuid::now_v7().to_string(), flow, start, 0, observer).await
+    pub(crate) fn keeper(&self) -> Option<&Arc<dyn Keeper>> {
+        self.keeper.as_ref()
     }
 
-    fn run_as<'r>(
-        &'r self,
+    /// Claims keys for a scope.
+    pub(crate) fn claim(&self, keys: Vec<String>) -> Claimed {
+        let (claim, told) = self.keys.claim(keys);
+        (claim, told.shared())
+    }
+
+    /// Claims keys that scopes had or waited for when the process ended, in this order: before any run begins or goes on,
+    /// so that nobody gets them in between.
+    pub fn reserve(&self, reserved: Vec<Reserved>) {
+        for Reserved { run, path, keys } in reserved {
+            let claimed = self.claim(keys);
+            self.held().claims.insert((run, path), claimed);
+        }
+    }
+
+    /// Takes over the claim that is held for a scope.
+    pub(crate) fn reserved(&self, run: &str, path: &str) -> Option<Claimed> {
+        self.held().claims.remove(&(run.to_owned(), path.to_owned()))
+    }
+
+    /// Holds a claim of a run that stops being driven, if it is to be gone on with; else its keys are free.
+    pub(crate) fn hold(&self, run: &str, path: String, claimed: Claimed) {
+        let mut held = self.held();
+        if held.parked.contains(root(run)) {
+            held.claims.insert((run.to_owned(), path), claimed);
+        }
+    }
+
+    /// Gives up keys that are held for runs that `run` called, unless they go on.
+    pub(crate) fn forget_claims(&self, run: &str, goes_on: impl Fn(&str) -> bool) {
+        let under = format!("{run}/");
+        self.held().claims.retain(|(of, _), _| !of.starts_with(&under) || goes_on(of));
+    }
+
+    /// Cancels a run under way. False where there is none of this id.
+    pub fn cancel(&self, run: &str) -> bool {
+        self.held().cancels.get(run).map(|cancel| cancel.notify_one()).is_some()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `flow` to its end, under a new id. What cannot be kept fails it.
+    pub async fn run(&self, flow: &FlowId, start: Start, observer: &dyn Observer) -> RunRecord {
+        let id = Uuid::now_v7().to_string();
+        let (began, left_out) = (Timestamp::now(), start.left_out);
+        match self.begin(id.clone(), flow, None, start, observer).await {
+            Ok(run) => run,
+            Err(error) => {
+                let finished = Finished::failed(Failure::new("not_kept", error.to_string()));
+                finished.record(&id, flow, left_out, began, None)
+            }
+        }
+    }
+
+    /// Begins a run and drives it to its end. `id` is unique among all runs; `key` is that of the line it stands in.
+    ///
+    /// # Errors
+    /// What happened could not be kept. The run stops, keeps its keys, and waits to be [gone on with](Self::go_on).
+    pub async fn begin(
+        &self,
         id: String,
-        flow: &'r FlowId,
+        flow: &FlowId,
+        key: Option<String>,
         start: Start,
-        depth: usize,
+        observer: &dyn Observer,
+    ) -> Result<RunRecord, NotKept> {
+        let sensitive = Sensitive::default();
+        let again = Arc::new(Again { cancel: self.cancels(&id), ..Again::default() });
+        let going = Going { id, flow, key, start, depth: 0, sensitive, past: None, again };
+        self.driven(&self.flows, going, observer).await
+    }
+
+    /// Begins a run once more that has ended: what worked, and is given the same again, is not repeated, and what is to be
+    /// `skipped` counts as done. In the version of the flows it began in, or else in today's.
+    ///
+    /// # Errors
+    /// As for [`begin`](Self::begin); there is no such run, or that version is not known.
+    pub async fn revive(
+        &self,
+        run: &str,
+        original: bool,
+        skipped: Vec<String>,
+        observer: &dyn Observer,
+    ) -> Result<RunRecord, NotKept> {
+        let past = match &self.keeper {
+            Some(keeper) => keeper.past(run).await?,
+            None => None,
+        };
+        let began = past.ok_or_else(|| NotKept(format!("there is no run {run}")))?.began;
+        let flows = if original { self.version(&began)? } else { &self.flows };
+        let again = Arc::new(Again { life: began.life + 1, skipped, cancel: self.cancels(run) });
+        let start = Start { trigger: began.trigger, inputs: began.inputs, left_out: began.left_out };
+        let (id, key, sensitive) = (began.run, began.key, Sensitive::default());
+        let going = Going { id, flow: &began.flow, key, start, depth: 0, sensitive, past: None, again };
+        self.driven(flows, going, observer).await
+    }
+
+    /// Whether a run that has ended can begin once more.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) async fn may_revive(&self, run: &str, original: bool) -> Result<(), NotKept> {
+        let Some(keeper) = &self.keeper else { return Err(NotKept("runs are not kept".to_owned())) };
+        let past = keeper.past(run).await?.ok_or_else(|| NotKept(format!("there is no run {run}")))?;
+        let flows = if original { self.version(&past.began)? } else { &self.flows };
+        let flow = &past.began.flow;
+        if flows.plans.contains_key(flow) {
+            Ok(())
+        } else {
+            Err(NotKept(format!("there is no flow `{flow}` any more")))
+        }
+    }
+
+    fn cancels(&self, run: &str) -> Arc<Notify> {
+        Arc::clone(self.held().cancels.entry(run.to_owned()).or_default())
+    }
+
+    /// The flows as they were when a run began.
+    fn version(&self, began: &Began) -> Result<&Flows, NotKept> {
+        let version = &began.version;
+        let flows = if *version == self.flows.version { Some(&self.flows) } else { self.older.get(version) };
+        flows.ok_or_else(|| {
+            NotKept(format!(
+                "run {} began in a version of the flows ({version}) that is not known any more; cancel it, or start it anew",
+                began.run
+            ))
+        })
+    }
+
+    /// Goes on with a run if it was begun before, else begins it.
+    ///
+    /// # Errors
+    /// As for [`begin`](Self::begin) and [`go_on`](Self::go_on).
+    pub async fn resume(
+        &self,
+        id: String,
+        flow: &FlowId,
+        key: Option<String>,
+        start: Start,
+        observer: &dyn Observer,
+    ) -> Result<RunRecord, NotKept> {
+        let past = match &self.keeper {
+            Some(keeper) => keeper.past(&id).await?,
+            None => None,
+        };
+        match past {
+            Some(past) => self.go_on(past, observer).await,
+            None => self.begin(id, flow, key, start, observer).await,
+        }
+    }
+
+    /// Drives a run to its end that was begun before, in the version of the flows it began in.
+    ///
+    /// # Errors
+    /// As for [`begin`](Self::begin); also where that version is not known.
+    pub async fn go_on(&self, past: Past, observer: &dyn Observer) -> Result<RunRecord, NotKept> {
+        let flows = self.version(&past.began)?;
+        let began = past.began.clone();
+        let start = Start { trigger: began.trigger, inputs: began.inputs, left_out: began.left_out };
+        let (id, key, sensitive) = (began.run, began.key, Sensitive::default());
+        let flow = began.flow;
+        let again = Arc::new(Again { life: began.life, skipped: began.skipped, cancel: self.cancels(&id) });
+        let going = Going { id, flow: &flow, key, start, depth: 0, sensitive, past: Some(past), again };
+        self.driven(flows, going, observer).await
+    }
+
+    async fn driven(&self, flows: &Flows, going: Going<'_>, observer: &dyn Observer) -> Result<RunRecord, NotKept> {
+        let id = going.id.clone();
+        self.held().parked.remove(&id);
+        let driven = self.run_as(flows, going, observer).await;
+        let driven = match (driven, &self.keeper) {
+            (Ok(run), Some(keeper)) => keeper.settled(&id).await.map(|()| run),
+            (driven, _) => driven,
+        };
+        match &driven {
+            Ok(run) => {
+                // A run that went another way than before may have left some.
+                let mut held = self.held();
+                held.claims.retain(|(run, _), _| root(run) != id);
+                held.cancels.remove(&id);
+                drop(held);
+                observer.run_ended(0, run);
+            }
+            Err(error) => {
+                tracing::error!(run = id, %error, "a run is parked");
+                self.park(&id);
+            }
+        }
+        driven
+    }
+
+    /// From now on the run, and all that it called, keeps the keys it has although nobody drives it.
+    pub(crate) fn park(&self, run: &str) {
+        self.held().parked.insert(root(run).to_owned());
+    }
+
+    /// Drives a run to its end; the caller tells the observer where it is the outermost.
+    pub(crate) fn run_as<'r>(
+        &'r self,
+        flows: &'r Flows,
+        going: Going<'r>,
         observer: &'r dyn Observer,
-    ) -> BoxFuture<'r, RunRecord> {
+    ) -> BoxFuture<'r, Result<RunRecord, NotKept>> {
         async move {
-            let began = Timestamp::now();
+            let began = going.past.as_ref().map_or_else(Timestamp::now, |past| past.began.at);
+            let (id, flow, depth, left_out) = (going.id.clone(), going.flow, going.depth, going.start.left_out);
             observer.run_began(&id, flow, depth);
-            let left_out = start.left_out;
-            let mut watched = Watched { id: &id, flow, depth, began, left_out, observer, ended: false };
-            let not_begun =
-                |failure| Finished { outcome: Outcome::Failed, output: Value::Null, failure: Some(failure) };
-            let (finished, answer) = match self.plans.get(flow) {
-                None => {
-                    (not_begun(Failure::new("unknown_flow", format!("there is no flow `{flow}` that could run"))), None)
-                }
+            let mut watched = Watched { engine: self, id: &id, flow, depth, left_out, began, observer, over: false };
+            let plan = flows.plans.get(flow);
+            if let (Some(keeper), None) = (&self.keeper, &going.past) {
+                keeper.began(Began {
+                    run: id.clone(),
+                    flow: flow.clone(),
+                    version: flows.version.clone(),
+                    plan: plan.map(|plan| plan.hash).unwrap_or_default(),
+                    key: going.key.clone(),
+                    trigger: going.start.trigger.clone(),
+                    inputs: if depth == 0 { going.start.inputs.clone() } else { Value::Null },
+                    left_out,
+                    life: going.again.life,
+                    skipped: if depth == 0 { going.again.skipped.clone() } else { Vec::new() },
+                    at: began,
+                });
+            }
+            let hides_output = going.sensitive.output;
+            let (finished, answer) = match plan {
+                None => (
+                    Finished::failed(Failure::new("unknown_flow", format!("there is no flow `{flow}` that could run"))),
+                    None,
+                ),
                 Some(_) if depth > MAX_DEPTH => {
-                    (not_begun(Failure::new("too_deep", "flows call flows too deep")), None)
+                    (Finished::failed(Failure::new("too_deep", "flows call flows too deep")), None)
                 }
-                Some(plan) => match accept_inputs(plan, start.inputs) {
-                    Err(failure) => (not_begun(failure), None),
+                Some(plan) => match accept_inputs(plan, going.start.inputs) {
+                    Err(failure) => (Finished::failed(failure), None),
                     Ok(inputs) => {
-                        let state = RunState::new(id.clone(), start.trigger, inputs, self.default_retry.clone());
-                        Driving::new(self, plan, state, depth, observer).drive().await
+                        let retry = flows.default_retry.clone();
+                        let state = RunState::new(id.clone(), going.start.trigger, inputs, retry);
+                        let driving = Driving::new(self, flows, plan, state, observer).within(
+                            depth,
+                            going.sensitive,
+                            going.again,
+                        );
+                        driving.drive(going.past).await?
                     }
                 },
             };
-            watched.end(finished, answer)
+            watched.over = true;
+            let record = finished.record(&id, flow, left_out, began, answer);
+            if let Some(keeper) = &self.keeper {
+                let hidden = hides_output.then(|| RunRecord { output: Value::Null, answer: None, ..record.clone() });
+                keeper.ended(hidden.as_ref().unwrap_or(&record));
+            }
+            if depth > 0 {
+                observer.run_ended(depth, &record);
+            }
+            Ok(record)
         }
         .boxed()
     }
 }
 
-/// A run whose observer is told that it ended, also where it is given up before.
+impl Finished {
+    fn failed(failure: Failure) -> Self {
+        Self { outcome: Outcome::Failed, output: Value::Null, failure: Some(failure) }
+    }
+
+    fn record(
+        self,
+        id: &str,
+        flow: &FlowId,
+        left_out: u32,
+        began: Timestamp,
+        answer: Option<(u16, Value, Value)>,
+    ) -> RunRecord {
+        let took = Timestamp::now().duration_since(began).unsigned_abs();
+        let Finished { outcome, output, failure } = self;
+        RunRecord { id: id.to_owned(), flow: flow.clone(), outcome, left_out, output, failure, answer, began, took }
+    }
+}
+
+/// A run whose observer is told that it ended also where it is given up before, and will not be gone on with.
 struct Watched<'r> {
+    engine: &'r Engine,
     id: &'r str,
     flow: &'r FlowId,
     depth: usize,
-    began: Timestamp,
     left_out: u32,
+    began: Timestamp,
     observer: &'r dyn Observer,
-    ended: bool,
-}
-
-impl Watched<'_> {
-    fn end(&mut self, finished: Finished, answer: Option<(u16, Value, Value)>) -> RunRecord {
-        self.ended = true;
-        let record = RunRecord {
-            id: self.id.to_owned(),
-            flow: self.flow.clone(),
-            outcome: finished.outcome,
-            left_out: self.left_out,
-            output: finished.output,
-            failure: finished.failure,
-            answer,
-            began: self.began,
-            took: Timestamp::now().duration_since(self.began).unsigned_abs(),
-        };
-        self.observer.run_ended(self.depth, &record);
-        record
-    }
+    over: bool,
 }
 
 impl Drop for Watched<'_> {
     fn drop(&mut self) {
-        if !self.ended {
-            self.end(Finished { outcome: Outcome::Cancelled, output: Value::Null, failure: None }, None);
+        let waits =
+            self.engine.keeper.is_some() && (self.depth == 0 || self.engine.held().parked.contains(root(self.id)));
+        if !self.over && !waits {
+            let given_up = Finished { outcome: Outcome::Cancelled, output: Value::Null, failure: None };
+            let run = given_up.record(self.id, self.flow, self.left_out, self.began, None);
+            self.observer.run_ended(self.depth, &run);
         }
-    }
-}
-
-struct Finished {
-    outcome: Outcome,
-    output: Value,
-    failure: Option<Failure>,
-}
-
-/// What work in progress reports when it ends, with the requests made for it.
-type Reported = (Happening, Vec<RequestRecord>);
-
-/// What was done for a step, over all attempts.
-#[derive(Default)]
-struct Done {
-    attempts: u32,
-    requests: Vec<RequestRecord>,
-    last_error: String,
-}
-
-/// One run being driven.
-struct Driving<'r> {
-    engine: &'r Engine,
-    plan: &'r Arc<Plan>,
-    state: RunState,
-    depth: usize,
-    observer: &'r dyn Observer,
-    in_progress: FuturesUnordered<BoxFuture<'r, Option<Reported>>>,
-    handles: HashMap<Address, Vec<AbortHandle>>,
-    /// The keys of scopes, had or waited for; they are free when the run ends, however it does.
-    claims: HashMap<Address, Claim>,
-    done: HashMap<Address, Done>,
-    answer: Option<(u16, Value, Value)>,
-}
-
-impl<'r> Driving<'r> {
-    fn new(engine: &'r Engine, plan: &'r Arc<Plan>, state: RunState, depth: usize, observer: &'r dyn Observer) -> Self {
-        Self {
-            engine,
-            plan,
-            state,
-            depth,
-            observer,
-            in_progress: FuturesUnordered::new(),
-            handles: HashMap::new(),
-            claims: HashMap::new(),
-            done: HashMap::new(),
-            answer: None,
-        }
-    }
-
-    async fn drive(mut self) -> (Finished, Option<(u16, Value, Value)>) {
-        let mut happened = VecDeque::from([Happening::Begun]);
-        loop {
-            while let Some(kind) = happened.pop_front() {
-                let mut out = Consequences::default();
-                let event = Event { at: Timestamp::now(), kind };
-                if let Err(illegal) = advance(self.plan, &mut self.state, event, &mut out) {
-                    let failure = Failure::new("engine_error", illegal.to_string());
-                    return (
-                        Finished { outcome: Outcome::Failed, output: Value::Null, failure: Some(failure) },
-                        self.answer,
-                    );
-                }
-                for ended in out.ended {
-                    self.write_down(ended);
-                }
-                for command in out.commands {
-                    if let Some(finished) = self.carry_out(command) {
-                        return (finished, self.answer);
-                    }
-                }
-            }
-            match self.in_progress.next().await {
-                Some(Some((kind, requests))) => {
-                    self.note(&kind, requests);
-                    happened.push_back(kind);
-                }
-                Some(None) => {}
-                None => {
-                    let failure = Failure::new("engine_error", "nothing is in progress, and the run has not ended");
-                    return (
-                        Finished { outcome: Outcome::Failed, output: Value::Null, failure: Some(failure) },
-                        self.answer,
-                    );
-                }
-            }
-        }
-    }
-
-    fn note(&mut self, kind: &Happening, requests: Vec<RequestRecord>) {
-        let (Happening::Succeeded { step, .. } | Happening::Failed { step, .. } | Happening::FlowEnded { step, .. }) =
-            kind
-        else {
-            return;
-        };
-        let step = *step;
-        let done = self.done.entry(step).or_default();
-        done.requests.extend(requests);
-        if let Happening::Failed { error, .. } = kind {
-            done.last_error = error.to_string();
-            tracing::debug!(run = self.state.id(), step = self.state.path(self.plan, step), %error, "attempt failed");
-        }
-    }
-
-    fn write_down(&mut self, ended: Ended) {
-        let step = self.plan.step(ended.step.step);
-        let done = self.done.remove(&ended.step).unwrap_or_default();
-        let target = match &step.action {
-            Action::Operation { operation, .. } => Some(operation.to_string()),
-            Action::Call { flow, .. } => Some(flow.to_string()),
-            _ => None,
-        };
-        let record = StepRecord {
-            path: self.state.path(self.plan, ended.step),
-            title: step.title.clone(),
-            kind: step.action.kind(),
-            target,
-            outcome: ended.outcome,
-            attempts: if ended.skipped.is_some() { 0 } else { done.attempts.max(1) },
-            skipped: ended.skipped,
-            failure: ended.failure,
-            output: ended.output.filter(|_| !step.sensitive.output).unwrap_or_default(),
-            requests: done.requests,
-        };
-        self.observer.step_ended(self.state.id(), self.depth, &record);
-    }
-
-    fn carry_out(&mut self, command: Command) -> Option<Finished> {
-        match command {
-            Command::Call { step, attempt, input, may_have_run } => {
-                self.done.entry(step).or_default().attempts = attempt;
-                let call = self.call(step, attempt, input, may_have_run);
-                self.begin(step, call);
-            }
-            Command::CallFlow { step, input } => self.call_flow(step, input),
-            Command::SetTimer { step, timer, after } => {
-                if let crate::core::event::Timer::Retry(next) = timer {
-                    let path = self.state.path(self.plan, step);
-                    let why = self.done.get(&step).map_or("", |done| &done.last_error);
-                    self.observer.retrying(self.state.id(), self.depth, &path, next, after, why);
-                }
-                let fired = async move {
-                    tokio::time::sleep(after).await;
-                    (Happening::TimerFired { step, timer }, Vec::new())
-                };
-                self.begin(step, fired.boxed());
-            }
-            Command::Acquire { step, keys } => self.acquire(step, keys),
-            Command::Release { step } => {
-                self.claims.remove(&step);
-                self.abandon(step);
-            }
-            Command::Abandon { step } => self.abandon(step),
-            Command::Respond { status, headers, body } => {
-                let answer = Answer { status, headers, body };
-                self.observer.answered(self.state.id(), self.depth, &answer);
-                self.answer = Some((answer.status, answer.headers, answer.body));
-            }
-            Command::Finish { outcome, output, failure } => return Some(Finished { outcome, output, failure }),
-        }
-        None
-    }
-
-    fn abandon(&mut self, step: Address) {
-        for handle in self.handles.remove(&step).into_iter().flatten() {
-            handle.abort();
-        }
-    }
-
-    fn acquire(&mut self, step: Address, keys: Vec<String>) {
-        let shown = keys.join(", ");
-        let (claim, mut told) = self.engine.keys.claim(keys);
-        self.claims.insert(step, claim);
-        if !matches!(told.try_recv(), Ok(None)) {
-            return self.begin(step, std::future::ready((Happening::Acquired { step }, Vec::new())).boxed());
-        }
-        tracing::info!(run = self.state.id(), step = self.state.path(self.plan, step), keys = shown, "waits for keys");
-        let told = async move {
-            // The claim is dropped only with the run, or after this was abandoned.
-            let _ = told.await;
-            (Happening::Acquired { step }, Vec::new())
-        };
-        self.begin(step, told.boxed());
-    }
-
-    fn begin(&mut self, step: Address, work: BoxFuture<'r, Reported>) {
-        let (handle, registration) = AbortHandle::new_pair();
-        self.handles.entry(step).or_default().push(handle);
-        self.in_progress.push(Abortable::new(work, registration).map(Result::ok).boxed());
-    }
-
-    fn call(&self, step: Address, attempt: u32, input: Arc<Value>, may_have_run: bool) -> BoxFuture<'r, Reported> {
-        let Action::Operation { connection, operation, .. } = &self.plan.step(step.step).action else {
-            return Box::pin(std::future::pending());
-        };
-        let path = self.state.path(self.plan, step);
-        let key = idempotency_key(self.state.id(), &path);
-        let (gate, observer) = (self.engine.gate(connection), self.observer);
-        async move {
-            let context = CallContext::new(key, may_have_run);
-            let called = match gate {
-                Some(gate) => {
-                    let input = Arc::unwrap_or_clone(input);
-                    gate.call(&operation.operation, input, context.clone(), observer).await
-                }
-                None => Err(unknown_connection(connection)),
-            };
-            let kind = match called {
-                Ok(output) => Happening::Succeeded { step, attempt, output },
-                Err(error) => Happening::Failed { step, attempt, error },
-            };
-            (kind, context.requests())
-        }
-        .boxed()
-    }
-
-    fn call_flow(&mut self, step: Address, inputs: Value) {
-        let plan: &'r Plan = self.plan;
-        let Action::Call { flow, .. } = &plan.step(step.step).action else { return };
-        let id = format!("{}/{}", self.state.id(), self.state.path(self.plan, step));
-        let start = Start { inputs, ..Start::default() };
-        let run = self.engine.run_as(id, flow, start, self.depth + 1, self.observer);
-        let ended = run.map(move |run| {
-            let kind = Happening::FlowEnded { step, outcome: run.outcome, output: run.output, failure: run.failure };
-            (kind, Vec::new())
-        });
-        self.begin(step, ended.boxed());
     }
 }
 

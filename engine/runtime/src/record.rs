@@ -1,5 +1,6 @@
 //! What happened in a run, for people and for machines.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,19 +8,19 @@ use cosell_model::outcome::SkipReason;
 use cosell_model::{Failure, FlowId, Outcome, Value};
 use cosell_sdk::RequestRecord;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::answer::Answer;
 
 /// A step that has ended.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepRecord {
     /// Its place in the run: `rows[2]/update`.
     pub path: String,
     /// Its title.
     pub title: String,
     /// The word in YAML that says what it does: `use`, `scope`…
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// The operation it called, or the flow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
@@ -31,10 +32,16 @@ pub struct StepRecord {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Arc<Failure>>,
+    /// What it was given; null where it is sensitive, and where a step takes nothing.
+    #[serde(default, skip_serializing_if = "is_null")]
+    pub input: Arc<Value>,
     /// What it yields; null where it is sensitive.
     pub output: Arc<Value>,
-    /// How often it was tried; 0 where it never began.
+    /// How often it was tried; 0 where it never began, or is known from an earlier life of the run.
     pub attempts: u32,
+    /// How long it took, from its first attempt; none where it never began.
+    #[serde(default)]
+    pub took: Duration,
     /// The requests made for it, over all attempts.
     pub requests: Vec<RequestRecord>,
 }
@@ -63,6 +70,10 @@ pub struct RunRecord {
     pub began: Timestamp,
     /// How long it took.
     pub took: Duration,
+}
+
+fn is_null(value: &Value) -> bool {
+    value.is_null()
 }
 
 fn is_none(count: &u32) -> bool {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cosell_model::{FlowId, Value};
-use cosell_runtime::dispatch::{Busy, Dispatcher};
+use cosell_runtime::dispatch::{Busy, Dispatcher, Room};
 use cosell_runtime::record::Nobody;
 use cosell_sdk::TriggerEvent;
 use fake::{Bench, Notes};
@@ -39,7 +39,7 @@ async fn equal_keys_go_one_at_a_time_in_order_of_arrival_and_different_keys_side
     let bench = Bench::new(&[KEYED]);
     let dispatcher = dispatcher(&bench);
     for (name, key) in [("a1", "a"), ("a2", "a"), ("b1", "b"), ("a3", "a"), ("b2", "b")] {
-        dispatcher.dispatch(&FlowId::new("f"), event(name, json!(key)));
+        dispatcher.dispatch(&FlowId::new("f"), event(name, json!(key))).await.unwrap();
     }
     assert_eq!(dispatcher.under_way(), 5, "those that wait count, too");
     dispatcher.idle().await;
@@ -52,7 +52,7 @@ async fn runs_without_a_key_wait_for_nobody() {
     let bench = Bench::new(&[KEYED]);
     let dispatcher = dispatcher(&bench);
     for name in ["x", "y", "z"] {
-        dispatcher.dispatch(&FlowId::new("f"), event(name, Value::Null));
+        dispatcher.dispatch(&FlowId::new("f"), event(name, Value::Null)).await.unwrap();
     }
     dispatcher.idle().await;
     assert_eq!(bench.elapsed(), Duration::from_secs(1));
@@ -64,7 +64,7 @@ async fn a_run_that_fails_holds_nobody_up() {
     bench.answers("a1", [Err(rejected())]);
     let dispatcher = dispatcher(&bench);
     for name in ["a1", "a2"] {
-        dispatcher.dispatch(&FlowId::new("f"), event(name, json!("a")));
+        dispatcher.dispatch(&FlowId::new("f"), event(name, json!("a"))).await.unwrap();
     }
     dispatcher.idle().await;
     assert_eq!(bench.log(), "+a1 -a1 +a2 -a2");
@@ -75,7 +75,7 @@ async fn a_key_is_free_again_once_its_runs_have_ended() {
     let bench = Bench::new(&[KEYED]);
     let dispatcher = dispatcher(&bench);
     for name in ["a1", "a2"] {
-        dispatcher.dispatch(&FlowId::new("f"), event(name, json!("a")));
+        dispatcher.dispatch(&FlowId::new("f"), event(name, json!("a"))).await.unwrap();
         dispatcher.idle().await;
     }
     assert_eq!(bench.log(), "+a1 -a1 +a2 -a2");
@@ -87,10 +87,10 @@ async fn an_event_that_comes_twice_starts_one_run_of_each_flow() {
     let bench = Bench::new(&[KEYED, &other]);
     let dispatcher = dispatcher(&bench);
     for flow in ["f", "f", "g"] {
-        dispatcher.dispatch(&FlowId::new(flow), event("a", Value::Null));
+        dispatcher.dispatch(&FlowId::new(flow), event("a", Value::Null)).await.unwrap();
     }
     dispatcher.idle().await;
-    dispatcher.dispatch(&FlowId::new("f"), event("a", Value::Null));
+    dispatcher.dispatch(&FlowId::new("f"), event("a", Value::Null)).await.unwrap();
     dispatcher.idle().await;
     assert_eq!(bench.log(), "+a +a -a -a");
 }
@@ -100,8 +100,8 @@ async fn an_event_that_the_flow_does_not_want_starts_nothing() {
     let bench = Bench::new(&[KEYED]);
     let dispatcher = dispatcher(&bench);
     let unwanted = TriggerEvent { payload: json!({ "name": "a", "unwanted": true }), dedup_key: "1".to_owned() };
-    dispatcher.dispatch(&FlowId::new("f"), unwanted);
-    dispatcher.dispatch(&FlowId::new("nobody"), event("b", Value::Null));
+    dispatcher.dispatch(&FlowId::new("f"), unwanted).await.unwrap();
+    dispatcher.dispatch(&FlowId::new("nobody"), event("b", Value::Null)).await.unwrap();
     assert_eq!(dispatcher.under_way(), 0);
     dispatcher.idle().await;
     assert_eq!(bench.seen().len(), 0);
@@ -113,7 +113,7 @@ async fn an_event_whose_key_or_condition_cannot_be_computed_starts_nothing() {
     {
         let bench = Bench::new(&[&KEYED.replace(from, to)]);
         let dispatcher = dispatcher(&bench);
-        dispatcher.dispatch(&FlowId::new("f"), event("a", Value::Null));
+        dispatcher.dispatch(&FlowId::new("f"), event("a", Value::Null)).await.unwrap();
         assert_eq!(dispatcher.under_way(), 0, "{to}");
     }
 }
@@ -133,7 +133,7 @@ async fn a_burst_of_events_under_one_key_is_one_run_with_the_last_event() {
     let notes = Arc::new(Notes::default());
     let dispatcher = Dispatcher::new(Arc::clone(&bench.engine), Arc::clone(&notes) as _);
     for name in ["a1", "a2", "b1", "a3"] {
-        dispatcher.dispatch(&FlowId::new("f"), event(name, json!(&name[..1])));
+        dispatcher.dispatch(&FlowId::new("f"), event(name, json!(&name[..1]))).await.unwrap();
         seconds(2).await;
     }
     assert_eq!(dispatcher.under_way(), 2, "a burst that goes on counts as one");
@@ -149,13 +149,13 @@ async fn a_burst_that_never_ceases_runs_now_and_then_and_one_without_a_key_at_on
     let bench = Bench::new(&[&debounced()]);
     let dispatcher = dispatcher(&bench);
     for number in 0..40 {
-        dispatcher.dispatch(&FlowId::new("f"), event(&format!("a{number}"), json!("a")));
+        dispatcher.dispatch(&FlowId::new("f"), event(&format!("a{number}"), json!("a"))).await.unwrap();
         seconds(2).await;
     }
     assert_eq!(bench.seen()[0].after, Duration::from_secs(50));
     dispatcher.idle().await;
     let before = bench.elapsed();
-    dispatcher.dispatch(&FlowId::new("f"), event("x", Value::Null));
+    dispatcher.dispatch(&FlowId::new("f"), event("x", Value::Null)).await.unwrap();
     dispatcher.idle().await;
     assert_eq!(bench.elapsed() - before, Duration::from_secs(1));
 }
@@ -165,9 +165,9 @@ async fn no_more_runs_of_a_flow_than_it_says_are_under_way_at_once() {
     let bench = Bench::new(&[&KEYED.replace("key: $", "parallel: 2\nkey: $"), &KEYED.replace("flow: f", "flow: g")]);
     let dispatcher = dispatcher(&bench);
     for name in ["a", "b", "c", "d", "e"] {
-        dispatcher.dispatch(&FlowId::new("f"), event(name, json!(name)));
+        dispatcher.dispatch(&FlowId::new("f"), event(name, json!(name))).await.unwrap();
     }
-    dispatcher.dispatch(&FlowId::new("g"), event("other", Value::Null));
+    dispatcher.dispatch(&FlowId::new("g"), event("other", Value::Null)).await.unwrap();
     dispatcher.idle().await;
     assert_eq!(bench.log(), "+a +b +other -a -b -other +c +d -c -d +e -e");
 }
@@ -175,10 +175,11 @@ async fn no_more_runs_of_a_flow_than_it_says_are_under_way_at_once() {
 #[tokio::test(start_paused = true)]
 async fn events_are_taken_until_there_is_no_room_or_the_program_ends() {
     let bench = Bench::new(&[KEYED]);
-    let dispatcher = Dispatcher::with_room(Arc::clone(&bench.engine), Arc::new(Nobody), 2);
+    let dispatcher =
+        Dispatcher::with_room(Arc::clone(&bench.engine), Arc::new(Nobody), Room { events: 2, ..Room::default() });
     for name in ["a1", "a2"] {
         assert_eq!(dispatcher.admits(), Ok(()));
-        dispatcher.dispatch(&FlowId::new("f"), event(name, json!("a")));
+        dispatcher.dispatch(&FlowId::new("f"), event(name, json!("a"))).await.unwrap();
     }
     assert_eq!(dispatcher.admits(), Err(Busy::Full));
     dispatcher.idle().await;
@@ -192,9 +193,12 @@ async fn whoever_asks_is_answered_before_the_run_has_ended_or_not_at_all() {
     let answering = KEYED.replace("steps: {", "steps: { r: { after: [], respond: { status: 201, body: { n: 1 } } },");
     let bench = Bench::new(&[&answering, &KEYED.replace("flow: f", "flow: g")]);
     let dispatcher = dispatcher(&bench);
-    let answer = dispatcher.ask(&FlowId::new("f"), event("a", Value::Null)).unwrap().await.unwrap();
+    let answer = dispatcher.ask(&FlowId::new("f"), event("a", Value::Null)).await.unwrap().unwrap().await.unwrap();
     assert_eq!((answer.status, answer.body), (201, json!({ "n": 1 })));
     assert_eq!((bench.elapsed(), dispatcher.under_way()), (Duration::ZERO, 1));
-    assert!(dispatcher.ask(&FlowId::new("g"), event("b", Value::Null)).unwrap().await.is_err());
-    assert!(dispatcher.ask(&FlowId::new("g"), event("b", Value::Null)).is_none(), "the second time there is no run");
+    assert!(dispatcher.ask(&FlowId::new("g"), event("b", Value::Null)).await.unwrap().unwrap().await.is_err());
+    assert!(
+        dispatcher.ask(&FlowId::new("g"), event("b", Value::Null)).await.unwrap().is_none(),
+        "the second time there is no run"
+    );
 }

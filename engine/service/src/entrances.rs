@@ -13,7 +13,8 @@ use axum::routing::any;
 use axum::{Json, Router};
 use cosell_model::{FlowId, Value};
 use cosell_runtime::answer::Answer;
-use cosell_runtime::dispatch::Dispatcher;
+use cosell_runtime::dispatch::{Busy, Dispatcher};
+use cosell_runtime::keep::NotKept;
 use cosell_runtime::memory::Engine;
 use cosell_sdk::settings::Secret;
 use cosell_sdk::{CallError, TriggerEvent};
@@ -105,15 +106,26 @@ async fn enter(
     let payload = json!({ "method": method.as_str(), "headers": chosen, "query": query, "body": body });
     let event = TriggerEvent { payload, dedup_key: Uuid::now_v7().to_string() };
     if !entrance.responds {
-        dispatcher.dispatch(&entrance.flow, event);
-        return StatusCode::ACCEPTED.into_response();
+        return match dispatcher.dispatch(&entrance.flow, event).await {
+            Ok(()) => StatusCode::ACCEPTED.into_response(),
+            Err(error) => not_taken(&path, &error),
+        };
     }
-    let Some(asked) = dispatcher.ask(&entrance.flow, event) else { return StatusCode::ACCEPTED.into_response() };
+    let asked = match dispatcher.ask(&entrance.flow, event).await {
+        Ok(Some(asked)) => asked,
+        Ok(None) => return StatusCode::ACCEPTED.into_response(),
+        Err(error) => return not_taken(&path, &error),
+    };
     match tokio::time::timeout(PATIENCE, asked).await {
         Ok(Ok(answer)) => answered(answer),
         Ok(Err(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "the run ended without an answer").into_response(),
         Err(_) => (StatusCode::GATEWAY_TIMEOUT, "the run goes on, and has not answered yet").into_response(),
     }
+}
+
+fn not_taken(path: &str, error: &NotKept) -> Response {
+    tracing::error!(path, %error, "a request cannot be taken");
+    busy(Busy::Stopping)
 }
 
 impl Entrance {

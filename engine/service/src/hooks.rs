@@ -80,7 +80,8 @@ async fn receive(
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect();
     let request = Incoming { headers, body };
-    let mut triggers: Vec<&str> = dispatcher.listening(&connection).map(|(_, trigger, _)| trigger).collect();
+    let listening = dispatcher.listening(&connection);
+    let mut triggers: Vec<&str> = listening.iter().map(|(_, trigger, _)| &**trigger).collect();
     triggers.retain(|trigger| open.delivery(trigger) == Some(Delivery::Webhook));
     triggers.sort_unstable();
     triggers.dedup();
@@ -90,23 +91,29 @@ async fn receive(
     if let Err(why) = dispatcher.admits() {
         return busy(why);
     }
+    let mut wanted = Vec::new();
     for trigger in triggers {
         let events = match open.receive(trigger, request.clone()).await {
             Ok(events) => events,
             Err(refusal) => return refused(&connection, &refusal),
         };
         for event in events {
-            for (flow, _, with) in dispatcher.listening(&connection).filter(|(_, name, _)| *name == trigger) {
+            for (flow, _, with) in listening.iter().filter(|(_, name, _)| *name == trigger) {
                 match open.wants(trigger, with, &event.payload) {
-                    Ok(true) => dispatcher.dispatch(flow, event.clone()),
+                    Ok(true) => wanted.push((flow.clone(), event.clone())),
                     Ok(false) => {}
                     Err(error) => tracing::error!(%flow, %error, "the trigger's settings cannot be read"),
                 }
             }
         }
     }
-    tracing::debug!(connection, took = ?began.elapsed(), "event taken");
-    StatusCode::OK.into_response()
+    match dispatcher.dispatch_all(wanted, None).await {
+        Ok(()) => {
+            tracing::debug!(connection, took = ?began.elapsed(), "event taken");
+            StatusCode::OK.into_response()
+        }
+        Err(error) => refused(&connection, &Refusal::TryAgain(error.to_string())),
+    }
 }
 
 /// The refusal of an event that cannot be taken now.

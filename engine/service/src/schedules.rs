@@ -25,7 +25,8 @@ impl Schedules {
     /// Starts every flow of `dispatcher` that has a schedule at its times, from now on. Times that were missed, since the
     /// machine slept or the clock went forward, become one: the last of them.
     pub fn begin(dispatcher: &Dispatcher, clock: &Clock) -> Self {
-        let scheduled = dispatcher.engine().plans().filter(|plan| plan.trigger.schedule.is_some());
+        let engine = dispatcher.engine();
+        let scheduled = engine.plans().filter(|plan| plan.trigger.schedule.is_some());
         let keeping = scheduled.map(|plan| {
             let schedule =
                 Keeping { flow: plan.flow.clone(), dispatcher: dispatcher.clone(), clock: Arc::clone(clock) };
@@ -57,14 +58,17 @@ impl Keeping {
                 payload: json!({ "scheduled_at": scheduled, "fired_at": fired }),
                 dedup_key: scheduled.to_string(),
             };
-            self.dispatcher.dispatch(&self.flow, event);
+            if let Err(error) = self.dispatcher.dispatch(&self.flow, event).await {
+                tracing::error!(flow = %self.flow, %error, "the flow is not started this time");
+            }
         }
     }
 
     /// Waits for the next time behind `last`; none where there is none any more. A clock that goes back brings no time
     /// twice.
     async fn due_after(&self, last: Timestamp) -> Option<Timestamp> {
-        let schedule = self.dispatcher.engine().plan(&self.flow)?.trigger.schedule.as_ref()?;
+        let engine = self.dispatcher.engine();
+        let schedule = engine.plan(&self.flow)?.trigger.schedule.as_ref()?;
         let next = schedule.next(last)?;
         loop {
             let now = (self.clock)();

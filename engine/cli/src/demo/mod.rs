@@ -77,7 +77,7 @@ pub(crate) async fn demo(options: &Options, connectors: &[Connector]) -> Result<
     let hooks = Hooks::listen(loopback, dispatcher.clone(), Entrances::default())
         .await
         .map_err(|error| Trouble::new(format!("web hooks cannot be listened for: {error}")))?;
-    register(dispatcher.engine(), &hooks.url("partner_center_events")).await?;
+    register(&dispatcher.engine(), &hooks.url("partner_center_events")).await?;
 
     let people = People::new(&sandbox.addresses().control)?;
     let polls = Polls::begin(&dispatcher, POLL);

@@ -47,7 +47,7 @@ impl Observer for People {
         if step.skipped == Some(SkipReason::NotTaken) {
             return;
         }
-        let target = step.target.as_deref().map_or_else(|| step.kind.to_owned(), str::to_owned);
+        let target = step.target.as_deref().map_or_else(|| step.kind.clone().into_owned(), str::to_owned);
         let title = if step.title == step.path { String::new() } else { format!("  {}", step.title) };
         let mut notes = Vec::new();
         if let Some(reason) = &step.skipped {

@@ -169,10 +169,17 @@ fn lines(file: &str, bytes: &[u8]) -> Result<Vec<Row>, Trouble> {
         .from_reader(text.as_bytes());
     let row = |record: Result<csv::StringRecord, csv::Error>| {
         let record = record.map_err(|error| Trouble::new(format!("`{file}` is no CSV: {error}")))?;
-        let number = record.position().map_or(0, csv::Position::line);
+        let number = record.position().map_or(0, |position| line_of(text, position));
         Ok(Row { number, cells: record.iter().map(Cell::text).collect() })
     };
     reader.records().map(row).collect()
+}
+
+/// The line in which a record begins: its position may lie before the line breaks between it and the one before.
+fn line_of(text: &str, position: &csv::Position) -> u64 {
+    let rest = usize::try_from(position.byte()).ok().and_then(|at| text.as_bytes().get(at..)).unwrap_or_default();
+    let breaks = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).filter(|byte| **byte == b'\n');
+    (0..).zip(breaks).last().map_or(0, |(before, _)| before + 1) + position.line()
 }
 
 /// What the headings are separated by: in many countries Excel writes semicolons.

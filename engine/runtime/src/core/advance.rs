@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use cosell_compile::plan::{Action, BlockIx, Plan, RegionIx, StepPlan};
-use cosell_model::{Failure, Outcome};
+use cosell_model::{Effect, Failure, Outcome};
 use cosell_sdk::{CallError, Meaning};
 
 use super::event::{Address, Command, Consequences, Event, Happening, IllegalEvent, Timer};
@@ -66,7 +66,7 @@ impl Happening {
             Happening::FlowEnded { step, .. } | Happening::Acquired { step } | Happening::TimerFired { step, .. } => {
                 Some((*step, 1))
             }
-            Happening::Begun | Happening::Cancelled => None,
+            Happening::Begun | Happening::Interrupted | Happening::Cancelled => None,
         }
     }
 
@@ -83,7 +83,7 @@ impl Happening {
                 matches!(step.action, Action::WaitFor(_) | Action::WaitUntil(_))
             }
             Happening::TimerFired { timer: Timer::Timeout, .. } => step.timeout.is_some(),
-            Happening::Begun | Happening::Cancelled => true,
+            Happening::Begun | Happening::Interrupted | Happening::Cancelled => true,
         }
     }
 }
@@ -123,6 +123,7 @@ impl Turn<'_> {
             }
             Happening::Acquired { step } => self.acquired(step),
             Happening::TimerFired { step, timer } => self.timer_fired(step, timer),
+            Happening::Interrupted => self.interrupted(),
             Happening::Cancelled => {
                 let failure = Failure::new("cancelled", "the run was cancelled");
                 self.stop(Outcome::Cancelled, Some(failure));
@@ -156,6 +157,27 @@ impl Turn<'_> {
             _ => {
                 let failure = Failure { code: error.code, message: error.message, step: None, details: *error.details };
                 self.end(at, Conclusion::failure(Outcome::Failed, failure));
+            }
+        }
+    }
+
+    /// Begins the attempts that were in progress once more. A write among them may have taken effect, which all later
+    /// attempts of that step are told as well.
+    fn interrupted(&mut self) {
+        let plan = self.plan;
+        for frame in 0..u32::try_from(self.state.frames.len()).unwrap_or(u32::MAX) {
+            let region = self.state.frame(frame).region;
+            for step in &plan.region(region).slots {
+                let at = Address { frame, step: *step };
+                let Action::Operation { effect, .. } = &plan.step(*step).action else { continue };
+                if self.state.live_slot(plan, at).is_none_or(|slot| slot.status != Status::Running) {
+                    continue;
+                }
+                let slot = self.state.slot_mut(plan, at);
+                slot.may_have_run |= *effect == Effect::Write;
+                let (attempt, input) = (slot.attempt, slot.input.clone().unwrap_or_default());
+                let may_have_run = slot.may_have_run;
+                self.out.commands.push(Command::Call { step: at, attempt, input, may_have_run });
             }
         }
     }

@@ -8,9 +8,11 @@ use cosell_model::outcome::SkipReason;
 use cosell_model::{Failure, Outcome, Value};
 use cosell_sdk::CallError;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// A step in one round of a loop, or outside all loops (frame 0).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "(u32, u32)", from = "(u32, u32)")]
 pub struct Address {
     /// The round, by the number of its frame in the run's state.
     pub frame: u32,
@@ -18,8 +20,20 @@ pub struct Address {
     pub step: StepIx,
 }
 
+impl From<(u32, u32)> for Address {
+    fn from((frame, step): (u32, u32)) -> Self {
+        Self { frame, step: StepIx(step) }
+    }
+}
+
+impl From<Address> for (u32, u32) {
+    fn from(at: Address) -> Self {
+        (at.frame, at.step.0)
+    }
+}
+
 /// Something that happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// When.
     pub at: Timestamp,
@@ -27,8 +41,9 @@ pub struct Event {
     pub kind: Happening,
 }
 
-/// What can happen to a run.
-#[derive(Clone, Debug)]
+/// What can happen to a run. As JSON it is what journals hold, so names and forms stay as they are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "what")]
 pub enum Happening {
     /// It begins.
     Begun,
@@ -39,6 +54,7 @@ pub enum Happening {
         /// Which attempt, from 1.
         attempt: u32,
         /// What it yields.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
         output: Value,
     },
     /// An attempt of an operation did not work.
@@ -57,8 +73,10 @@ pub enum Happening {
         /// How.
         outcome: Outcome,
         /// What it yields.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
         output: Value,
         /// Why it failed, where it did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<Failure>,
     },
     /// A scope has all the keys that it asked for.
@@ -73,12 +91,15 @@ pub enum Happening {
         /// Which timer.
         timer: Timer,
     },
+    /// The program ended while attempts were in progress, and goes on: whether they took effect is not known.
+    Interrupted,
     /// Someone cancels the run.
     Cancelled,
 }
 
 /// What a timer is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Timer {
     /// The next attempt: its number.
     Retry(u32),

@@ -1,0 +1,192 @@
+//! The thread that writes: everything handed over while one commit is under way goes into the next.
+//!
+//! Whoever must know that something is safe waits for the commit that holds it. Where a commit fails, what it held is
+//! tried again piece by piece, and whatever cannot be written takes the rest of its run with it: a run is kept up to some
+//! event, and never with a gap.
+
+use std::collections::HashSet;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use cosell_runtime::keep::NotKept;
+use futures::channel::oneshot;
+use futures::future::BoxFuture;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::trouble::Trouble;
+
+/// The most pieces of work in one commit: it bounds how long those in it wait for each other.
+const MOST: usize = 4096;
+
+/// How long what nobody waits for may wait for company.
+const LINGER: Duration = Duration::from_millis(20);
+
+type Told = oneshot::Sender<Result<(), NotKept>>;
+type Work = Box<dyn Fn(&Transaction<'_>) -> rusqlite::Result<()> + Send>;
+
+/// Something for the thread to do.
+enum Order {
+    /// Write this; it is part of what is kept of the run `root`, where one is named.
+    Write { root: String, work: Work, tell: Option<Told> },
+    /// Tell when everything before is safe, as far as it concerns the run `root`.
+    Settle { root: String, tell: Told },
+    /// The run `root` is taken up again from what is kept of it.
+    Mend { root: String, tell: Told },
+}
+
+/// The way to the thread. Dropping it waits for the last commit.
+pub(crate) struct Writer {
+    orders: Option<mpsc::Sender<Order>>,
+    thread: Option<JoinHandle<()>>,
+    trouble: Trouble,
+}
+
+impl Writer {
+    pub(crate) fn begin(connection: Connection, trouble: Trouble) -> std::io::Result<Self> {
+        let (orders, received) = mpsc::channel();
+        let mut writing = Writing { connection, trouble: trouble.clone(), broken: HashSet::new() };
+        let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || writing.go(&received))?;
+        Ok(Self { orders: Some(orders), thread: Some(thread), trouble })
+    }
+
+    /// Hands over a part of what is kept of the run `root`.
+    pub(crate) fn write(&self, root: String, work: Work) {
+        self.send(Order::Write { root, work, tell: None });
+    }
+
+    /// Hands over something of no run, and waits until it is safe.
+    pub(crate) fn written(&self, work: Work) -> BoxFuture<'static, Result<(), NotKept>> {
+        self.asked(|tell| Order::Write { root: String::new(), work, tell: Some(tell) })
+    }
+
+    /// Waits until what was handed over of the run `root` is safe; an empty name stands for no run.
+    pub(crate) fn settled(&self, root: String) -> BoxFuture<'static, Result<(), NotKept>> {
+        self.asked(|tell| Order::Settle { root, tell })
+    }
+
+    /// From now on the run `root` goes on from what is kept of it.
+    pub(crate) fn mended(&self, root: String) -> BoxFuture<'static, Result<(), NotKept>> {
+        self.asked(|tell| Order::Mend { root, tell })
+    }
+
+    fn asked(&self, order: impl FnOnce(Told) -> Order) -> BoxFuture<'static, Result<(), NotKept>> {
+        let (tell, told) = oneshot::channel();
+        self.send(order(tell));
+        let closed = self.trouble.closed();
+        Box::pin(async move { told.await.unwrap_or(Err(closed)) })
+    }
+
+    fn send(&self, order: Order) {
+        // Where the thread is gone, whoever waits learns it from the broken line.
+        let _ = self.orders.as_ref().map(|orders| orders.send(order));
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the journal's thread panicked");
+        }
+    }
+}
+
+struct Writing {
+    connection: Connection,
+    trouble: Trouble,
+    /// Runs of which something could not be written.
+    broken: HashSet<String>,
+}
+
+impl Writing {
+    fn go(&mut self, received: &Receiver<Order>) {
+        while let Ok(first) = received.recv() {
+            let mut waited_for = first.is_waited_for();
+            let mut batch = vec![first];
+            while batch.len() < MOST {
+                let next = if waited_for {
+                    received.try_recv().map_err(|_| RecvTimeoutError::Timeout)
+                } else {
+                    received.recv_timeout(LINGER)
+                };
+                let Ok(next) = next else { break };
+                waited_for |= next.is_waited_for();
+                batch.push(next);
+            }
+            self.take(batch);
+        }
+    }
+
+    fn take(&mut self, batch: Vec<Order>) {
+        // A run is mended between commits: what came before belongs to the broken one.
+        let mut rest = batch;
+        while !rest.is_empty() {
+            let upto = rest.iter().position(|order| matches!(order, Order::Mend { .. })).unwrap_or(rest.len());
+            let after = rest.split_off(upto);
+            self.commit(rest);
+            let mut after = after.into_iter();
+            if let Some(Order::Mend { root, tell }) = after.next() {
+                self.broken.remove(&root);
+                let _ = tell.send(Ok(()));
+            }
+            rest = after.collect();
+        }
+    }
+
+    fn commit(&mut self, orders: Vec<Order>) {
+        if let Err(error) = self.try_commit(&orders) {
+            if orders.len() > 1 {
+                // One bad piece must not take the others with it.
+                return orders.into_iter().for_each(|order| self.commit(vec![order]));
+            }
+            let error = self.trouble.told(&error);
+            tracing::error!(%error, "the journal cannot be written to");
+            for order in orders {
+                if let Order::Write { root, tell, .. } = order {
+                    if !root.is_empty() {
+                        self.broken.insert(root);
+                    }
+                    // Whoever no longer waits does not need to know.
+                    let _ = tell.map(|tell| tell.send(Err(error.clone())));
+                }
+            }
+            return;
+        }
+        for order in orders {
+            match order {
+                Order::Write { tell: Some(tell), .. } => drop(tell.send(Ok(()))),
+                Order::Settle { root, tell } => {
+                    let broken = self.broken.contains(&root);
+                    let _ = tell.send(if broken { Err(self.trouble.parked()) } else { Ok(()) });
+                }
+                Order::Write { .. } | Order::Mend { .. } => {}
+            }
+        }
+    }
+
+    fn try_commit(&mut self, orders: &[Order]) -> rusqlite::Result<()> {
+        let writes = |order: &&Order| match order {
+            Order::Write { root, .. } => !self.broken.contains(root),
+            _ => false,
+        };
+        if !orders.iter().any(|order| writes(&order)) {
+            return Ok(());
+        }
+        let change = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for order in orders.iter().filter(writes) {
+            if let Order::Write { work, .. } = order {
+                work(&change)?;
+            }
+        }
+        change.commit()
+    }
+}
+
+impl Order {
+    fn is_waited_for(&self) -> bool {
+        !matches!(self, Order::Write { tell: None, .. })
+    }
+}

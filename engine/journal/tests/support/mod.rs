@@ -1,0 +1,272 @@
+//! A connector whose writes are remembered by their idempotency key, and a keeper that loses power.
+
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "every test file takes what it needs")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use cosell_compile::plan::Plan;
+use cosell_compile::source::{Layer, SourceFile};
+use cosell_journal::Journal;
+use cosell_model::flow::{Backoff, Retry};
+use cosell_model::{Catalogue, Effect, FlowId, Outcome, Value};
+use cosell_runtime::keep::{Began, Keeper, NotKept, Past, Turn};
+use cosell_runtime::memory::{Engine, Start};
+use cosell_runtime::record::{Nobody, RunRecord, StepRecord};
+use cosell_sdk::{CallContext, CallError, Connect, Connector, JsonSchema, Meaning, Operation};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde::Deserialize;
+use serde_json::json;
+use uuid::Uuid;
+
+/// What lies behind the connection, which outlives the program.
+#[derive(Default)]
+pub struct World {
+    pub calls: BTreeMap<Uuid, usize>,
+    /// How often each write took effect.
+    pub effects: BTreeMap<Uuid, usize>,
+    fuse: Option<Arc<Fuse>>,
+}
+
+static WORLDS: LazyLock<Mutex<Vec<World>>> = LazyLock::new(Mutex::default);
+
+pub fn worlds() -> MutexGuard<'static, Vec<World>> {
+    WORLDS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub fn new_world() -> usize {
+    let mut worlds = worlds();
+    worlds.push(World::default());
+    worlds.len() - 1
+}
+
+/// Blows after so many points have been passed.
+pub struct Fuse {
+    left: AtomicI64,
+}
+
+impl Fuse {
+    pub fn of(points: i64) -> Arc<Self> {
+        Arc::new(Self { left: AtomicI64::new(points) })
+    }
+
+    /// Whether there is still power.
+    fn pass(&self) -> bool {
+        self.left.fetch_sub(1, Ordering::Relaxed) > 0
+    }
+
+    pub fn is_blown(&self) -> bool {
+        self.left.load(Ordering::Relaxed) < 0
+    }
+
+    pub async fn blown(&self) {
+        while !self.is_blown() {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+struct Fake {
+    world: usize,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Settings {
+    world: usize,
+}
+
+impl Connect for Fake {
+    type Settings = Settings;
+
+    fn connect(settings: Settings) -> Result<Self, CallError> {
+        Ok(Self { world: settings.world })
+    }
+}
+
+/// A place where power can fail; then nothing comes back.
+async fn point(world: usize) {
+    let fuse = worlds()[world].fuse.clone();
+    if fuse.is_some_and(|fuse| !fuse.pass()) {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// How a call goes follows from its key: some are refused, some work at the second attempt, some lose their answer.
+async fn act(fake: &Fake, input: Value, context: &CallContext, writes: bool) -> Result<Value, CallError> {
+    let key = context.idempotency_key;
+    point(fake.world).await;
+    let fate = key.as_bytes()[15] % 12;
+    let answer = {
+        let world = &mut worlds()[fake.world];
+        let calls = world.calls.entry(key).or_default();
+        *calls += 1;
+        let first = *calls == 1;
+        let tame = input["tame"] == json!(true);
+        match fate {
+            0 if !tame => Err(CallError::rejected("refused", "refused")),
+            1 | 2 if first => Err(CallError::new(Meaning::Retry { after: None }, "busy", "busy")),
+            fate => {
+                let found = context.may_have_run && world.effects.contains_key(&key);
+                if writes && !found {
+                    *world.effects.entry(key).or_default() += 1;
+                }
+                if writes && fate == 3 && first {
+                    Err(CallError::new(Meaning::OutcomeUnknown, "lost", "lost"))
+                } else {
+                    Ok(json!({ "by": key.to_string(), "secret": input["secret"], "rows": [1, 2, 3] }))
+                }
+            }
+        }
+    };
+    point(fake.world).await;
+    answer
+}
+
+macro_rules! operation {
+    ($type:ident, $name:literal, $effect:expr) => {
+        struct $type;
+
+        impl Operation for $type {
+            type Connection = Fake;
+            type Input = Value;
+            type Output = Value;
+            const NAME: &'static str = $name;
+            const TITLE: &'static str = $name;
+            const DESCRIPTION: &'static str = $name;
+            const EFFECT: Effect = $effect;
+
+            async fn call(fake: &Fake, input: Value, context: &CallContext) -> Result<Value, CallError> {
+                act(fake, input, context, $effect == Effect::Write).await
+            }
+        }
+    };
+}
+
+operation!(Read, "read", Effect::Read);
+operation!(Write, "write", Effect::Write);
+
+fn connector() -> Connector {
+    Connector::new::<Fake>("test", "Test", "Remembers").operation::<Read>().operation::<Write>().build()
+}
+
+/// The plans of these files; none where they do not compile.
+pub fn plans(texts: &[&str]) -> Option<BTreeMap<FlowId, Arc<Plan>>> {
+    let catalogue = Catalogue::new([connector().description().clone()]);
+    let files =
+        texts.iter().map(|text| SourceFile { path: "f".to_owned(), text: (*text).to_owned(), layer: Layer::Shipped });
+    let compiled = cosell_compile::compile(files.collect(), &catalogue, &BTreeMap::new());
+    (!compiled.has_errors()).then_some(compiled.plans)
+}
+
+/// An engine over these plans and this world, without waits between attempts.
+pub fn engine(plans: &BTreeMap<FlowId, Arc<Plan>>, world: usize) -> Engine {
+    let connection = connector().open(json!({ "world": world })).unwrap();
+    let none = Duration::ZERO;
+    let retry = Retry { count: 2, backoff: Backoff::Fixed, interval: none, minimum: none, maximum: none };
+    Engine::new(plans.clone(), BTreeMap::from([("test".to_owned(), connection)]), retry)
+}
+
+/// Hands over to the journal only what somebody waits for: what is not yet safe is lost with the power, or some of it.
+struct Powered {
+    journal: Journal,
+    fuse: Arc<Fuse>,
+    /// How many of the pieces that nobody waited for survive.
+    survive: usize,
+    pieces: Mutex<Vec<Piece>>,
+}
+
+type Piece = Box<dyn FnOnce(&Journal) + Send>;
+
+impl Powered {
+    fn add(&self, piece: Piece) {
+        if !self.fuse.is_blown() {
+            self.pieces.lock().unwrap().push(piece);
+        }
+    }
+
+    fn hand_over(&self, most: usize) {
+        let pieces: Vec<Piece> = {
+            let mut pieces = self.pieces.lock().unwrap();
+            let upto = most.min(pieces.len());
+            pieces.drain(..upto).collect()
+        };
+        pieces.into_iter().for_each(|piece| piece(&self.journal));
+    }
+}
+
+impl Drop for Powered {
+    fn drop(&mut self) {
+        self.hand_over(self.survive);
+    }
+}
+
+impl Keeper for Powered {
+    fn began(&self, run: Began) {
+        self.add(Box::new(move |journal| journal.began(run)));
+    }
+
+    fn turned(&self, turn: Turn) {
+        self.add(Box::new(move |journal| journal.turned(turn)));
+    }
+
+    fn ended(&self, run: &RunRecord) {
+        let run = run.clone();
+        self.add(Box::new(move |journal| journal.ended(&run)));
+    }
+
+    fn settled(&self, run: &str) -> BoxFuture<'static, Result<(), NotKept>> {
+        // Power fails before the commit, or after it and before anybody learns of it.
+        if !self.fuse.pass() {
+            return std::future::pending().boxed();
+        }
+        self.hand_over(usize::MAX);
+        let settled = self.journal.settled(run);
+        if self.fuse.pass() { settled } else { std::future::pending().boxed() }
+    }
+
+    fn past(&self, run: &str) -> BoxFuture<'static, Result<Option<Past>, NotKept>> {
+        self.journal.past(run)
+    }
+
+    fn answers(&self, run: &str) -> BoxFuture<'static, Result<Vec<StepRecord>, NotKept>> {
+        self.journal.answers(run)
+    }
+}
+
+/// How a run ended, as far as it must be the same however often power failed.
+pub fn end(run: &RunRecord) -> (Outcome, Value, Option<String>) {
+    (run.outcome, run.output.clone(), run.failure.as_ref().map(|failure| format!("{failure:?}")))
+}
+
+/// The run without any journal.
+pub async fn undisturbed(plans: &BTreeMap<FlowId, Arc<Plan>>, world: usize) -> RunRecord {
+    let engine = engine(plans, world);
+    engine.begin("run-1".to_owned(), &FlowId::new("f"), None, Start::default(), &Nobody).await.unwrap()
+}
+
+/// One life of the program: takes up the run or begins it, and drives it until it ends or power fails.
+pub async fn life(
+    plans: &BTreeMap<FlowId, Arc<Plan>>,
+    world: usize,
+    file: &Path,
+    (points, survive): (i64, usize),
+) -> Option<RunRecord> {
+    let fuse = Fuse::of(points);
+    worlds()[world].fuse = Some(Arc::clone(&fuse));
+    let journal = Journal::open(file).unwrap();
+    let reserved = journal.reader().reserved().unwrap();
+    let keeper = Powered { journal, fuse: Arc::clone(&fuse), survive, pieces: Mutex::default() };
+    let engine = engine(plans, world).kept_by(Arc::new(keeper), "1".to_owned(), Vec::new());
+    engine.reserve(reserved);
+    let flow = FlowId::new("f");
+    let run = engine.resume("run-1".to_owned(), &flow, None, Start::default(), &Nobody);
+    tokio::select! {
+        biased;
+        () = fuse.blown() => None,
+        run = run => Some(run.unwrap()),
+    }
+}
