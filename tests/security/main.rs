@@ -14,5 +14,5 @@ mod support;
 mod callers;
 mod certificates;
 mod events;
-
+mod secrets;
 mod world;
