@@ -47,7 +47,8 @@ async fn a_deal_whose_event_is_lost_crosses_all_the_same() {
 async fn more_than_a_page_is_told_once_each() {
     let world = World::start().await;
     let program = world.serve(shipped(|text| text)).await;
-    let connection = program.dispatcher.engine().connection("partner_center").unwrap();
+    let engine = program.dispatcher.engine();
+    let connection = engine.connection("partner_center").unwrap();
     let look = async |cursor| connection.poll("referral_updated", json!({}), cursor).await.unwrap();
     world.control("POST", "/seller/referrals", json!({})).await;
     let first = look(None).await;

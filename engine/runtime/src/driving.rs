@@ -18,8 +18,9 @@ use crate::core::advance::advance;
 use crate::core::event::{Address, Command, Consequences, Ended, Event, Happening, IllegalEvent, Timer};
 use crate::core::state::RunState;
 use crate::keep::{ClaimChange, Kept, NotKept, Past, Turn};
-use crate::memory::{Again, Claimed, Engine, Flows, Going, Start, idempotency_key, unknown_connection};
+use crate::memory::{Claimed, Engine, Flows, Start, idempotency_key, unknown_connection};
 use crate::record::{Observer, StepRecord};
+use crate::running::{Again, Going};
 
 /// How a run ended.
 pub(crate) struct Finished {
