@@ -358,7 +358,7 @@ impl<'r> Driving<'r> {
         let claimed = self.engine.reserved(self.state.id(), &path);
         let (claim, told) = claimed.unwrap_or_else(|| self.engine.claim(keys));
         if told.clone().now_or_never().is_none() {
-            tracing::info!(run = self.state.id(), step = path, keys = shown, "waits for keys");
+            tracing::debug!(run = self.state.id(), step = path, keys = shown, "waits for keys");
         }
         // The claim is dropped only with the run, or after this was abandoned.
         let acquired = told.clone().map(move |_| Ok((Happening::Acquired { step }, Vec::new())));
