@@ -74,7 +74,7 @@ fn a_secret_is_found_in_every_disguise() {
         url.to_string(),
         format!("Basic {}", STANDARD.encode(format!("user:{secret}"))),
         format!("Basic {}", STANDARD.encode(format!("users:{secret}"))),
-        format!("{}", URL_SAFE_NO_PAD.encode(format!("us:{secret}, and more"))),
+        URL_SAFE_NO_PAD.encode(format!("us:{secret}, and more")),
         format!("{:?}", secret.as_bytes()),
     ] {
         assert!(
@@ -279,6 +279,13 @@ fn no_secret_is_written_anywhere() {
             scene.run(project, arguments);
         }
     }
+    // A finding repeats the line that it points at.
+    let text = fs::read_to_string(works.folder.join("cosell.yaml")).unwrap();
+    let text = text.replacen("\"client_secret\":", "\"client_secret\":\"\",\"client_secret\":", 1);
+    let mistaken = Project::new("secrets-mistaken").file("cosell.yaml", &text);
+    scene.run(&mistaken, &["check"]);
+    let (_, shown) = scene.haystacks.last().unwrap();
+    assert!(String::from_utf8_lossy(shown).contains("client_secret"), "{}", String::from_utf8_lossy(shown));
     scene.run(&works, &["journal", "export"]);
     scene.take_files(&works.folder);
     scene.take_files(&refused.folder);

@@ -1,7 +1,8 @@
-//! How things are shown: [`diagnostic`] findings, [`run`] runs while they happen, [`table`] tables. Colour is a second carrier only, and
+//! How things are shown: [`diagnostic`] findings (`hidden`: without the secrets beside them), [`run`] runs while they happen, [`table`] tables. Colour is a second carrier only, and
 //! is left out where output is not a terminal.
 
 pub(crate) mod diagnostic;
+mod hidden;
 pub(crate) mod run;
 pub(crate) mod table;
 
