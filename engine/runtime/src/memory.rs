@@ -13,6 +13,7 @@ use futures::channel::oneshot;
 use futures::future::{BoxFuture, Shared};
 use jiff::Timestamp;
 use tokio::sync::Notify;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::core::entry::accept_inputs;
@@ -169,6 +170,11 @@ impl Engine {
     /// The connection of this name.
     pub fn connection(&self, name: &str) -> Option<&Connection> {
         self.gates.get(name).map(Gate::connection)
+    }
+
+    /// The names of all connections, in order.
+    pub fn connections(&self) -> impl Iterator<Item = &str> {
+        self.gates.keys().map(String::as_str)
     }
 
     /// The connection of this name, with the line of those who call.
@@ -403,6 +409,7 @@ impl Engine {
         going: Going<'r>,
         observer: &'r dyn Observer,
     ) -> BoxFuture<'r, Result<RunRecord, NotKept>> {
+        let span = tracing::info_span!("run", run = going.id, flow = %going.flow);
         async move {
             let began = going.past.as_ref().map_or_else(Timestamp::now, |past| past.began.at);
             let (id, flow, depth, left_out) = (going.id.clone(), going.flow, going.depth, going.start.left_out);
@@ -458,6 +465,7 @@ impl Engine {
             }
             Ok(record)
         }
+        .instrument(span)
         .boxed()
     }
 }
