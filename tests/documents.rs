@@ -64,7 +64,7 @@ fn every_yaml_example_in_the_documentation_compiles() {
             seen += 1;
             let path = format!("{} example {}", document.display(), number + 1);
             let file = SourceFile { path: path.clone(), text: block.to_owned(), layer: Layer::Own };
-            if block.contains("connections:") {
+            if block.contains("connections:") || block.starts_with("service:") {
                 let (_, findings, _) =
                     configuration::read(file, Some("staging").filter(|_| block.contains("environments:")));
                 assert!(findings.is_empty(), "{path}: {findings:?}");

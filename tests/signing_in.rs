@@ -161,7 +161,7 @@ fn the_registration_is_made_shown_and_tested() {
     let stage = Stage::new();
     let endpoint = receiver();
     let mut settings = configuration(&stage.addresses);
-    settings["connections"]["partner_center_events"]["endpoint"] = json!(endpoint);
+    settings["service"]["public_url"] = json!(endpoint.strip_suffix("/hooks/partner_center_events"));
     let project = Project::new("webhooks").flow(READ).file("cosell.yaml", &settings.to_string());
     snapshot("webhooks_none", &project.transcript(&["webhooks", "show"]));
     snapshot("webhooks_register", &project.transcript(&["webhooks", "register"]));

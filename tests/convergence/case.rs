@@ -174,7 +174,7 @@ fn kind() -> impl Strategy<Value = Kind> {
 fn scene() -> impl Strategy<Value = Scene> {
     let news = prop_oneof![3 => Just(News::AtOnce), 3 => Just(News::Late), 1 => Just(News::Lost)];
     let rest = prop_oneof![2 => Just(true), 1 => Just(false)];
-    (news, rest, prop::collection::vec((0..4usize, edit()), 1..6)).prop_map(|(news, rest, edits)| Scene {
+    (news, rest, prop::collection::vec((0..4usize, edit()), 2..9)).prop_map(|(news, rest, edits)| Scene {
         news,
         rest,
         edits,

@@ -1,10 +1,12 @@
 //! What people do with a deal, as requests. Whatever a system refuses was not done.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::book::{Book, Deal, Side};
 use crate::case::{Center, Crm, Edit};
-use crate::people::{HELP, IDENTIFIER, People, ROWS, SOLUTIONS, SYNC, VISIBLE, moment, tags};
+use crate::people::{CURRENCIES, HELP, IDENTIFIER, People, ROWS, SOLUTIONS, SYNC, VISIBLE, moment, tags};
 
 /// Words that people write; the fourth is longer than a description may be in the CRM.
 fn notes(number: usize) -> String {
@@ -62,6 +64,41 @@ impl People {
             Edit::Answer { .. } => (Side::Center, false),
         };
         book.deals[number].edited(side, closes);
+        if let Some((field, value)) = self.wish(number, &book.deals[number], edit).await {
+            book.deals[number].wished(side, field, value);
+        }
+    }
+
+    /// The field that an edit writes, and what it should hold then.
+    async fn wish(&self, number: usize, deal: &Deal, edit: &Edit) -> Option<(&'static str, Option<Value>)> {
+        let value = |thousands: u32| (thousands > 0).then(|| json!(f64::from(thousands * 1000)));
+        Some(match edit {
+            Edit::Crm(Crm::Value(thousands)) => ("value", value(*thousands)),
+            Edit::Crm(Crm::Day(day)) => ("day", Some(json!(format!("2027-01-{day:02}")))),
+            Edit::Crm(Crm::Notes(text)) => ("notes", Some(json!(notes(*text)))),
+            Edit::Crm(Crm::Name { name: given, .. }) => ("name", Some(json!(name(number, *given)))),
+            Edit::Crm(Crm::Currency(code)) => ("currency", Some(json!(CURRENCIES[*code]))),
+            Edit::Crm(Crm::AddSolution(_) | Crm::RemoveSolution(_)) => {
+                let row = self.opportunity_of(deal).await?;
+                let rows = self.solution_rows(row["opportunityid"].as_str()?).await;
+                let ids: BTreeSet<&str> = rows.iter().filter_map(|row| row["msft_solutionid"].as_str()).collect();
+                // The last one stays.
+                ("solutions", (!ids.is_empty()).then(|| json!(ids)))
+            }
+            Edit::Portal(edit) | Edit::Seller(edit) => match edit {
+                Center::Value(thousands) => ("value", value(*thousands)),
+                Center::Day(day) => ("day", Some(json!(format!("2027-01-{day:02}")))),
+                Center::Notes(text) => ("notes", Some(json!(notes(*text)))),
+                Center::Name(given) => ("name", Some(json!(name(number, *given)))),
+                Center::Currency(code) => ("currency", Some(json!(CURRENCIES[*code]))),
+                Center::Solutions(chosen) => {
+                    let ids: BTreeSet<&str> = chosen.iter().map(|solution| SOLUTIONS[*solution].0).collect();
+                    ("solutions", Some(json!(ids)))
+                }
+                _ => return None,
+            },
+            _ => return None,
+        })
     }
 
     async fn opportunity_of(&self, deal: &Deal) -> Option<Value> {
@@ -88,7 +125,7 @@ impl People {
             Center::Day(day) => json!({ "details": { "closingDateTime": moment(*day) } }),
             Center::Notes(text) => json!({ "details": { "notes": notes(*text) } }),
             Center::Name(given) => json!({ "name": name(number, *given) }),
-            Center::Currency(code) => json!({ "details": { "currency": crate::people::CURRENCIES[*code] } }),
+            Center::Currency(code) => json!({ "details": { "currency": CURRENCIES[*code] } }),
             Center::Solutions(chosen) => json!({ "details": { "requirements": { "solutions": tags(chosen) } } }),
             Center::Consent => json!({ "consent": { "consentToShareReferralWithMicrosoftSellers": true } }),
             Center::Accept => json!({ "status": "Active", "substatus": "Accepted" }),

@@ -224,12 +224,32 @@ impl Facts {
         let mut tags: Vec<&Value> = tags.iter().map(|tag| &tag["id"]).collect();
         rows.sort_by_key(|id| id.to_string());
         tags.sort_by_key(|id| id.to_string());
+        let tagged: Value = tags.iter().copied().cloned().collect();
         if open || !rows.is_empty() {
-            same("solutions", &tags.into_iter().cloned().collect(), &rows.into_iter().cloned().collect());
+            same("solutions", &tagged, &rows.into_iter().cloned().collect());
         }
         if !open {
             return wrong;
         }
+        for (field, expected) in deal.expected() {
+            let details = &referral["details"];
+            let found = match field {
+                "value" => details["dealValue"].as_f64().map_or(Value::Null, Value::from),
+                "day" => Value::from(day(&details["closingDateTime"])),
+                "notes" => Value::from(shown(&details["notes"])),
+                "name" => Value::from(bare(&referral["name"])),
+                "currency" => details["currency"].clone(),
+                _ => tagged.clone(),
+            };
+            if found != *expected {
+                wrong.push(format!("{field}: {expected} was written, and {found} is there"));
+            }
+        }
+        let mut same = |what: &str, there: &Value, here: &Value| {
+            if there != here {
+                wrong.push(format!("{what}: {there} in Partner Center, {here} in the CRM"));
+            }
+        };
         let consent = &referral["consent"]["consentToShareReferralWithMicrosoftSellers"];
         same("visibility", consent, &row[VISIBLE]);
         let identifier = &referral["trackingInfo"]["microsoftMsxId"];

@@ -49,12 +49,19 @@ pub struct RowChangedPayload {
     pub row: Option<Row>,
 }
 
-/// Where to go on: the delta link without its host, and what it was made for.
+/// Where to go on: the delta link without its host, what it was made for, and what to go by where it holds no longer.
 #[derive(Debug, Serialize, Deserialize)]
 struct Cursor {
     table: String,
     select: Option<Vec<String>>,
     link: String,
+    /// The highest version of a row that is known.
+    #[serde(default)]
+    known: Option<u64>,
+    /// The same one look earlier. Versions are given when rows are written, and rows are seen once their transaction has
+    /// ended: a row may show later than one with a higher version.
+    #[serde(default)]
+    settled: Option<u64>,
 }
 
 /// Rows of a table were saved or deleted.
@@ -68,37 +75,66 @@ impl PollTrigger for RowChanged {
 
     const NAME: &'static str = "row_changed";
     const TITLE: &'static str = "When a row is saved or deleted";
-    const DESCRIPTION: &'static str =
-        "Starts a run for each row of a table that was created, changed or deleted since the last look.";
+    const DESCRIPTION: &'static str = "Starts a run for each row of a table that was created, changed or deleted since the last look. After an absence \
+        longer than Dataverse remembers (seven days, unless set otherwise) all rows are read, and those with a newer \
+        version start runs; what was deleted meanwhile is then not told.";
 
     async fn poll(dataverse: &Dataverse, with: RowChangedWith, cursor: Option<Value>) -> Result<Poll, CallError> {
         // Polling belongs to no run, so nobody reads what is noted here.
         let context = CallContext::new(Uuid::nil(), false);
         let table = dataverse.table(&with.table, &context).await?;
-        // A cursor that was made for another table or for other columns is as good as none.
+        // A cursor that was made for another table is as good as none.
         let cursor = cursor
             .and_then(|cursor| serde_json::from_value::<Cursor>(cursor).ok())
-            .filter(|cursor| cursor.table == table.head.logical_name && cursor.select == with.select);
+            .filter(|cursor| cursor.table == table.head.logical_name);
+        let before = cursor.as_ref().and_then(|cursor| cursor.known);
 
-        let (rows, link) = match cursor {
+        let (rows, link, known) = match cursor {
             None => {
-                let (_, link) = read_all(dataverse, &table, &with, &context).await?;
-                (Vec::new(), link)
+                let (rows, link) = read_all(dataverse, &table, &with, &context).await?;
+                let known = newest(&rows, before);
+                (Vec::new(), link, known)
             }
-            Some(cursor) => match read_changes(dataverse, &cursor.link, &context).await {
-                // A token is good for some days (seven, unless set otherwise), and what an old one is refused with is
-                // not documented. So whatever the refusal, all rows are read anew and reported: a change told twice
-                // does less harm than one lost.
-                Err(error) if error.meaning == Meaning::Rejected => {
-                    read_all(dataverse, &table, &with, &context).await?
+            Some(cursor) => {
+                let changes = match cursor.select == with.select {
+                    true => read_changes(dataverse, &cursor.link, &context).await.map(Some),
+                    // A link brings the columns that it was made for.
+                    false => Ok(None),
+                };
+                match changes {
+                    Ok(Some((rows, link))) => {
+                        let known = newest(&rows, before);
+                        (rows, link, known)
+                    }
+                    // A token is good for some days (seven, unless set otherwise), and what an old one is refused with
+                    // is not documented. So whatever the refusal, all rows are read anew, and told where their version
+                    // does not say that they are known: a change told twice does less harm than one lost.
+                    Err(error) if error.meaning != Meaning::Rejected => return Err(error),
+                    Ok(None) | Err(_) => {
+                        let (mut rows, link) = read_all(dataverse, &table, &with, &context).await?;
+                        let latest = newest(&rows, before);
+                        rows.retain(|row| version(row).is_none_or(|version| Some(version) > cursor.settled));
+                        (rows, link, latest)
+                    }
                 }
-                read => read?,
-            },
+            }
         };
         let events = rows.iter().filter_map(|row| event(&table, row)).collect();
-        let cursor = Cursor { table: table.head.logical_name.clone(), select: with.select, link };
+        let cursor =
+            Cursor { table: table.head.logical_name.clone(), select: with.select, link, known, settled: before };
         Ok(Poll { events, cursor: json!(cursor) })
     }
+}
+
+/// The highest of these rows' versions, and of the one that is `known`.
+fn newest(rows: &[Map<String, Value>], known: Option<u64>) -> Option<u64> {
+    rows.iter().filter_map(version).max().max(known)
+}
+
+/// The version of a row: its etag is `W/"468026"`, a number that rises with every write in the organisation (Web API,
+/// optimistic concurrency).
+fn version(row: &Map<String, Value>) -> Option<u64> {
+    row.get("@odata.etag")?.as_str()?.strip_prefix("W/\"")?.strip_suffix('"')?.parse().ok()
 }
 
 pub(crate) type Changes = (Vec<Map<String, Value>>, String);
@@ -236,25 +272,67 @@ mod tests {
         assert_eq!(seen[2].target, format!("{SET}?$select=name&$deltatoken=919042%2108%2f22"));
     }
 
+    fn row(id: &str, version: u32) -> Value {
+        json!({ "@odata.etag": format!("W/\"{version}\""), "opportunityid": id, "name": "Deal" })
+    }
+
     #[tokio::test]
-    async fn an_expired_token_reports_every_row() {
+    async fn after_an_expired_token_what_has_a_newer_version_is_told() {
         let stub = Stub::start().await;
         script_metadata(&stub);
         let expired = json!({ "error": { "code": "0x80044352", "message": "Version stamp associated with the client has expired." } });
+        let mut without = row("unversioned", 0);
+        without.as_object_mut().unwrap().remove("@odata.etag");
         stub.on(
             "GET",
             SET,
             [
-                page(vec![stored()], "deltaLink", delta(&stub, "1")),
+                page(vec![row("a", 5), row("b", 9)], "deltaLink", delta(&stub, "1")),
+                page(vec![row("b", 12)], "deltaLink", delta(&stub, "2")),
+                Reply::json(400, expired.clone()),
+                // `c` was written before the last look, and its transaction ended behind it.
+                page(
+                    vec![row("a", 5), row("b", 12), row("c", 11), row("d", 20), without],
+                    "deltaLink",
+                    delta(&stub, "3"),
+                ),
+                page(vec![], "deltaLink", delta(&stub, "4")),
                 Reply::json(400, expired),
-                page(vec![stored()], "deltaLink", delta(&stub, "2")),
+                page(vec![row("a", 5), row("b", 12), row("c", 11), row("d", 20)], "deltaLink", delta(&stub, "5")),
+            ],
+        );
+        let connection = open(&stub);
+        let mut cursor = None;
+        let mut told: Vec<Vec<String>> = Vec::new();
+        for _ in 0..5 {
+            let poll = poll(&connection, cursor).await.unwrap();
+            told.push(poll.events.iter().map(|event| event.payload["id"].as_str().unwrap().to_owned()).collect());
+            cursor = Some(poll.cursor);
+        }
+        let expected: [&[&str]; 5] = [&[], &["b"], &["b", "c", "d", "unversioned"], &[], &[]];
+        assert_eq!(told, expected.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>()));
+        assert!(cursor.unwrap()["link"].as_str().unwrap().ends_with("deltatoken=5"));
+    }
+
+    #[tokio::test]
+    async fn other_columns_lose_no_change() {
+        let stub = Stub::start().await;
+        script_metadata(&stub);
+        stub.on(
+            "GET",
+            SET,
+            [
+                page(vec![row("a", 5)], "deltaLink", delta(&stub, "1")),
+                page(vec![], "deltaLink", delta(&stub, "2")),
+                page(vec![row("a", 5), row("b", 9)], "deltaLink", delta(&stub, "3")),
             ],
         );
         let connection = open(&stub);
         let first = poll(&connection, None).await.unwrap();
         let second = poll(&connection, Some(first.cursor)).await.unwrap();
-        assert_eq!(changes(&second), [(json!(ID), json!("saved"))]);
-        assert!(second.cursor["link"].as_str().unwrap().ends_with("deltatoken=2"));
+        let with = json!({ "table": "opportunity", "select": ["name", "statecode"] });
+        let third = connection.poll("row_changed", with, Some(second.cursor)).await.unwrap();
+        assert_eq!(changes(&third), [(json!("b"), json!("saved"))]);
     }
 
     #[tokio::test]
@@ -278,7 +356,7 @@ mod tests {
             [page(vec![stored()], "deltaLink", delta(&stub, "1")), Reply::json(200, json!({ "value": [] }))],
         );
         let connection = open(&stub);
-        let other = json!({ "table": "opportunity", "select": null, "link": "/x" });
+        let other = json!({ "table": "lead", "select": null, "link": "/x" });
         assert_eq!(poll(&connection, Some(other)).await.unwrap().events, []);
         assert_eq!(poll(&connection, None).await.unwrap_err().code, "change_tracking_off");
     }

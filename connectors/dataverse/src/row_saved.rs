@@ -3,13 +3,16 @@
 //! A call carries no signature, only a secret in a header, and a picture of what happened (RemoteExecutionContext).
 //! Nothing of its form is relied on that is not needed, since organisations differ: unknown members are passed over.
 
-use cosell_sdk::{Incoming, JsonSchema, Refusal, WebhookTrigger};
+use cosell_sdk::{Incoming, JsonSchema, Operation, Refusal, WebhookTrigger};
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::connection::Dataverse;
+use crate::operations::RegisterWebhook;
 
 /// Header that carries the secret.
 pub(crate) const SECRET_HEADER: &str = "x-cosell-key";
@@ -30,11 +33,14 @@ impl Saved {
     const ALL: [Self; 3] = [Self::Created, Self::Updated, Self::Deleted];
 
     fn from_message(message: &str) -> Option<Self> {
-        match message {
-            "Create" => Some(Self::Created),
-            "Update" => Some(Self::Updated),
-            "Delete" => Some(Self::Deleted),
-            _ => None,
+        Self::ALL.into_iter().find(|saved| saved.message() == message)
+    }
+
+    fn message(self) -> &'static str {
+        match self {
+            Self::Created => "Create",
+            Self::Updated => "Update",
+            Self::Deleted => "Delete",
         }
     }
 }
@@ -94,8 +100,8 @@ impl WebhookTrigger for RowSaved {
 
     const NAME: &'static str = "row_saved";
     const TITLE: &'static str = "When Dataverse calls about a row";
-    const DESCRIPTION: &'static str =
-        "Starts a run for each call of a webhook that register_webhook set up. Calls may come out of order.";
+    const DESCRIPTION: &'static str = "Starts a run for each call of a webhook. The service registers it by itself where it knows its public address; \
+        register_webhook does so by hand. Calls may come out of order.";
 
     async fn receive(dataverse: &Dataverse, request: &Incoming) -> Result<Vec<(RowSavedPayload, String)>, Refusal> {
         let Some(secret) = &dataverse.webhook_secret else {
@@ -123,6 +129,26 @@ impl WebhookTrigger for RowSaved {
             || with.columns.is_empty()
             || with.columns.iter().any(|column| payload.columns.contains_key(column));
         with.table == payload.table && with.changes.contains(&payload.change) && !is_own && touches
+    }
+
+    /// One webhook for the address, named after it, so that another service's stays as it is; and in it what any of the
+    /// flows wants of each table.
+    fn register(flows: &[RowSavedWith], url: &str) -> Vec<(&'static str, Value)> {
+        let tables: BTreeSet<&str> = flows.iter().map(|flow| flow.table.as_str()).collect();
+        let name = format!("cosell at {}", url.split_once("://").map_or(url, |(_, rest)| rest));
+        let one = |table: &str| {
+            let of_table = || flows.iter().filter(|flow| flow.table == table);
+            let wanted = Saved::ALL.into_iter().filter(|change| of_table().any(|flow| flow.changes.contains(change)));
+            let messages: Vec<&str> = wanted.map(Saved::message).collect();
+            let of_updates = || of_table().filter(|flow| flow.changes.contains(&Saved::Updated));
+            // Whoever names no column wants them all.
+            let all = of_updates().any(|flow| flow.columns.is_empty());
+            let columns: BTreeSet<&str> =
+                of_updates().filter(|_| !all).flat_map(|flow| &flow.columns).map(String::as_str).collect();
+            let input = json!({ "name": name, "url": url, "table": table, "messages": messages, "columns": columns });
+            (RegisterWebhook::NAME, input)
+        };
+        tables.into_iter().map(one).collect()
     }
 }
 
@@ -288,6 +314,32 @@ mod tests {
         }
         let cut = RowSavedPayload { truncated: true, columns: Map::new(), ..payload };
         assert!(wants(json!({ "table": "opportunity", "columns": ["x"] }), &cut));
+    }
+
+    #[tokio::test]
+    async fn what_flows_want_of_a_table_is_registered_together() {
+        let stub = Stub::start().await;
+        let url = "https://sync.fabrikam.example/hooks/crm";
+        let flows = [
+            json!({ "table": "opportunity", "changes": ["updated"], "columns": ["name", "statuscode"] }),
+            json!({ "table": "opportunity", "changes": ["created", "updated"], "columns": ["name", "closedon"] }),
+            json!({ "table": "opportunity", "changes": ["created"] }),
+            json!({ "table": "lead" }),
+            json!({ "table": "lead", "columns": ["subject"] }),
+        ];
+        let registered = open(&stub).register("row_saved", &flows, url).unwrap();
+        let input = |table: &str, messages: &[&str], columns: &[&str]| {
+            let name = "cosell at sync.fabrikam.example/hooks/crm";
+            let input = json!({ "name": name, "url": url, "table": table, "messages": messages, "columns": columns });
+            ("register_webhook", input)
+        };
+        assert_eq!(
+            registered,
+            [
+                input("lead", &["Create", "Update", "Delete"], &[]),
+                input("opportunity", &["Create", "Update"], &["closedon", "name", "statuscode"]),
+            ]
+        );
     }
 
     #[test]

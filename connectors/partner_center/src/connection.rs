@@ -74,13 +74,14 @@ pub(crate) struct ListQuery {
     pub(crate) count: bool,
 }
 
+/// A page of referrals.
 #[derive(Deserialize)]
-struct Page {
-    value: Vec<Referral>,
+pub(crate) struct Page {
+    pub(crate) value: Vec<Referral>,
     #[serde(rename = "@odata.count", default)]
     count: Option<u64>,
     #[serde(rename = "@odata.nextLink", default)]
-    next_link: Option<String>,
+    pub(crate) next_link: Option<String>,
 }
 
 impl PartnerCenter {
@@ -144,15 +145,26 @@ impl PartnerCenter {
 
     /// Reads pages of referrals, each with its number from 1 on, until there are no more or `page` has seen enough.
     /// Gives how many there are in all, if the query asks for it.
-    ///
-    /// Of a next link only the query counts: the documentation prints its path and scheme in ways that cannot be right
-    /// (Referrals API, get a list of referrals).
     pub(crate) async fn pages(
         &self,
         query: &ListQuery,
         context: &CallContext,
         mut page: impl FnMut(usize, Vec<Referral>) -> Result<ControlFlow<()>, CallError>,
     ) -> Result<Option<u64>, CallError> {
+        let mut read = self.page(query, context).await?;
+        let count = read.count;
+        for number in 1.. {
+            if page(number, read.value)?.is_break() {
+                break;
+            }
+            let Some(link) = read.next_link else { break };
+            read = self.next_page(&link, context).await?;
+        }
+        Ok(count)
+    }
+
+    /// Reads the first page of referrals.
+    pub(crate) async fn page(&self, query: &ListQuery, context: &CallContext) -> Result<Page, CallError> {
         let mut request = self.client.get(&["referrals"]);
         let (top, skip) = (query.top.map(|top| top.to_string()), query.skip.map(|skip| skip.to_string()));
         for (name, value) in [
@@ -168,17 +180,15 @@ impl PartnerCenter {
                 request = request.query(name, value);
             }
         }
-        let (mut number, mut count) = (1, None);
-        loop {
-            let read: Page = headed(request).send(context).await?.json()?;
-            count = count.or(read.count);
-            if page(number, read.value)?.is_break() {
-                return Ok(count);
-            }
-            let Some(next_link) = read.next_link else { return Ok(count) };
-            request = self.client.get(&["referrals"]).query_of(&next_link)?;
-            number += 1;
-        }
+        headed(request).send(context).await?.json()
+    }
+
+    /// Reads a further page.
+    ///
+    /// Of a next link only the query counts: the documentation prints its path and scheme in ways that cannot be right
+    /// (Referrals API, get a list of referrals).
+    pub(crate) async fn next_page(&self, link: &str, context: &CallContext) -> Result<Page, CallError> {
+        headed(self.client.get(&["referrals"]).query_of(link)?).send(context).await?.json()
     }
 
     /// All referrals of one engagement.

@@ -6,7 +6,7 @@
 //! Read in this order: [`connection`] (settings, and how requests are made), [`referral`] (what a referral is),
 //! [`rules`] and [`status`] (what the API would refuse), [`changes`] (what may be changed, and how), `recent` (finding
 //! what an interrupted attempt made), `invitation` (Microsoft's side of a deal), `preview` (what a write would do),
-//! [`operations`].
+//! [`operations`], [`referral_updated`] (the trigger).
 
 pub mod changes;
 pub mod connection;
@@ -17,6 +17,7 @@ pub mod operations;
 mod preview;
 mod recent;
 pub mod referral;
+pub mod referral_updated;
 pub mod rules;
 pub mod status;
 #[cfg(test)]
@@ -50,5 +51,6 @@ pub fn connector() -> Connector {
     .write::<operations::LoseReferral>()
     .write::<operations::CreateDealRegistration>()
     .write::<operations::UpdateDealRegistration>()
+    .poll::<referral_updated::ReferralUpdated>()
     .build()
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use cosell_sdk::values::guid;
-use cosell_sdk::{Incoming, JsonSchema, Refusal, WebhookTrigger};
+use cosell_sdk::{CallContext, CallError, Incoming, JsonSchema, Refusal, Registration, WebhookTrigger};
 use rustls_pki_types::UnixTime;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -102,6 +102,28 @@ impl WebhookTrigger for Received {
     fn wants(with: &ReceivedWith, payload: &ReceivedPayload) -> bool {
         with.events.contains(&payload.event)
     }
+
+    /// A tenant has one address only: whether ours takes the place of another, people decide.
+    async fn registered(
+        connection: &PartnerCenterEvents,
+        flows: &[ReceivedWith],
+        url: &str,
+    ) -> Result<Registration, CallError> {
+        // Looking belongs to no run, so nobody reads what is noted here.
+        let context = CallContext::new(Uuid::nil(), false);
+        // Where a proxy in between has an address of its own, the connection says so.
+        let here = connection.endpoint.as_deref().unwrap_or(url);
+        let wanted = Event::ALL.iter().filter(|event| flows.iter().any(|flow| flow.events.contains(event)));
+        Ok(match connection.registration(&context).await? {
+            None => Registration::Nowhere,
+            Some(found) if found.url != here => Registration::Elsewhere { url: found.url },
+            Some(found) => {
+                let missing = wanted.map(|event| event.name().to_owned()).filter(|name| !found.events.contains(name));
+                let missing: Vec<String> = missing.collect();
+                if missing.is_empty() { Registration::Here } else { Registration::Partly { missing } }
+            }
+        })
+    }
 }
 
 /// Reads a verified body; none for events that are not about referrals, such as the test event.
@@ -135,7 +157,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::testing::{Microsoft, body, settings};
+    use crate::testing::{Microsoft, REGISTRATION, body, connect, settings};
     use cosell_sdk::stub::{Reply, Stub};
     use serde_json::json;
 
@@ -166,6 +188,35 @@ mod tests {
         let mut forged = microsoft.signed(&stub, test);
         forged.body = body().to_vec().into();
         assert!(matches!(connection.receive("received", forged).await, Err(Refusal::Unauthorized(_))));
+    }
+
+    #[tokio::test]
+    async fn whom_the_events_go_to_is_found_out() {
+        let stub = Stub::start().await;
+        let found =
+            |url: &str, events: &[&str]| Reply::json(200, json!({ "WebhookUrl": url, "WebhookEvents": events }));
+        let (here, elsewhere) = ("https://a.example/x", "https://b.example/x");
+        let both = ["referral-created", "referral-updated", "test-created"];
+        let replies = [
+            found(here, &both),
+            found(here, &both[..1]),
+            found(elsewhere, &both),
+            Reply::empty(404),
+            Reply::empty(503),
+        ];
+        stub.on("GET", REGISTRATION, replies);
+        let connection = connect(&stub);
+        let flows = || both[..2].iter().map(|event| json!({ "events": [event] })).collect();
+        for expected in [
+            Registration::Here,
+            Registration::Partly { missing: vec!["referral-updated".to_owned()] },
+            Registration::Elsewhere { url: elsewhere.to_owned() },
+            Registration::Nowhere,
+        ] {
+            assert_eq!(connection.registered("received", flows(), here).await.unwrap(), expected);
+        }
+        assert!(connection.registered("received", flows(), here).await.is_err());
+        assert_eq!(connection.register("received", &[json!({})], here).unwrap(), [], "people decide");
     }
 
     #[test]

@@ -13,7 +13,9 @@ use crate::context::CallContext;
 use crate::error::CallError;
 use crate::http::Client;
 use crate::operation::{ErasedOperation, Operation, Prediction, Write, parse};
-use crate::trigger::{ErasedTrigger, How, Incoming, Poll, PollTrigger, Refusal, TriggerEvent, WebhookTrigger};
+use crate::trigger::{
+    ErasedTrigger, How, Incoming, Poll, PollTrigger, Refusal, Registration, TriggerEvent, WebhookTrigger,
+};
 
 /// A connection type: what a connector needs to reach its remote system.
 pub trait Connect: Send + Sync + Sized + 'static {
@@ -204,6 +206,23 @@ impl Connection {
         self.opened.wants(trigger, with, payload)
     }
 
+    /// What has the remote system call `url` for flows whose trigger has these settings: operations, each with its input,
+    /// that change nothing where all is right. None where that is not for a program to decide.
+    ///
+    /// # Errors
+    /// Settings that the trigger cannot read.
+    pub fn register(&self, trigger: &str, flows: &[Value], url: &str) -> Result<Vec<(&'static str, Value)>, CallError> {
+        self.opened.register(trigger, flows, url)
+    }
+
+    /// Whether the remote system calls `url` for flows whose trigger has these settings.
+    ///
+    /// # Errors
+    /// Whatever keeps that from being known, with what it means for the engine.
+    pub async fn registered(&self, trigger: &str, flows: Vec<Value>, url: &str) -> Result<Registration, CallError> {
+        self.opened.registered(trigger, flows, url.to_owned()).await
+    }
+
     /// Asks a trigger what happened since `cursor`.
     ///
     /// # Errors
@@ -218,6 +237,7 @@ struct Opened<C> {
     table: Arc<Table<C>>,
 }
 
+type Registering<'a> = BoxFuture<'a, Result<Registration, CallError>>;
 type Predicting<'a> = BoxFuture<'a, Result<Prediction, CallError>>;
 
 trait Erased: Send + Sync {
@@ -227,6 +247,8 @@ trait Erased: Send + Sync {
     fn client(&self) -> Option<&Client>;
     fn receive(&self, trigger: &str, request: Incoming) -> BoxFuture<'_, Result<Vec<TriggerEvent>, Refusal>>;
     fn wants(&self, trigger: &str, with: &Value, payload: &Value) -> Result<bool, CallError>;
+    fn register(&self, trigger: &str, flows: &[Value], url: &str) -> Result<Vec<(&'static str, Value)>, CallError>;
+    fn registered(&self, trigger: &str, flows: Vec<Value>, url: String) -> Registering<'_>;
     fn poll(&self, trigger: &str, with: Value, cursor: Option<Value>) -> BoxFuture<'_, Result<Poll, CallError>>;
 }
 
@@ -273,6 +295,20 @@ impl<C: Connect> Erased for Opened<C> {
         match self.table.triggers.get(trigger).map(|t| &t.how) {
             Some(How::Webhook { wants, .. }) => wants(with, payload),
             _ => Err(unknown("trigger", trigger)),
+        }
+    }
+
+    fn register(&self, trigger: &str, flows: &[Value], url: &str) -> Result<Vec<(&'static str, Value)>, CallError> {
+        match self.table.triggers.get(trigger).map(|t| &t.how) {
+            Some(How::Webhook { register, .. }) => register(flows, url),
+            _ => Err(unknown("trigger", trigger)),
+        }
+    }
+
+    fn registered(&self, trigger: &str, flows: Vec<Value>, url: String) -> Registering<'_> {
+        match self.table.triggers.get(trigger).map(|t| &t.how) {
+            Some(How::Webhook { registered, .. }) => registered(Arc::clone(&self.connection), flows, url),
+            _ => Box::pin(std::future::ready(Err(unknown("trigger", trigger)))),
         }
     }
 

@@ -52,6 +52,11 @@ impl CallContext {
         self.noted().requests.clone()
     }
 
+    /// How many requests were made so far.
+    pub fn request_count(&self) -> usize {
+        self.noted().requests.len()
+    }
+
     /// Notes how many requests the remote system says it still takes before it throttles; the HTTP kit does so by
     /// itself.
     pub fn note_remaining(&self, remaining: u64) {

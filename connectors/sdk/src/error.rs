@@ -6,6 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// Characters that a code and a message may have.
+const LONGEST_CODE: usize = 200;
+const LONGEST_MESSAGE: usize = 4000;
+
 /// What an unsuccessful call means for the engine. The connector only says it; whether, when and how often to try again
 /// is the engine's decision, which it writes down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,9 +52,11 @@ fn is_null(details: &Box<Value>) -> bool {
 }
 
 impl CallError {
-    /// An error of any meaning, without details.
+    /// An error of any meaning, without details. What remote systems put into code and message is cut to a length that
+    /// people read.
     pub fn new(meaning: Meaning, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { meaning, code: code.into(), message: message.into(), details: Box::default() }
+        let (code, message) = (cut(code.into(), LONGEST_CODE), cut(message.into(), LONGEST_MESSAGE));
+        Self { meaning, code, message, details: Box::default() }
     }
 
     /// A request that would be refused again.
@@ -76,6 +82,14 @@ impl CallError {
     }
 }
 
+fn cut(mut text: String, longest: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(longest) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.message, self.code)
@@ -83,3 +97,16 @@ impl fmt::Display for CallError {
 }
 
 impl std::error::Error for CallError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_and_message_are_of_a_length_that_people_read() {
+        let error = CallError::rejected("ä".repeat(100_000), "ü".repeat(100_000));
+        let lengths = (error.code.chars().count(), error.message.chars().count());
+        assert_eq!(lengths, (LONGEST_CODE + 1, LONGEST_MESSAGE + 1));
+        assert_eq!(CallError::rejected("a", "b".repeat(LONGEST_MESSAGE)).message.len(), LONGEST_MESSAGE);
+    }
+}

@@ -35,4 +35,4 @@ pub use error::{CallError, Meaning};
 pub use operation::{Change, Operation, Prediction, Write};
 pub use schemars::{self, JsonSchema};
 pub use serde_json::Value;
-pub use trigger::{Incoming, Poll, PollTrigger, Refusal, TriggerEvent, WebhookTrigger};
+pub use trigger::{Incoming, Poll, PollTrigger, Refusal, Registration, TriggerEvent, WebhookTrigger};

@@ -57,7 +57,7 @@ pub trait WebhookTrigger: Send + Sync + 'static {
     /// The connection it needs.
     type Connection: Send + Sync + 'static;
     /// What a flow's trigger takes as `with`.
-    type With: DeserializeOwned + JsonSchema + Send;
+    type With: DeserializeOwned + JsonSchema + Send + Sync;
     /// What `trigger` holds in the flow.
     type Payload: Serialize + DeserializeOwned + JsonSchema;
 
@@ -79,6 +79,46 @@ pub trait WebhookTrigger: Send + Sync + 'static {
 
     /// Whether a flow with these settings wants this event.
     fn wants(with: &Self::With, payload: &Self::Payload) -> bool;
+
+    /// What has the remote system call `url` for flows with these settings: operations of this connector, each with its
+    /// input, that change nothing where all is right. None where that is not for a program to decide.
+    fn register(_flows: &[Self::With], _url: &str) -> Vec<(&'static str, Value)> {
+        Vec::new()
+    }
+
+    /// Whether the remote system calls `url` for flows with these settings.
+    ///
+    /// # Errors
+    /// Whatever keeps that from being known, with what it means for the engine.
+    fn registered(
+        _connection: &Self::Connection,
+        _flows: &[Self::With],
+        _url: &str,
+    ) -> impl Future<Output = Result<Registration, CallError>> + Send {
+        std::future::ready(Ok(Registration::Unknown))
+    }
+}
+
+/// Whom a remote system calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "registration", rename_all = "snake_case")]
+pub enum Registration {
+    /// Us, about everything that flows want to know.
+    Here,
+    /// Us, but not about these events.
+    Partly {
+        /// The events, by the remote system's names.
+        missing: Vec<String>,
+    },
+    /// Somebody else, and nobody but him.
+    Elsewhere {
+        /// His address.
+        url: String,
+    },
+    /// Nobody.
+    Nowhere,
+    /// It cannot be asked.
+    Unknown,
 }
 
 /// What asking for changes yields.
@@ -119,6 +159,8 @@ pub trait PollTrigger: Send + Sync + 'static {
 
 type Receive<C> = fn(Arc<C>, Incoming) -> BoxFuture<'static, Result<Vec<TriggerEvent>, Refusal>>;
 type Wants = fn(&Value, &Value) -> Result<bool, CallError>;
+type Register = fn(&[Value], &str) -> Result<Vec<(&'static str, Value)>, CallError>;
+type Registered<C> = fn(Arc<C>, Vec<Value>, String) -> BoxFuture<'static, Result<Registration, CallError>>;
 type Ask<C> = fn(Arc<C>, Value, Option<Value>) -> BoxFuture<'static, Result<Poll, CallError>>;
 
 /// A trigger with its types erased.
@@ -128,8 +170,13 @@ pub(crate) struct ErasedTrigger<C> {
 }
 
 pub(crate) enum How<C> {
-    Webhook { receive: Receive<C>, wants: Wants },
+    Webhook { receive: Receive<C>, wants: Wants, register: Register, registered: Registered<C> },
     Poll { ask: Ask<C> },
+}
+
+/// The settings of several flows.
+fn settings<T: WebhookTrigger>(flows: &[Value]) -> Result<Vec<T::With>, CallError> {
+    flows.iter().map(|with| parse(with.clone(), "the trigger's `with`")).collect()
 }
 
 impl<C: Send + Sync + 'static> ErasedTrigger<C> {
@@ -162,6 +209,10 @@ impl<C: Send + Sync + 'static> ErasedTrigger<C> {
                     let with: T::With = parse(with.clone(), "the trigger's `with`")?;
                     let payload: T::Payload = parse(payload.clone(), "the event")?;
                     Ok(T::wants(&with, &payload))
+                },
+                register: |flows, url| Ok(T::register(&settings::<T>(flows)?, url)),
+                registered: |connection, flows, url| {
+                    async move { T::registered(&connection, &settings::<T>(&flows)?, &url).await }.boxed()
                 },
             },
         }

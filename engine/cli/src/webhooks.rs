@@ -34,7 +34,7 @@ pub(crate) enum Command {
 /// What to register.
 #[derive(Debug, Args)]
 pub(crate) struct Register {
-    /// The address that gets the events, by https; the connection's `endpoint` when not given.
+    /// The address that gets the events, by https; the one below the configuration's `public_url` when not given.
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
     /// Take the place of another address: a tenant has one only.
@@ -99,9 +99,9 @@ async fn register(
         },
     };
     if endpoint.is_null() {
-        return Err(Trouble::new(format!(
-            "no address to register\nhelp: give `--endpoint`, or set `endpoint` of the connection `{CONNECTION}`"
-        )));
+        return Err(Trouble::new(
+            "no address to register\nhelp: give `--endpoint`, or set `public_url` under `service` in the configuration",
+        ));
     }
     let flow = FlowId::new(FLOW);
     let engine = project.engine(std::slice::from_ref(&flow), false, connectors)?;
@@ -133,7 +133,9 @@ async fn show(connection: &Connection, options: &Show) -> Result<Ending, CallErr
         match &wrong {
             Some((what, help)) => anstream::println!("{} {what}\nhelp: {help}", styled(BAD, "✗")),
             None if view["ours"].is_null() => {
-                anstream::println!("whether that is here cannot be told: the connection has no `endpoint`");
+                anstream::println!(
+                    "whether that is here cannot be told: the configuration has no `public_url` under `service`"
+                );
             }
             None => anstream::println!("{} the events come here", styled(GOOD, "✓")),
         }

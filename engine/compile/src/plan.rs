@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cosell_model::flow::{Retry, Sensitive, TriggerSource, ValueType};
-use cosell_model::{Accepts, Effect, FlowId, OperationName, Outcome, StepId};
+use cosell_model::{Accepts, Effect, FlowId, OperationName, Outcome, SourceName, StepId};
 use serde_json::Value;
 
 use crate::expr::template::Template;
@@ -61,10 +61,8 @@ pub struct Plan {
 pub struct TriggerPlan {
     /// A built-in trigger, or a connector's.
     pub source: TriggerSource,
-    /// The connection that listens, for a connector's trigger.
-    pub connection: Option<String>,
-    /// Settings of the trigger.
-    pub with: Value,
+    /// The connectors' triggers that start it, the main one first; none where a built-in one does.
+    pub sources: Vec<SourcePlan>,
     /// A condition on what the trigger brings.
     pub when: Option<Template>,
     /// Typed inputs.
@@ -73,6 +71,21 @@ pub struct TriggerPlan {
     pub schedule: Option<Schedule>,
     /// Where its web hook is, for `http`.
     pub entrance: Option<Entrance>,
+}
+
+/// A connector's trigger that starts a flow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourcePlan {
+    /// Its name among those of the flow: the connection, the trigger, and a number from 2 on where both come again.
+    pub name: SourceName,
+    /// The trigger.
+    pub trigger: OperationName,
+    /// The connection that listens.
+    pub connection: String,
+    /// Settings of the trigger.
+    pub with: Value,
+    /// How often it is asked, where the flow says so.
+    pub every: Option<Duration>,
 }
 
 /// The web hook of a flow: `/in/{path}`.

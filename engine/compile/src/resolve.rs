@@ -23,10 +23,17 @@ pub(crate) struct Names<'c> {
     pub(crate) layout: &'c Layout<'c>,
     /// Current values of all variables.
     pub(crate) variables: &'c BTreeMap<String, Value>,
-    /// What the trigger brings.
-    pub(crate) trigger: Option<&'c Schema>,
+    /// What each of the things that start the flow brings.
+    pub(crate) trigger: Vec<Brought<'c>>,
     /// What each step yields.
     pub(crate) shapes: Vec<Shape<'c>>,
+}
+
+/// What `trigger` holds.
+pub(crate) struct Brought<'c> {
+    /// What it is called in messages.
+    pub(crate) what: String,
+    pub(crate) schema: &'c Schema,
 }
 
 /// Where a value stands, as far as names go.
@@ -77,8 +84,9 @@ pub(crate) fn find(
     let path = |root, skip| Some(Found::Path(Path { root, segments: rest(skip) }));
     match mention.root.as_str() {
         "trigger" => {
-            if let Some(schema) = names.trigger {
-                Shape::Schema(schema).check("`trigger`", span, &places(0), findings);
+            // Whatever starts the flow must bring what is mentioned.
+            for Brought { what, schema } in &names.trigger {
+                Shape::Schema(schema).check(what, span, &places(0), findings);
             }
             path(Root::Trigger, 0)
         }

@@ -34,18 +34,43 @@ pub struct Flow {
 /// What starts a flow.
 #[derive(Clone, Debug)]
 pub struct Trigger {
+    /// What starts it first of all.
+    pub main: Source,
+    /// What else starts it: triggers of connectors that bring the same.
+    pub also: Vec<Source>,
+    /// A condition on the trigger's payload; no run starts where it is false.
+    pub when: Option<Node>,
+    /// Typed inputs, of `manual` and `call`.
+    pub inputs: Vec<Input>,
+}
+
+impl Trigger {
+    /// Everything that starts it.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        std::iter::once(&self.main).chain(&self.also)
+    }
+}
+
+/// One thing that starts a flow.
+#[derive(Clone, Debug)]
+pub struct Source {
     /// A built-in trigger, or a connector's.
-    pub source: TriggerSource,
+    pub kind: TriggerSource,
     /// Where `use` stands.
     pub span: Span,
     /// Which connection listens, where it is not the connector's own name.
     pub connection: Option<Spanned<String>>,
     /// Settings of the trigger.
     pub with: Option<Node>,
-    /// A condition on the trigger's payload; no run starts where it is false.
-    pub when: Option<Node>,
-    /// Typed inputs, of `manual` and `call`.
-    pub inputs: Vec<Input>,
+    /// How often it is asked, where it is one that asks.
+    pub every: Option<Spanned<Duration>>,
+}
+
+impl Source {
+    /// One without settings, as `use` at `span` names it.
+    pub fn new(kind: TriggerSource, span: Span) -> Self {
+        Self { kind, span, connection: None, with: None, every: None }
+    }
 }
 
 /// Which trigger.

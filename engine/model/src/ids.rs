@@ -49,6 +49,11 @@ name! {
     StepId
 }
 
+name! {
+    /// The name of what starts a flow, unique in its flow: `dataverse.row_changed`.
+    SourceName
+}
+
 /// `connector.operation`, or `connector.trigger`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OperationName {

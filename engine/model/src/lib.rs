@@ -15,7 +15,7 @@ pub mod span;
 
 pub use catalogue::{Catalogue, Effect, OperationDescription, Schema, TriggerDescription};
 pub use diagnostic::{Diagnostic, Severity};
-pub use ids::{FlowId, OperationName, StepId};
+pub use ids::{FlowId, OperationName, SourceName, StepId};
 pub use node::Node;
 pub use outcome::{Accepts, Failure, Outcome};
 pub use serde_json::Value;

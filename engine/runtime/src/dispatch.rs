@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use cosell_compile::plan::Plan;
-use cosell_model::flow::TriggerSource;
 use cosell_model::{FlowId, Value};
 use cosell_sdk::TriggerEvent;
 use futures::FutureExt;
@@ -345,16 +344,15 @@ impl Dispatcher {
         Ok(discarded)
     }
 
-    /// Every flow whose trigger is one of this connection, with the trigger's name and settings.
+    /// Every flow that a trigger of this connection starts, with the trigger and its settings.
     pub fn listening(&self, connection: &str) -> Vec<(FlowId, String, Value)> {
         let engine = self.engine();
-        let listens = |plan: &Arc<Plan>| match &plan.trigger.source {
-            TriggerSource::Connector(name) if plan.trigger.connection.as_deref() == Some(connection) => {
-                Some((plan.flow.clone(), name.operation.to_string(), plan.trigger.with.clone()))
-            }
-            _ => None,
-        };
-        engine.plans().filter_map(listens).collect()
+        let sources =
+            engine.plans().flat_map(|plan| plan.trigger.sources.iter().map(move |source| (&plan.flow, source)));
+        sources
+            .filter(|(_, source)| source.connection == connection)
+            .map(|(flow, source)| (flow.clone(), source.trigger.operation.to_string(), source.with.clone()))
+            .collect()
     }
 
     /// How many runs wait in memory or are under way.

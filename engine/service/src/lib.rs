@@ -1,9 +1,12 @@
 //! Where events come in: web hooks over HTTP, triggers that ask, and the clock.
 //!
-//! [`hooks`] takes what remote systems send, [`entrances`] what anybody else does; [`polls`] asks those that do not send;
-//! [`schedules`] keeps times. All hand events to the dispatcher.
+//! [`hooks`] takes what remote systems send, [`entrances`] what anybody else does; [`polls`] asks those that do not send, at
+//! the times that `pace` says; [`schedules`] keeps times. All hand events to the dispatcher. [`registration`] sees to it that
+//! remote systems send at all.
 
 pub mod entrances;
 pub mod hooks;
+mod pace;
 pub mod polls;
+pub mod registration;
 pub mod schedules;

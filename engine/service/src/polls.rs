@@ -1,120 +1,152 @@
-//! Triggers that ask: each flow's own question, over and over.
+//! Triggers that ask: each flow's own questions, over and over.
 
 use std::time::Duration;
 
 use cosell_model::catalogue::Delivery;
-use cosell_model::flow::TriggerSource;
-use cosell_model::{FlowId, Value};
+use cosell_model::{FlowId, SourceName, Value};
 use cosell_runtime::dispatch::Dispatcher;
 use cosell_runtime::inbox::Position;
 use cosell_sdk::Meaning;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::pace;
+
 /// The longest wait after questions that got no answer.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Questions being asked; they stop when dropped.
 pub struct Polls {
-    asking: Vec<(JoinHandle<()>, watch::Receiver<u64>)>,
+    asking: Vec<Asking>,
+    /// How often somebody has waited for answers so far: questions are then asked without waiting any longer.
+    wanted: watch::Sender<u64>,
+}
+
+struct Asking {
+    task: JoinHandle<()>,
+    /// What was wanted when the question was asked that was answered last; 0 before the first answer.
+    answered: watch::Receiver<u64>,
+    /// Whether the flow says how often it is asked.
+    at_its_own_time: bool,
 }
 
 impl Polls {
-    /// Asks for every flow of `dispatcher` whose trigger asks, every `interval`.
-    pub fn begin(dispatcher: &Dispatcher, interval: Duration) -> Self {
+    /// Asks for every flow of `dispatcher` that triggers which ask start: at `shortest` after news and more rarely while
+    /// there is none, or as often as the flow says.
+    pub fn begin(dispatcher: &Dispatcher, shortest: Duration) -> Self {
+        let (wanted, _) = watch::channel(1);
         let engine = dispatcher.engine();
-        let asking = engine.plans().filter_map(|plan| {
-            let TriggerSource::Connector(name) = &plan.trigger.source else { return None };
-            let connection = plan.trigger.connection.as_ref()?;
-            let open = engine.connection(connection)?;
-            if open.delivery(&name.operation) != Some(Delivery::Poll) {
+        let sources =
+            engine.plans().flat_map(|plan| plan.trigger.sources.iter().map(move |source| (&plan.flow, source)));
+        let asking = sources.filter_map(|(flow, source)| {
+            let open = engine.connection(&source.connection)?;
+            if open.delivery(&source.trigger.operation) != Some(Delivery::Poll) {
                 return None;
             }
-            let (answered, answers) = watch::channel(0);
             let question = Question {
-                flow: plan.flow.clone(),
-                trigger: name.operation.to_string(),
-                with: plan.trigger.with.clone(),
-                connection: connection.clone(),
+                flow: flow.clone(),
+                source: source.name.clone(),
+                connection: source.connection.clone(),
+                trigger: source.trigger.operation.to_string(),
+                with: source.with.clone(),
+                every: source.every,
                 dispatcher: dispatcher.clone(),
-                interval,
+                shortest,
             };
-            Some((tokio::spawn(question.ask(answered)), answers))
+            let (answers, answered) = watch::channel(0);
+            let task = tokio::spawn(question.ask(wanted.subscribe(), answers));
+            Some(Asking { task, answered, at_its_own_time: source.every.is_some() })
         });
-        Self { asking: asking.collect() }
+        Self { asking: asking.collect(), wanted }
     }
 
-    /// Waits until every question asked after this call has been answered once.
+    /// Has everything asked now, and waits for the answers; but not for what flows ask at times of their own.
     pub async fn answered(&self) {
-        for (_, answers) in &self.asking {
-            let mut answers = answers.clone();
-            // The answer to a question already under way may be older than this call.
-            let enough = *answers.borrow() + 2;
-            let _ = answers.wait_for(|count| *count >= enough).await;
+        let mut enough = 0;
+        self.wanted.send_modify(|wanted| {
+            *wanted += 1;
+            enough = *wanted;
+        });
+        for asking in self.asking.iter().filter(|asking| !asking.at_its_own_time) {
+            let _ = asking.answered.clone().wait_for(|answered| *answered >= enough).await;
         }
     }
 
     /// Waits until every question has been answered at all: from then on nothing is missed.
     pub async fn ready(&self) {
-        for (_, answers) in &self.asking {
-            let _ = answers.clone().wait_for(|count| *count >= 1).await;
+        for asking in &self.asking {
+            let _ = asking.answered.clone().wait_for(|answered| *answered >= 1).await;
         }
     }
 }
 
 impl Drop for Polls {
     fn drop(&mut self) {
-        self.asking.iter().for_each(|(task, _)| task.abort());
+        self.asking.iter().for_each(|asking| asking.task.abort());
     }
 }
 
 struct Question {
     flow: FlowId,
+    source: SourceName,
+    connection: String,
     trigger: String,
     with: Value,
-    connection: String,
+    every: Option<Duration>,
     dispatcher: Dispatcher,
-    interval: Duration,
+    shortest: Duration,
 }
 
 impl Question {
-    async fn ask(self, answered: watch::Sender<u64>) {
-        let mut cursor = match self.dispatcher.position(self.flow.as_str()) {
-            Ok(cursor) => cursor,
-            Err(error) => {
-                tracing::error!(flow = %self.flow, %error, "changes are asked for from now on");
-                None
-            }
-        };
-        let mut wait = self.interval;
+    async fn ask(self, mut wanted: watch::Receiver<u64>, answers: watch::Sender<u64>) {
+        // What was asked is part of the name: an answer to another question is no place to go on from.
+        let of = format!("{} {} {}", self.flow, self.source, self.with);
+        let mut cursor = self.dispatcher.position(&of).unwrap_or_else(|error| {
+            tracing::error!(flow = %self.flow, source = %self.source, %error, "changes are asked for from now on");
+            None
+        });
+        let (mut quiet, mut refused) = (0_u32, 0_u32);
         loop {
             if self.dispatcher.admits().is_err() {
                 // What happened meanwhile comes with the next answer.
-                tokio::time::sleep(self.interval).await;
+                tokio::time::sleep(self.shortest).await;
                 continue;
             }
             let (engine, observer) = (self.dispatcher.engine(), self.dispatcher.observer());
-            match engine.poll(&self.connection, &self.trigger, self.with.clone(), cursor.clone(), observer).await {
+            let asked = *wanted.borrow_and_update();
+            let answer =
+                engine.poll(&self.connection, &self.trigger, self.with.clone(), cursor.clone(), observer).await;
+            let wait = match answer {
                 Ok(poll) => {
-                    wait = self.interval;
+                    quiet = if poll.events.is_empty() { quiet.saturating_add(1) } else { 0 };
+                    refused = 0;
                     let events = poll.events.into_iter().map(|event| (self.flow.clone(), event)).collect();
                     let moved = cursor.as_ref() != Some(&poll.cursor);
-                    let position = moved.then(|| Position { of: self.flow.to_string(), at: poll.cursor.clone() });
+                    let position = moved.then(|| Position { of: of.clone(), at: poll.cursor.clone() });
                     match self.dispatcher.dispatch_all(events, position).await {
                         Ok(()) => cursor = Some(poll.cursor),
-                        Err(error) => tracing::error!(flow = %self.flow, %error, "changes are asked for again"),
+                        Err(error) => {
+                            tracing::error!(flow = %self.flow, source = %self.source, %error, "changes are asked for again");
+                        }
                     }
-                    answered.send_modify(|count| *count += 1);
+                    answers.send_replace(asked);
+                    pace::wait(self.shortest, self.every, quiet)
                 }
                 Err(error) => {
-                    wait = match error.meaning {
+                    refused = refused.saturating_add(1);
+                    let wait = match error.meaning {
                         Meaning::Retry { after: Some(after) } => after,
-                        _ => (wait * 2).min(LONGEST_WAIT),
+                        _ => pace::wait(self.shortest, None, refused).min(LONGEST_WAIT),
                     };
-                    tracing::warn!(flow = %self.flow, %error, ?wait, "changes could not be asked for");
+                    tracing::warn!(flow = %self.flow, source = %self.source, %error, ?wait, "changes could not be asked for");
+                    wait
                 }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                // The sender goes only with the questions.
+                _ = wanted.changed(), if self.every.is_none() => {}
             }
-            tokio::time::sleep(wait).await;
         }
     }
 }

@@ -11,10 +11,12 @@ mod revocation;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use cosell_sdk::http::{Transport, download};
 use cosell_sdk::{CallError, Incoming, Meaning, Refusal};
 use rustls_pki_types::UnixTime;
+use tokio::time::timeout;
 use url::Url;
 
 use crate::connection::Settings;
@@ -25,6 +27,8 @@ pub use revocation::Revocation;
 
 /// Largest certificate file read, in bytes.
 const LARGEST: usize = 64 * 1024;
+/// How long an event waits for a certificate, or for a list of revoked ones: whoever sends it waits as well.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How many certificates are remembered. There is one at a time, and a second while they change.
 const REMEMBERED: usize = 16;
 
@@ -96,7 +100,9 @@ impl Verifier {
 }
 
 async fn fetch(url: &Url, transport: &Transport) -> Result<Certificates, Refusal> {
-    let file = download(url, LARGEST, transport).await.map_err(|error| match error.meaning {
+    let file = timeout(ANSWER_WITHIN, download(url, LARGEST, transport)).await;
+    let file = file.map_err(|_| Refusal::TryAgain(format!("cannot read {url}: no answer in time")))?;
+    let file = file.map_err(|error| match error.meaning {
         Meaning::Retry { .. } => Refusal::TryAgain(error.message),
         _ => Refusal::Unauthorized(error.message),
     })?;
@@ -115,7 +121,8 @@ mod tests {
     use super::*;
     use crate::testing::{Microsoft, body, settings};
     use cosell_sdk::stub::{Reply, Stub};
-    use std::time::Duration;
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
 
     fn verifier(stub: &Stub, microsoft: &Microsoft) -> Verifier {
         Verifier::new(&serde_json::from_value(settings(stub, microsoft)).unwrap(), Transport::new(None).unwrap())
@@ -202,6 +209,23 @@ mod tests {
             let reason = reason(verifier.verify(&request, UnixTime::now()).await);
             assert!(reason.contains(part), "{reason}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_certificate_host_that_never_answers_is_not_waited_for_long() {
+        let (stub, microsoft) = (Stub::start().await, Microsoft::new());
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = silent.local_addr().unwrap().to_string();
+        let mut settings = settings(&stub, &microsoft);
+        settings["certificate_hosts"] = serde_json::json!([host]);
+        let verifier =
+            Verifier::new(&serde_json::from_value(settings).unwrap(), Transport::new(None).unwrap()).unwrap();
+        let mut request = microsoft.signed(&stub, body());
+        request.headers[1].1 = format!("http://{host}/cert/dispatch.cer");
+        let asked = Instant::now();
+        let result = verifier.verify(&request, UnixTime::now()).await;
+        assert!(matches!(result, Err(Refusal::TryAgain(_))), "{result:?}");
+        assert!(asked.elapsed() <= ANSWER_WITHIN + Duration::from_millis(10), "{:?}", asked.elapsed());
     }
 
     #[tokio::test]

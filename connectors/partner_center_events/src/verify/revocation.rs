@@ -15,12 +15,10 @@ use url::Url;
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 
 use super::chain::{Certificates, Standing, Trust};
-use super::unauthorized;
+use super::{ANSWER_WITHIN, unauthorized};
 
 /// Largest list read, in bytes; the lists of Microsoft's authorities are far smaller.
 const LARGEST: usize = 8 * 1024 * 1024;
-/// How long an event waits for a list.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How long a list is used; authorities publish new ones every few days.
 const KEPT_FOR: Duration = Duration::from_secs(3600);
 /// How long is waited after a list could not be read.

@@ -7,6 +7,10 @@ use jiff::Timestamp;
 
 use crate::error::Meaning;
 
+/// The longest wait that is taken from an answer. A service that asks for more is asked again after a day: what it says may be
+/// a slip, and nobody would notice a connection that rests for years.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
 /// How a request failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -52,14 +56,14 @@ fn unknown(effect: Effect, after: Option<Duration>) -> Meaning {
     }
 }
 
-/// Reads a `Retry-After` header: seconds, or an HTTP date (RFC 9110, section 10.2.3).
+/// Reads a `Retry-After` header: seconds, or an HTTP date (RFC 9110, section 10.2.3). It is a day at most.
 pub fn retry_after(header: &str, now: Timestamp) -> Option<Duration> {
     let header = header.trim();
     if let Ok(seconds) = header.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
+        return Some(Duration::from_secs(seconds).min(LONGEST));
     }
     let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(header).ok()?;
-    Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO))
+    Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO).min(LONGEST))
 }
 
 #[cfg(test)]
@@ -108,5 +112,14 @@ mod tests {
         assert_eq!(retry_after("Mon, 02 Nov 2026 08:01:30 GMT", now), Some(Duration::from_secs(90)));
         assert_eq!(retry_after("Mon, 02 Nov 2026 07:00:00 GMT", now), Some(Duration::ZERO));
         assert_eq!(retry_after("soon", now), None);
+    }
+
+    #[test]
+    fn nobody_is_made_to_wait_for_ever() {
+        let now: Timestamp = "2026-11-02T08:00:00Z".parse().unwrap();
+        for header in ["18446744073709551615", "86401", "Thu, 30 Dec 9999 00:00:00 GMT"] {
+            assert_eq!(retry_after(header, now), Some(LONGEST), "{header}");
+        }
+        assert_eq!(retry_after("99999999999999999999", now), None);
     }
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::address::{Address, add_query};
+use super::body::{Unread, read_body};
 use super::classify::{Failure, meaning, retry_after};
 use super::fault::{Fault, details};
 use super::response::Response;
@@ -20,6 +21,11 @@ use crate::context::{CallContext, RequestRecord};
 use crate::error::{CallError, Meaning};
 use crate::settings::Secret;
 use crate::sign_in::{SignIn, Token};
+
+/// Largest answer read, in bytes. A page of a thousand rows with all their columns takes some 30 million.
+const LARGEST: usize = 128 * 1024 * 1024;
+/// How many requests one call may make: a list whose every page leads to another would otherwise never end.
+pub(super) const MOST_REQUESTS: usize = 10_000;
 
 /// What goes with every request, so that the remote system knows who asks.
 #[derive(Clone, Debug)]
@@ -210,6 +216,15 @@ impl Request<'_> {
                 format!("{} {} would write, which a preview never does", self.method, self.url.path()),
             ));
         }
+        if context.request_count() >= MOST_REQUESTS {
+            return Err(CallError::rejected(
+                "too_many_requests",
+                format!(
+                    "one call made {MOST_REQUESTS} requests to {} and found no end; ask for less at a time",
+                    self.client.title
+                ),
+            ));
+        }
         let Credentials::Token(sign_in) = &self.client.credentials else {
             let response = self.send_once(None, context).await?;
             return self.judge(response);
@@ -263,9 +278,9 @@ impl Request<'_> {
         let answer = match request.send().await {
             Ok(answer) => {
                 let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-                answer.bytes().await.map(|body| (status, headers, body))
+                read_body(answer, LARGEST).await.map(|body| (status, headers, body))
             }
-            Err(error) => Err(error),
+            Err(error) => Err(Unread::Broken(error)),
         };
         context.note(RequestRecord {
             method: self.method.to_string(),
@@ -285,8 +300,21 @@ impl Request<'_> {
                 }
                 Ok(Response { status, headers, body, effect: self.effect(), title: self.client.title })
             }
-            Err(error) => Err(self.no_answer(&error)),
+            Err(Unread::Broken(error)) => Err(self.no_answer(&error)),
+            Err(Unread::TooLarge) => Err(self.too_large()),
         }
+    }
+
+    /// A write has been done all the same; a read would be answered so again.
+    fn too_large(&self) -> CallError {
+        let meaning = if self.effect() == Effect::Write { Meaning::OutcomeUnknown } else { Meaning::Rejected };
+        let title = self.client.title;
+        let message = format!(
+            "{title} answered {} {} with more than {LARGEST} bytes; ask for fewer columns, or fewer rows at a time",
+            self.method,
+            self.url.path()
+        );
+        CallError::new(meaning, "answer_too_large", message)
     }
 
     fn no_answer(&self, error: &reqwest::Error) -> CallError {

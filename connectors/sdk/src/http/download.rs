@@ -1,9 +1,10 @@
 //! A small public file, such as a signing certificate.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use url::Url;
 
 use super::Transport;
+use super::body::{Unread, read_body};
 use crate::error::{CallError, Meaning};
 
 /// Reads a public file of at most `limit` bytes: without a token, without following redirects. Whether `url` may be
@@ -15,7 +16,7 @@ pub async fn download(url: &Url, limit: usize, transport: &Transport) -> Result<
     let unreachable = |what: &str| {
         CallError::new(Meaning::Retry { after: None }, "not_connected", format!("cannot read {url}: {what}"))
     };
-    let mut answer = transport
+    let answer = transport
         .client()
         .get(url.clone())
         .send()
@@ -31,12 +32,8 @@ pub async fn download(url: &Url, limit: usize, transport: &Transport) -> Result<
             ));
         }
     }
-    let mut file = BytesMut::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|_| unreachable("the connection broke"))? {
-        if file.len() + chunk.len() > limit {
-            return Err(CallError::rejected("file_too_large", format!("{url} is larger than {limit} bytes")));
-        }
-        file.extend_from_slice(&chunk);
-    }
-    Ok(file.freeze())
+    read_body(answer, limit).await.map_err(|unread| match unread {
+        Unread::TooLarge => CallError::rejected("file_too_large", format!("{url} is larger than {limit} bytes")),
+        Unread::Broken(_) => unreachable("the connection broke"),
+    })
 }

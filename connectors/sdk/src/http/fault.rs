@@ -4,6 +4,8 @@ use serde_json::{Map, Value, json};
 
 /// Longest message kept, in characters (the Referrals API promises no more than 1024).
 const LONGEST: usize = 1024;
+/// Bytes of what is kept of a remote system's error.
+const LONGEST_DETAILS: usize = 16 * 1024;
 
 /// What a refusal says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -68,7 +70,11 @@ pub fn normalise_code(code: &str) -> String {
 
 /// What goes into the details of an error: status, request id, and what the remote system said about itself.
 pub(crate) fn details(status: u16, request_id: Option<&str>, body: &Value) -> Value {
-    json!({ "status": status, "request_id": request_id, "error": scrub(body.get("error").unwrap_or(body)) })
+    let mut error = scrub(body.get("error").unwrap_or(body));
+    if error.to_string().len() > LONGEST_DETAILS {
+        error = Value::String(format!("left out: more than {LONGEST_DETAILS} bytes"));
+    }
+    json!({ "status": status, "request_id": request_id, "error": error })
 }
 
 fn scrub(value: &Value) -> Value {
@@ -162,6 +168,12 @@ mod tests {
         assert!(!text.contains("eyJ") && text.contains("expired"), "{text}");
         let details = details(401, None, &json!({ "error": { "refresh_token": "0.AX", "message": token } }));
         assert_eq!(details["error"], json!({ "refresh_token": "[secret]", "message": "[secret]" }));
+    }
+
+    #[test]
+    fn an_error_of_any_size_leaves_details_of_ours() {
+        let body = json!({ "error": { "code": "x", "all": vec!["text"; 10_000] } });
+        assert_eq!(details(400, None, &body)["error"], "left out: more than 16384 bytes");
     }
 
     #[test]

@@ -4,11 +4,12 @@
 //! more. It follows no redirects and speaks to no other host, since a token goes with every request.
 //!
 //! Read in this order: [`client`] (how a connector makes requests), `response` (what comes back), `address`
-//! (where requests may go), `classify` (what a
+//! (where requests may go), `body` (how much is read), `classify` (what a
 //! failure means), `fault` (what the remote system says of it), `transport` (TLS, and whom it trusts), `download` (a small
 //! public file).
 
 mod address;
+mod body;
 mod classify;
 pub mod client;
 mod download;
@@ -19,6 +20,7 @@ mod tests;
 mod transport;
 
 pub use address::Address;
+pub(crate) use body::{Unread, read_body};
 pub use classify::{Failure, meaning, retry_after};
 pub use client::{Client, Credentials, Request};
 pub use download::download;

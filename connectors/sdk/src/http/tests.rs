@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use url::Url;
 use uuid::Uuid;
 
 use super::{Address, Client, Transport, download};
-use crate::context::CallContext;
+use crate::context::{CallContext, RequestRecord};
 use crate::error::{CallError, Meaning};
 use crate::sign_in::SignIn;
 use crate::stub::{Reply, Stub};
@@ -215,4 +216,56 @@ async fn downloads_are_small_and_come_from_where_they_were_asked() {
     ] {
         assert_eq!(download(&url(path), limit, &transport).await.unwrap_err().code, code, "{path}");
     }
+}
+
+/// Answers every request, of tokens as well, with these bytes, and then says no more.
+async fn answering(answer: &'static str) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(answer.as_bytes()).await;
+            kept.push(stream);
+        }
+    });
+    origin
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_not_read() {
+    let stub = Stub::start().await;
+    let endless = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000000000000\r\n\r\n[";
+    let client = client_at(&stub, &answering(endless).await);
+    let (read, write) = read_and_write(&client).await;
+    assert_eq!((read.meaning, read.code.as_str()), (Meaning::Rejected, "answer_too_large"));
+    assert_eq!((write.meaning, write.code.as_str()), (Meaning::OutcomeUnknown, "answer_too_large"));
+
+    let mut sign_in = stub.sign_in();
+    sign_in["authority"] = json!(answering(endless).await);
+    let sign_in = serde_json::from_value(sign_in).unwrap();
+    let sign_in = SignIn::new(&sign_in, "https://api.example.com", &Transport::new(None).unwrap()).unwrap();
+    let error = sign_in.token().await.unwrap_err();
+    assert!(error.meaning == RETRY && error.message.contains("too large"), "{}", error.message);
+}
+
+#[tokio::test]
+async fn pages_without_end_are_given_up() {
+    let stub = Stub::start().await;
+    stub.on("GET", "/base/x", [Reply::json(200, json!({}))]);
+    let (client, context) = (client(&stub), context());
+    for _ in 0..super::client::MOST_REQUESTS {
+        context.note(RequestRecord {
+            method: "GET".to_owned(),
+            url: "/base/x".to_owned(),
+            status: Some(200),
+            took: Duration::ZERO,
+        });
+    }
+    let error = client.get(&["x"]).send(&context).await.unwrap_err();
+    assert_eq!(
+        (error.meaning, error.code.as_str(), stub.requests().len()),
+        (Meaning::Rejected, "too_many_requests", 0)
+    );
 }

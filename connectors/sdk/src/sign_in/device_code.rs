@@ -15,6 +15,8 @@ use crate::settings::Secret;
 
 /// What `slow_down` adds to the interval (RFC 8628, section 3.5).
 const SLOWER_BY: Duration = Duration::from_secs(5);
+/// How long a code is believed to be good for, and the longest pause; Entra's codes are good for fifteen minutes.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A sign-in that waits for the person.
 #[derive(Debug)]
@@ -66,8 +68,8 @@ pub async fn begin(settings: &EntraSettings, audience: &str, transport: &Transpo
         verification_uri: answer.verification_uri,
         message: answer.message,
         device_code: answer.device_code,
-        interval: Duration::from_secs(answer.interval),
-        good_for: Duration::from_secs(answer.expires_in),
+        interval: Duration::from_secs(answer.interval).min(LONGEST),
+        good_for: Duration::from_secs(answer.expires_in).min(LONGEST),
         endpoint,
     })
 }
@@ -150,6 +152,15 @@ mod tests {
         let polled = stub.token_requests();
         assert_eq!(polled.len(), 2);
         assert!(polled[0].body.contains("device_code=GAQ") && !polled[0].body.contains("client_secret"));
+    }
+
+    #[tokio::test]
+    async fn a_code_is_not_good_for_ever() {
+        let stub = Stub::start().await;
+        script(&stub, u64::MAX);
+        stub.on("POST", TOKEN, [refused("authorization_declined", 0)]);
+        let code = begin(&settings(&stub), "https://api.example.com", &Transport::new(None).unwrap()).await.unwrap();
+        assert_eq!(code.finish().await.unwrap_err().meaning, Meaning::SignIn);
     }
 
     #[tokio::test]

@@ -11,8 +11,13 @@ use super::EntraSettings;
 use super::assertion::Certificate;
 use super::faults::refusal;
 use crate::error::{CallError, Meaning};
-use crate::http::{Address, Transport, retry_after};
+use crate::http::{Address, Transport, Unread, read_body, retry_after};
 use crate::settings::Secret;
+
+/// The longest life of a token that is believed; Entra's longest is 28 hours (access tokens, continuous access evaluation).
+const LONGEST_LIFE: Duration = Duration::from_secs(28 * 3600);
+/// Largest answer read, in bytes. Tokens are a few kilobytes.
+const LARGEST: usize = 1024 * 1024;
 
 /// How an application shows that it is the one it says.
 #[derive(Debug)]
@@ -134,7 +139,8 @@ impl Endpoint {
         };
         Ok(Grant {
             access_token: answer.access_token,
-            life: Duration::from_secs(seconds.ok_or_else(|| self.again(None, "a token without its life"))?),
+            life: Duration::from_secs(seconds.ok_or_else(|| self.again(None, "a token without its life"))?)
+                .min(LONGEST_LIFE),
             refresh_token: answer.refresh_token,
         })
     }
@@ -160,7 +166,10 @@ impl Endpoint {
             .get("retry-after")
             .and_then(|header| header.to_str().ok())
             .and_then(|header| retry_after(header, Timestamp::now()));
-        let body = answer.bytes().await.map_err(|_| self.again(None, "the connection broke"))?;
+        let body = read_body(answer, LARGEST).await.map_err(|unread| match unread {
+            Unread::TooLarge => self.again(None, "an answer that is too large"),
+            Unread::Broken(_) => self.again(None, "the connection broke"),
+        })?;
         match status {
             408 | 429 | 500.. => Err(self.again(after, &format!("status {status}"))),
             _ => Ok((status, after, body)),

@@ -70,6 +70,7 @@ fn by_code(code: u64) -> Option<Remedy> {
 
 /// The error for an answer that refuses a token.
 pub(super) fn refusal(status: u16, body: &Value, after: Option<Duration>) -> CallError {
+    let text = |name: &str| body.get(name).and_then(Value::as_str).map(scrub_text);
     let error = body.get("error").and_then(Value::as_str).unwrap_or("no error code");
     let codes: Vec<u64> =
         body.get("error_codes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_u64).collect();
@@ -84,8 +85,8 @@ pub(super) fn refusal(status: u16, body: &Value, after: Option<Duration>) -> Cal
         code,
         format!("the sign-in service gives no token: {description} What to do: {}", remedy.advice()),
     )
-    .details(json!({ "status": status, "error": error, "trace_id": body.get("trace_id"),
-            "correlation_id": body.get("correlation_id") }))
+    .details(json!({ "status": status, "error": scrub_text(error), "trace_id": text("trace_id"),
+            "correlation_id": text("correlation_id") }))
 }
 
 #[cfg(test)]

@@ -324,6 +324,19 @@ mod tests {
         assert_eq!(sign_in.token().await.unwrap_err().meaning, Meaning::Retry { after: None });
     }
 
+    #[tokio::test]
+    async fn whatever_life_a_token_claims_it_is_renewed() {
+        let stub = Stub::start().await;
+        let answer = |life: serde_json::Value| Reply::json(200, json!({ "access_token": "a", "expires_in": life }));
+        stub.on("POST", "/tenant/oauth2/v2.0/token", [answer(json!(u64::MAX)), answer(json!(u64::MAX.to_string()))]);
+        for _ in 0..2 {
+            let sign_in = sign_in(&stub, None);
+            sign_in.token().await.unwrap();
+            let renew_at = sign_in.state.lock().await.access.as_ref().unwrap().renew_at;
+            assert!(renew_at < Instant::now() + Duration::from_secs(28 * 3600));
+        }
+    }
+
     /// A sign-in for a person, kept in a file of its own.
     fn for_a_person(stub: &Stub) -> SignIn {
         let mut settings = stub.sign_in();

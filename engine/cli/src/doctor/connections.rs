@@ -126,7 +126,7 @@ fn registration(name: &str, view: &Value) -> Finding {
                 view["url"].as_str().unwrap_or_default()
             ),
         )
-        .remedy(format!("set `endpoint` of the connection `{name}`")),
+        .remedy("set `public_url` under `service` in the configuration"),
         None => Finding::ok("registration", name, "the events come here"),
     }
 }

@@ -84,10 +84,10 @@ impl Needs {
         };
         let is_on = |plan: &&Arc<Plan>| project.off(&plan.flow).is_none();
         for plan in project.compilation.plans.values().filter(is_on) {
-            if let Some(connection) = &plan.trigger.connection {
-                needs.connections.insert(connection.clone());
-                if let Some(table) = plan.trigger.with["table"].as_str() {
-                    needs.tracked.entry(connection.clone()).or_default().insert(table.to_owned());
+            for source in &plan.trigger.sources {
+                needs.connections.insert(source.connection.clone());
+                if let Some(table) = source.with["table"].as_str() {
+                    needs.tracked.entry(source.connection.clone()).or_default().insert(table.to_owned());
                 }
             }
             for step in &plan.steps {

@@ -23,7 +23,7 @@ pub(crate) fn for_people(project: &Project) -> String {
             format!("{}\n{}", flow.id.value, flow.title),
             origin(&project.compilation.documents.flows, flow.id.value.as_str()).1.to_owned(),
             state(project, flow).to_owned(),
-            started_by(&flow.trigger.source),
+            flow.trigger.sources().map(|source| started_by(&source.kind)).collect::<Vec<_>>().join("\n"),
             numbers.collect::<Vec<_>>().join(", "),
         ]);
     }
@@ -42,7 +42,8 @@ pub(crate) fn for_machines(project: &Project) -> Value {
             "title": flow.title,
             "from": origin(&project.compilation.documents.flows, flow.id.value.as_str()).0,
             "state": state(project, flow),
-            "trigger": trigger(&flow.trigger.source),
+            "trigger": trigger(&flow.trigger.main.kind),
+            "also": flow.trigger.also.iter().map(|source| trigger(&source.kind)).collect::<Vec<_>>(),
             "calls": called_by(flow),
         })
     };

@@ -157,8 +157,8 @@ impl Project {
         }
         let plans = self.reachable(flows)?;
         let connections_of = |plan: &Arc<Plan>| {
-            let trigger = plan.trigger.connection.clone().filter(|_| listening);
-            trigger.into_iter().chain(connections_called(plan)).collect::<Vec<_>>()
+            let sources = plan.trigger.sources.iter().filter(|_| listening);
+            sources.map(|source| source.connection.clone()).chain(connections_called(plan)).collect::<Vec<_>>()
         };
         let mut connections = BTreeMap::new();
         let mut wrong = Vec::new();
@@ -263,9 +263,19 @@ impl Project {
             settings["file"] = json!(self.base.join(file));
         }
         self.keep_sign_in(name, &mut settings);
+        self.tell_address(name, connector, &mut settings);
         let limits = entry.limits.or(connector.description().limits);
         let open = connector.open(settings).map(|connection| connection.with_limits(limits));
         open.map_err(|error| wrong(format!("connection `{name}`: {}", error.message)))
+    }
+
+    /// Tells a connector whose connections have an `endpoint`, the address at which their events come in, where that is if
+    /// the configuration does not say.
+    fn tell_address(&self, name: &str, connector: &Connector, settings: &mut Value) {
+        let known = connector.description().settings.pointer("/properties/endpoint").is_some();
+        if let (true, Some(url), Value::Object(settings)) = (known, &self.configuration.public_url, settings) {
+            settings.entry("endpoint").or_insert_with(|| json!(format!("{url}/hooks/{name}")));
+        }
     }
 
     /// Where a connection acts for a person, says where that one's sign-in is kept, and how it is encrypted.

@@ -202,7 +202,7 @@ pub(crate) fn call(
         let message = format!("there is no flow `{}`", name.value);
         let callable: Vec<&str> = flows
             .values()
-            .filter(|flow| flow.trigger.source == TriggerSource::Call)
+            .filter(|flow| flow.trigger.main.kind == TriggerSource::Call)
             .map(|flow| flow.id.value.as_str())
             .collect();
         let help = did_you_mean(name.value.as_str(), known)
@@ -210,7 +210,7 @@ pub(crate) fn call(
         findings.push(Diagnostic::error("unknown-flow", message, name.span, "unknown flow").help(help));
         return;
     };
-    if flow.trigger.source != TriggerSource::Call {
+    if flow.trigger.main.kind != TriggerSource::Call {
         findings.push(
             Diagnostic::error(
                 "not-callable",
@@ -218,7 +218,7 @@ pub(crate) fn call(
                 name.span,
                 "called here",
             )
-            .also(flow.trigger.span, "its trigger")
+            .also(flow.trigger.main.span, "its trigger")
             .help("a flow that is called begins with `trigger: call`"),
         );
         return;
@@ -248,7 +248,7 @@ pub(crate) fn call(
                     entry.key.span,
                     "unknown input",
                 )
-                .also(flow.trigger.span, "its inputs are declared here")
+                .also(flow.trigger.main.span, "its inputs are declared here")
                 .help(help),
             );
             continue;

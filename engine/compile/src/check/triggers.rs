@@ -182,8 +182,8 @@ pub(crate) fn told_apart(
         for method in &entrance.methods {
             let Some(first) = taken.insert((&entrance.path, method), &plan.flow) else { continue };
             let place = |flow: &FlowId| {
-                let trigger = &flows[flow].trigger;
-                place(trigger.with.as_ref(), "path", trigger.span)
+                let main = &flows[flow].trigger.main;
+                place(main.with.as_ref(), "path", main.span)
             };
             let message = format!("`{method} /in/{}` would start `{first}` as well as `{}`", entrance.path, plan.flow);
             findings.push(

@@ -1,5 +1,5 @@
 //! The configuration, `cosell.yaml`: connections, current values of variables, flows that are off, folders of the user's own
-//! flows; and, of all that may differ between a trial and the real thing, one choice per environment.
+//! flows, the service's own address; and, of all that may differ between a trial and the real thing, one choice per environment.
 //!
 //! This file holds what a configuration is; `read` reads it, for one environment; [`off`] says what is wrong with turning
 //! flows off.
@@ -32,6 +32,8 @@ pub struct Configuration {
     pub flows: Vec<String>,
     /// How failed attempts are repeated where a step does not say.
     pub retry: Option<Retry>,
+    /// The service's address as seen from outside, without a `/` at its end: remote systems call what is below it.
+    pub public_url: Option<String>,
 }
 
 /// The current value of a variable.

@@ -44,11 +44,17 @@ struct Part<'n> {
     connections: Option<&'n Node>,
     variables: Option<&'n Node>,
     off: Option<&'n Node>,
+    service: Option<&'n Node>,
 }
 
 impl<'n> Part<'n> {
     fn take(fields: &mut Fields<'n>) -> Self {
-        Self { connections: fields.take("connections"), variables: fields.take("variables"), off: fields.take("off") }
+        Self {
+            connections: fields.take("connections"),
+            variables: fields.take("variables"),
+            off: fields.take("off"),
+            service: fields.take("service"),
+        }
     }
 }
 
@@ -167,6 +173,35 @@ fn both(shared: Part<'_>, part: Part<'_>, configuration: &mut Configuration, fin
             _ => findings.push(wrong_form(node, "`off`", "a list of flows by name")),
         }
     }
+    let services = [shared.service, part.service].into_iter().flatten();
+    for node in services.filter(|node| node.kind != NodeKind::Null) {
+        let Some(mut fields) = Fields::of(node, "`service`", findings) else { continue };
+        let public_url = fields.take("public_url").and_then(|node| public_url(node, findings));
+        configuration.public_url = public_url.or(configuration.public_url.take());
+        fields.finish(findings);
+    }
+}
+
+/// An address that others call: `https://host`, with a path where a proxy has one for the service.
+fn public_url(node: &Node, findings: &mut Findings) -> Option<String> {
+    let text = words::text(node, "`public_url`", findings)?;
+    let (scheme, rest) = text.split_once("://").unwrap_or_default();
+    let host = rest.split(['/', ':']).next().unwrap_or_default();
+    let loopback = ["localhost", "127.0.0.1"].contains(&host);
+    let plain = !rest.contains(['?', '#', '@', ' ']);
+    if !host.is_empty() && plain && (scheme == "https" || scheme == "http" && loopback) {
+        return Some(text.trim_end_matches('/').to_owned());
+    }
+    findings.push(
+        Diagnostic::error(
+            "wrong-address",
+            format!("`{text}` cannot be the service's public address"),
+            node.span,
+            "not an address that others can call",
+        )
+        .help("write the address at which remote systems reach it, by https: `https://sync.fabrikam.example`"),
+    );
+    None
 }
 
 fn merged(shared: Option<&Node>, part: Option<&Node>, what: &str, findings: &mut Findings) -> Vec<Entry> {
@@ -284,6 +319,22 @@ environments:
             (limits("crm"), limits("other")),
             (Limits::at_once(8).and(500, Duration::from_secs(60)), Limits::default())
         );
+    }
+
+    #[test]
+    fn the_public_address_may_differ_between_environments() {
+        let text = "
+service: { public_url: https://sync.fabrikam.example/ }
+environments:
+  staging: { service: { public_url: \"http://localhost:7070\" } }
+  production: { service: }
+";
+        let of = |environment| {
+            let (configuration, findings) = of(text, Some(environment));
+            (configuration.public_url.unwrap(), findings)
+        };
+        assert_eq!(of("staging"), ("http://localhost:7070".to_owned(), vec![]));
+        assert_eq!(of("production"), ("https://sync.fabrikam.example".to_owned(), vec![]));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::ops::Range;
 use minijinja::machinery::ast::{CallArg, Expr};
 use minijinja::machinery::{Span as EngineSpan, parse_expr};
 
+use super::depth::depth;
 use super::path::Segment;
 use super::{environment, write};
 
@@ -12,6 +13,8 @@ use super::{environment, write};
 const LENGTH: usize = 10_000;
 /// How many operations may lie in one another.
 const DEPTH: usize = 200;
+/// How many of them may wait for a part behind them, which the parser reads with one call inside another.
+const NESTED: usize = 50;
 
 /// Something an expression mentions: `steps.referral.details['notes']`.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +64,9 @@ pub fn parse(source: &str) -> Result<Parsed, Vec<ExpressionError>> {
     if source.len() > LENGTH {
         return Err(vec![too_large(0..source.len(), format!("this expression has more than {LENGTH} bytes"))]);
     }
+    if depth(source) > NESTED {
+        return Err(vec![too_deep(source, NESTED)]);
+    }
     let tree = parse_expr(source).map_err(|error| {
         let range = error.range().unwrap_or(0..source.len());
         let range = range.start.min(source.len())..range.end.min(source.len());
@@ -97,6 +103,10 @@ fn too_large(range: Range<usize>, message: String) -> ExpressionError {
     ExpressionError { code: "expression-too-large", message, range, help }
 }
 
+fn too_deep(source: &str, most: usize) -> ExpressionError {
+    too_large(0..source.len(), format!("more than {most} operations lie in one another in this expression"))
+}
+
 struct Reader<'s> {
     source: &'s str,
     mentions: Vec<Mention>,
@@ -113,8 +123,7 @@ impl Reader<'_> {
         if self.depth == DEPTH {
             // Whatever holds this is too deep as well; it is said once.
             if self.errors.iter().all(|error| error.code != "expression-too-large") {
-                let message = format!("more than {DEPTH} operations lie in one another in this expression");
-                self.errors.push(too_large(0..self.source.len(), message));
+                self.errors.push(too_deep(self.source, DEPTH));
             }
             return;
         }
@@ -409,6 +418,12 @@ mod tests {
         assert_eq!(code(&vec!["1"; 1000].join("+")), Some(vec!["expression-too-large"]));
         assert_eq!(code(&vec!["1"; 10_000].join("+")), Some(vec!["expression-too-large"]));
         assert_eq!(code(&format!("item{}", ".a".repeat(4000))), None, "a long path is one mention");
-        assert_eq!(code(&format!("{}1{}", "(".repeat(1000), ")".repeat(1000))), Some(vec!["expression-syntax"]));
+        for (piece, value) in
+            [("(", "1"), ("not ", "1"), ("-", "1"), ("not-(", "1"), ("1|default(", "1"), ("1 if 1 else ", "1")]
+        {
+            let deep = format!("{}{value}", piece.repeat(9_000 / piece.len()));
+            assert_eq!(code(&deep), Some(vec!["expression-too-large"]), "{piece}");
+        }
+        assert_eq!(code(&format!("{}1", "not -".repeat(25))), None);
     }
 }

@@ -1,6 +1,8 @@
 //! A flow file.
 
-use cosell_model::flow::{Flow, Input, Trigger, TriggerSource, ValueType};
+use std::time::Duration;
+
+use cosell_model::flow::{Flow, Input, Source, Trigger, TriggerSource, ValueType};
 use cosell_model::node::Entry;
 use cosell_model::{Diagnostic, FlowId, Node, OperationName, Spanned, ids};
 
@@ -19,14 +21,7 @@ pub(crate) fn flow(node: &Node, findings: &mut Findings) -> Option<Flow> {
     let description = fields.take("description").and_then(|node| words::text(node, "`description`", findings));
     let trigger = fields.require("trigger", findings).and_then(|node| trigger(node, findings));
     // Where it could not be read, the rest of the flow is still checked.
-    let trigger = trigger.unwrap_or_else(|| Trigger {
-        source: TriggerSource::Call,
-        span: id.span,
-        connection: None,
-        with: None,
-        when: None,
-        inputs: Vec::new(),
-    });
+    let trigger = trigger.unwrap_or_else(|| started_by(Source::new(TriggerSource::Call, id.span)));
     let key = fields.take("key").cloned();
     let debounce = fields.entry("debounce").and_then(|entry| {
         if key.is_none() {
@@ -58,20 +53,21 @@ const BUILT_IN: [(&str, TriggerSource); 4] = [
     ("call", TriggerSource::Call),
 ];
 
+/// Nothing but one thing that starts it.
+fn started_by(main: Source) -> Trigger {
+    Trigger { main, also: Vec::new(), when: None, inputs: Vec::new() }
+}
+
 fn trigger(node: &Node, findings: &mut Findings) -> Option<Trigger> {
     // `trigger: manual` is short for `trigger: { use: manual }`.
     if node.text().is_some() {
-        let source = source(node, findings).unwrap_or(TriggerSource::Call);
-        return Some(Trigger { source, span: node.span, connection: None, with: None, when: None, inputs: Vec::new() });
+        return Some(started_by(Source::new(kind(node, findings).unwrap_or(TriggerSource::Call), node.span)));
     }
     let mut fields = Fields::of(node, "a trigger", findings)?;
-    let used = fields.require("use", findings);
-    let source = used.and_then(|used| source(used, findings));
-    let connection =
-        fields.take("connection").and_then(|n| Some(Spanned::new(words::text(n, "`connection`", findings)?, n.span)));
-    let with = fields.meant("with", findings).cloned();
+    let (kind, main) = source(&mut fields, node, findings);
+    let also = fields.entry("also").map(|entry| also(entry, kind.as_ref(), findings)).unwrap_or_default();
     let when = fields.take("when").cloned();
-    let takes_inputs = matches!(source, Some(TriggerSource::Manual | TriggerSource::Call) | None);
+    let takes_inputs = matches!(kind, Some(TriggerSource::Manual | TriggerSource::Call) | None);
     let inputs = match fields.entry("inputs") {
         Some(entry) if !takes_inputs => {
             findings.push(
@@ -89,17 +85,78 @@ fn trigger(node: &Node, findings: &mut Findings) -> Option<Trigger> {
         None => Vec::new(),
     };
     fields.finish(findings);
-    Some(Trigger {
-        source: source.unwrap_or(TriggerSource::Call),
-        span: used.unwrap_or(node).span,
-        connection,
-        with,
-        when,
-        inputs,
-    })
+    Some(Trigger { main, also, when, inputs })
 }
 
-fn source(node: &Node, findings: &mut Findings) -> Option<TriggerSource> {
+/// The fields that say where events come from; the kind by itself as well, none where it could not be read.
+fn source(fields: &mut Fields<'_>, node: &Node, findings: &mut Findings) -> (Option<TriggerSource>, Source) {
+    let used = fields.require("use", findings);
+    let kind = used.and_then(|used| kind(used, findings));
+    let connection =
+        fields.take("connection").and_then(|n| Some(Spanned::new(words::text(n, "`connection`", findings)?, n.span)));
+    let with = fields.meant("with", findings).cloned();
+    let every = fields.take("every").and_then(|node| every(node, findings));
+    let span = used.unwrap_or(node).span;
+    (kind.clone(), Source { kind: kind.unwrap_or(TriggerSource::Call), span, connection, with, every })
+}
+
+/// How often a trigger that asks does so.
+fn every(node: &Node, findings: &mut Findings) -> Option<Spanned<Duration>> {
+    let every = words::duration(node, "`every`", findings)?;
+    if every < Duration::from_secs(1) {
+        findings.push(wrong_form(node, "`every`", "at least a second"));
+        return None;
+    }
+    Some(Spanned::new(every, node.span))
+}
+
+/// What stands beside a trigger of this kind and starts the flow as well.
+fn also(entry: &Entry, beside: Option<&TriggerSource>, findings: &mut Findings) -> Vec<Source> {
+    let Some(items) = entry.value.items() else {
+        findings.push(wrong_form(&entry.value, "`also`", "a list of triggers"));
+        return Vec::new();
+    };
+    if beside.is_some_and(|kind| !matches!(kind, TriggerSource::Connector(_))) {
+        findings.push(
+            Diagnostic::error(
+                "also-not-taken",
+                "only a connector's trigger can have others beside it",
+                entry.key.span,
+                "not taken here",
+            )
+            .help("give each of them a flow of its own; what they have in common can be a flow that both `call`"),
+        );
+        return Vec::new();
+    }
+    items.iter().filter_map(|item| one_of_also(item, findings)).collect()
+}
+
+fn one_of_also(node: &Node, findings: &mut Findings) -> Option<Source> {
+    let (kind, source) = if node.text().is_some() {
+        let kind = kind(node, findings);
+        (kind.clone(), Source::new(kind?, node.span))
+    } else {
+        let mut fields = Fields::of(node, "a trigger in `also`", findings)?;
+        let read = source(&mut fields, node, findings);
+        fields.finish(findings);
+        read
+    };
+    if matches!(kind?, TriggerSource::Connector(_)) {
+        return Some(source);
+    }
+    findings.push(
+        Diagnostic::error(
+            "also-not-taken",
+            "only a connector's trigger can stand beside another",
+            source.span,
+            "not a connector's",
+        )
+        .help("write one such as `dataverse.row_changed`, or give this one a flow of its own"),
+    );
+    None
+}
+
+fn kind(node: &Node, findings: &mut Findings) -> Option<TriggerSource> {
     let text = words::text(node, "a trigger's `use`", findings)?;
     if let Some((_, source)) = BUILT_IN.into_iter().find(|(word, _)| *word == text) {
         return Some(source);
@@ -192,11 +249,27 @@ mod tests {
     #[test]
     fn a_trigger_can_be_a_word() {
         let (flow, findings) = read("flow: a\ntrigger: manual\nsteps:\n");
-        assert_eq!((flow.trigger.source, findings, flow.title.as_str()), (TriggerSource::Manual, vec![], "a"));
+        assert_eq!((flow.trigger.main.kind, findings, flow.title.as_str()), (TriggerSource::Manual, vec![], "a"));
         let (flow, findings) = read("flow: a\ntrigger: { use: x.happened }\nsteps: {}\n");
         assert_eq!(
-            (flow.trigger.source, findings.len()),
+            (flow.trigger.main.kind, findings.len()),
             (TriggerSource::Connector(OperationName::parse("x.happened").unwrap()), 0)
+        );
+    }
+
+    #[test]
+    fn what_stands_beside_a_trigger_is_a_word_or_a_map_like_it() {
+        let beside = "[ x.asked, { use: y.asked, connection: z, every: 15m } ]";
+        let (flow, findings) = read(&format!("flow: a\ntrigger: {{ use: x.happened, also: {beside} }}\nsteps: {{}}\n"));
+        let shown = |source: &Source| {
+            let connection = source.connection.as_ref().map(|name| name.value.clone());
+            (connection, source.every.as_ref().map(|every| every.value))
+        };
+        let sources: Vec<_> = flow.trigger.sources().map(shown).collect();
+        let minutes = Duration::from_secs(900);
+        assert_eq!(
+            (sources, findings),
+            (vec![(None, None), (None, None), (Some("z".to_owned()), Some(minutes))], vec![])
         );
     }
 

@@ -140,8 +140,16 @@ pub fn catalogue() -> Catalogue {
         }),
         output: json!({ "type": "object", "properties": { "referral_id": { "type": "string" }, "event": { "type": "string" } } }),
     };
+    let asked = TriggerDescription {
+        name: "asked".into(),
+        title: "asked".into(),
+        description: String::new(),
+        delivery: Delivery::Poll,
+        input: json!({ "type": "object", "properties": { "filter": { "type": "string" } } }),
+        output: json!({ "type": "object", "properties": { "referral_id": { "type": "string" }, "event": {}, "version": {} } }),
+    };
     let pc = vec![operation("get_referral", Effect::Read, id, referral)];
-    Catalogue::new([connector("crm", crm, Vec::new()), connector("pc", pc, vec![received])])
+    Catalogue::new([connector("crm", crm, Vec::new()), connector("pc", pc, vec![received, asked])])
 }
 
 /// A file that comes with the program.

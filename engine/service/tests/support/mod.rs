@@ -1,4 +1,4 @@
-//! What the tests share: a connector whose web hook takes what it is told, flows compiled from text, and an observer that
+//! What the tests share: a connector whose web hook takes what it is told and whose trigger that asks counts, flows compiled from text, and an observer that
 //! writes down what runs were started by.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "every test file takes what it needs")]
@@ -14,7 +14,9 @@ use cosell_runtime::dispatch::{Dispatcher, Room};
 use cosell_runtime::memory::Engine;
 use cosell_runtime::record::{Observer, RunRecord};
 use cosell_sdk::settings::Secret;
-use cosell_sdk::{CallError, Connect, Connector, Incoming, JsonSchema, Refusal, WebhookTrigger};
+use cosell_sdk::{
+    CallError, Connect, Connector, Incoming, JsonSchema, Poll, PollTrigger, Refusal, TriggerEvent, WebhookTrigger,
+};
 use cosell_service::entrances::Entrances;
 use cosell_service::hooks::Hooks;
 use serde::{Deserialize, Serialize};
@@ -62,6 +64,34 @@ impl WebhookTrigger for Happened {
     }
 }
 
+struct Counted;
+
+/// What is counted, and how often there is news of it.
+#[derive(Deserialize, JsonSchema)]
+struct Counting {
+    of: String,
+    news: u64,
+}
+
+impl PollTrigger for Counted {
+    type Connection = Fake;
+    type With = Counting;
+    type Payload = Payload;
+    const NAME: &'static str = "counted";
+    const TITLE: &'static str = "Counted";
+    const DESCRIPTION: &'static str = "Something was counted";
+
+    async fn poll(_: &Fake, with: Counting, cursor: Option<Value>) -> Result<Poll, CallError> {
+        let Some(count) = cursor.and_then(|cursor| cursor.as_u64()) else {
+            return Ok(Poll { events: vec![], cursor: 0.into() });
+        };
+        let body = format!("{} {}", with.of, count + 1);
+        let event = TriggerEvent { payload: serde_json::json!({ "body": body }), dedup_key: body };
+        let events = if count < with.news { vec![event] } else { vec![] };
+        Ok(Poll { events, cursor: (count + 1).into() })
+    }
+}
+
 /// What each run yielded, in the order in which they ended.
 #[derive(Default)]
 pub struct Outputs(Mutex<Vec<Value>>);
@@ -80,7 +110,8 @@ impl Observer for Outputs {
 
 /// A dispatcher over these flows, with room for so many runs.
 pub fn dispatcher(texts: &[&str], room: usize) -> (Dispatcher, Arc<Outputs>) {
-    let connector = Connector::new::<Fake>("test", "Test", "Does as it is told").webhook::<Happened>().build();
+    let connector = Connector::new::<Fake>("test", "Test", "Does as it is told").webhook::<Happened>();
+    let connector = connector.poll::<Counted>().build();
     let files =
         texts.iter().map(|text| SourceFile { path: "f".to_owned(), text: (*text).to_owned(), layer: Layer::Shipped });
     let catalogue = Catalogue::new([connector.description().clone()]);

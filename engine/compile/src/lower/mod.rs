@@ -1,20 +1,22 @@
-//! From a flow as written to its plan.
+//! From a flow as written to its plan; [`trigger`] does so for what starts it.
+
+mod trigger;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cosell_model::flow::{Flow, Side, Step, StepKind, TriggerSource, Wait};
+use cosell_model::flow::{Flow, Side, Step, StepKind, Wait};
 use cosell_model::node::NodeKind;
 use cosell_model::{Catalogue, Diagnostic, Effect, FlowId, Node, Spanned};
 use serde_json::Value;
 
 use crate::calls::step_effect;
-use crate::check::{forms, inputs, triggers};
+use crate::check::{forms, inputs};
 use crate::expr::template::Template;
 use crate::graph;
 use crate::layout::Layout;
 use crate::mapping::Mapping;
-use crate::plan::{Action, BlockPlan, InputPlan, Plan, RegionIx, RegionPlan, StepIx, StepPlan, TriggerPlan};
+use crate::plan::{Action, BlockPlan, Plan, RegionIx, RegionPlan, StepIx, StepPlan};
 use crate::read::fields::{Findings, list};
 use crate::resolve::{Mentioned, Names, Standpoint};
 use crate::shape::{Shape, merged};
@@ -37,17 +39,13 @@ pub(crate) struct Surroundings<'c> {
 /// Compiles `flow`; the plan can be used only where no finding is an error.
 pub(crate) fn lower(flow: &Flow, hash: u64, around: &Surroundings<'_>, findings: &mut Findings) -> Plan {
     let layout = Layout::of(flow, findings);
-    let trigger_schema = match &flow.trigger.source {
-        TriggerSource::Connector(name) => around.catalogue.trigger(name).map(|trigger| &trigger.output),
-        built_in => triggers::brings(built_in),
-    };
     let shapes = layout.steps.iter().map(|place| shape(place.step, around)).collect();
     let names = Names {
         sources: around.sources,
         flow,
         layout: &layout,
         variables: around.variables,
-        trigger: trigger_schema,
+        trigger: trigger::brought(flow, around),
         shapes,
     };
     let effects: Vec<Effect> =
@@ -191,67 +189,6 @@ impl Lowering<'_, '_> {
     fn value(&mut self, node: &Node, step: StepIx, region: RegionIx) -> Template {
         let at = Standpoint { step: Some(step), region, steps: true };
         values::template(node, at, self.names, &mut self.mentioned[step.0 as usize], self.findings)
-    }
-
-    fn trigger(&mut self, flow: &Flow) -> TriggerPlan {
-        let trigger = &flow.trigger;
-        let before = Standpoint { step: None, region: RegionIx(0), steps: false };
-        let mut connection = trigger.connection.as_ref().map(|name| name.value.clone());
-        if let TriggerSource::Connector(name) = &trigger.source {
-            match self.around.catalogue.trigger(name) {
-                Some(description) => {
-                    inputs::operation(
-                        &description.input,
-                        trigger.with.as_ref(),
-                        trigger.span,
-                        &format!("trigger `{name}`"),
-                        self.findings,
-                    );
-                }
-                None => self.findings.push(unknown_offer(
-                    self.around.catalogue,
-                    &Spanned::new(name.clone(), trigger.span),
-                    "trigger",
-                )),
-            }
-            connection = connection.or_else(|| Some(name.connector.to_string()));
-        }
-        let nothing = || Value::Object(serde_json::Map::new());
-        let with = trigger.with.as_ref().map_or_else(nothing, |node| match self.own(node, before) {
-            Template::Constant(value) => value,
-            computed => {
-                self.findings.push(
-                    Diagnostic::error(
-                        "not-constant",
-                        "a trigger's settings cannot depend on a run",
-                        computed.place().unwrap_or(node.span),
-                        "computed",
-                    )
-                    .help("only `vars` are known here; use the trigger's `when` to choose among events"),
-                );
-                Value::Null
-            }
-        });
-        let fits =
-            triggers::fits(&trigger.source, trigger.with.as_ref(), trigger.span, self.findings) && !with.is_null();
-        let (mut schedule, mut entrance) = (None, None);
-        if fits && trigger.source == TriggerSource::Schedule {
-            schedule = triggers::schedule(&with, trigger.with.as_ref(), trigger.span, self.findings);
-        } else if fits {
-            entrance = triggers::entrance(&with, trigger.with.as_ref(), trigger.span, self.findings);
-        }
-        let inputs = trigger.inputs.iter().map(|input| InputPlan {
-            name: input.name.value.clone(),
-            kind: input.kind,
-            one_of: input.one_of.clone(),
-            default: input.default.clone(),
-        });
-        let inputs = inputs.collect();
-        let when = trigger.when.as_ref().map(|node| {
-            forms::condition(node, "`when`", self.findings);
-            self.own(node, before)
-        });
-        TriggerPlan { source: trigger.source.clone(), connection, with, when, inputs, schedule, entrance }
     }
 
     fn step(&mut self, ix: StepIx) -> Parts {
