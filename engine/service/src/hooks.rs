@@ -38,13 +38,16 @@ impl Hooks {
     /// # Errors
     /// The address cannot be listened at.
     pub async fn listen(address: SocketAddr, dispatcher: Dispatcher, entrances: Entrances) -> std::io::Result<Self> {
+        Self::serve(address, routes(dispatcher, entrances)).await
+    }
+
+    /// Listens at `address` and serves `app`: these [`routes`], and more.
+    ///
+    /// # Errors
+    /// The address cannot be listened at.
+    pub async fn serve(address: SocketAddr, app: Router) -> std::io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        let app = Router::new()
-            .route("/hooks/{connection}", post(receive))
-            .layer(DefaultBodyLimit::max(MAX_BODY))
-            .with_state(dispatcher.clone())
-            .merge(entrances.routes(dispatcher));
         let serving = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, app).await {
                 tracing::error!(%error, "web hooks are no longer served");
@@ -63,6 +66,15 @@ impl Drop for Hooks {
     fn drop(&mut self) {
         self.serving.abort();
     }
+}
+
+/// The routes of web hooks, whose events go to `dispatcher`; `entrances` are the plain ones beside those of connectors.
+pub fn routes(dispatcher: Dispatcher, entrances: Entrances) -> Router {
+    Router::new()
+        .route("/hooks/{connection}", post(receive))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(dispatcher.clone())
+        .merge(entrances.routes(dispatcher))
 }
 
 async fn receive(
