@@ -15,8 +15,7 @@ use cosell_runtime::dispatch::Dispatcher;
 use cosell_runtime::memory::{Engine, idempotency_key};
 use cosell_sandbox::{Addresses, Options, Sandbox};
 use cosell_sdk::{CallContext, Connection, TriggerEvent};
-use cosell_service::entrances::Entrances;
-use cosell_service::hooks::Hooks;
+use cosell_service::hooks::{Hooks, Listening};
 use cosell_service::polls::Polls;
 use serde_json::json;
 
@@ -83,7 +82,7 @@ impl World {
         let engine = Engine::new(self.plans.clone(), connections, retry());
         let watch = Arc::new(Watch::default());
         let dispatcher = Dispatcher::new(Arc::new(engine), Arc::clone(&watch) as _);
-        let hooks = Hooks::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), dispatcher.clone(), Entrances::default())
+        let hooks = Hooks::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), dispatcher.clone(), Listening::default())
             .await
             .unwrap();
         let door = Door::before(&hooks.url("partner_center_events")).await;

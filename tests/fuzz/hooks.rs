@@ -15,7 +15,7 @@ use cosell_runtime::memory::Engine;
 use cosell_runtime::record::Nobody;
 use cosell_sdk::settings::Secret;
 use cosell_service::entrances::Entrances;
-use cosell_service::hooks::Hooks;
+use cosell_service::hooks::{Hooks, Listening};
 use reqwest::header::{HeaderName, HeaderValue};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -88,7 +88,9 @@ impl World {
         let dispatcher = Dispatcher::new(Arc::new(engine), Arc::new(Nobody));
         let entrances = Entrances::of(&dispatcher.engine(), |_| Ok(Secret::from("known".to_owned()))).unwrap();
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let hooks = runtime.block_on(Hooks::listen(loopback, dispatcher.clone(), entrances)).unwrap();
+        let hooks = runtime
+            .block_on(Hooks::listen(loopback, dispatcher.clone(), Listening { entrances, ..Listening::default() }))
+            .unwrap();
         let address = hooks.url("").trim_end_matches("/hooks/").to_owned();
         Self { http: reqwest::Client::new(), dispatcher, address, _hooks: hooks, runtime }
     }

@@ -15,8 +15,7 @@ use cosell_runtime::memory::{Engine, idempotency_key};
 use cosell_runtime::record::{Observer, RunRecord};
 use cosell_sandbox::{Addresses, Options, Sandbox};
 use cosell_sdk::{CallContext, Connector};
-use cosell_service::entrances::Entrances;
-use cosell_service::hooks::Hooks;
+use cosell_service::hooks::{Hooks, Listening};
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -133,7 +132,7 @@ impl World {
         let runs = Arc::new(Runs(watch::channel(Vec::new()).0));
         let dispatcher = Dispatcher::new(Arc::new(engine), Arc::clone(&runs) as _);
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let hooks = Hooks::listen(loopback, dispatcher.clone(), Entrances::default()).await.unwrap();
+        let hooks = Hooks::listen(loopback, dispatcher.clone(), Listening::default()).await.unwrap();
         Program { dispatcher, hooks, runs }
     }
 

@@ -1,4 +1,4 @@
-//! Being told to end: by an interrupt, or by a service manager.
+//! Being told to end, by an interrupt or by a service manager, and to read the configuration again.
 
 use crate::Trouble;
 
@@ -43,5 +43,39 @@ impl End {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// What has the service read its configuration again: the signal SIGHUP.
+pub(crate) struct Reload {
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Reload {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// Signals cannot be listened for.
+    #[cfg(unix)]
+    pub(crate) fn new() -> Result<Reload, Trouble> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let hangup = signal(SignalKind::hangup())
+            .map_err(|error| Trouble::new(format!("signals cannot be listened for: {error}")))?;
+        Ok(Reload { hangup })
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn new() -> Result<Reload, Trouble> {
+        Ok(Reload {})
+    }
+
+    /// Waits until it is to be read again; for ever where there is no such signal.
+    pub(crate) async fn wait(&mut self) {
+        #[cfg(unix)]
+        if self.hangup.recv().await.is_some() {
+            return;
+        }
+        std::future::pending::<()>().await;
     }
 }

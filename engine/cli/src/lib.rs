@@ -117,8 +117,10 @@ impl Trouble {
 /// Runs the program with these connectors and the process's arguments.
 pub fn main(connectors: Vec<Connector>) -> ExitCode {
     let arguments = Arguments::parse();
+    // Whoever serves day and night has nobody who watches.
+    let usual = if matches!(arguments.command, Command::Serve(_)) { "info" } else { "off" };
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("COSELL_LOG").unwrap_or_else(|_| "off".into()))
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("COSELL_LOG").unwrap_or_else(|_| usual.into()))
         .with_writer(std::io::stderr)
         .init();
     let runtime = match tokio::runtime::Runtime::new() {

@@ -1,7 +1,7 @@
 //! Plain web hooks: a request to `/in/{path}` starts the flow whose trigger `http` has that path.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -69,24 +69,43 @@ impl Entrances {
         }
         Ok(Self { by_path: Arc::new(by_path) })
     }
+}
+
+/// Those that there are at the time.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<RwLock<Entrances>>);
+
+impl Shared {
+    pub(crate) fn new(entrances: Entrances) -> Self {
+        Self(Arc::new(RwLock::new(entrances)))
+    }
+
+    pub(crate) fn replace(&self, entrances: Entrances) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = entrances;
+    }
+
+    fn now(&self) -> Entrances {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 
     /// The routes to them.
-    pub(crate) fn routes(self, dispatcher: Dispatcher) -> Router {
+    pub(crate) fn routes(&self, dispatcher: Dispatcher) -> Router {
         Router::new()
             .route("/in/{*path}", any(enter))
             .layer(DefaultBodyLimit::max(MAX_BODY))
-            .with_state((self, dispatcher))
+            .with_state((self.clone(), dispatcher))
     }
 }
 
 async fn enter(
-    State((entrances, dispatcher)): State<(Entrances, Dispatcher)>,
+    State((entrances, dispatcher)): State<(Shared, Dispatcher)>,
     Path(path): Path<String>,
     Query(query): Query<Map<String, Value>>,
     method: Method,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    let entrances = entrances.now();
     let Some(here) = entrances.by_path.get(&path) else { return StatusCode::NOT_FOUND.into_response() };
     let takes = |entrance: &&Entrance| entrance.methods.iter().any(|known| known == method.as_str());
     let Some(entrance) = here.iter().find(takes) else {

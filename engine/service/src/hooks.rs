@@ -10,13 +10,15 @@ use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum_server::tls_rustls::RustlsConfig;
 use cosell_model::catalogue::Delivery;
 use cosell_runtime::dispatch::{Busy, Dispatcher};
 use cosell_sdk::{Incoming, Refusal};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::entrances::Entrances;
+use crate::api::Api;
+use crate::entrances::{Entrances, Shared};
 
 /// Events are a few hundred bytes; Dataverse sends at most 256 KB (webhook reference, body size).
 const MAX_BODY: usize = 512 * 1024;
@@ -28,37 +30,75 @@ const LATER: u32 = 30;
 /// A listener for web hooks; it stops when dropped.
 pub struct Hooks {
     address: SocketAddr,
+    secure: bool,
+    entrances: Shared,
     serving: JoinHandle<()>,
 }
 
-impl Hooks {
-    /// Listens at `address` (port 0: chosen by the system) and hands events to `dispatcher`; `entrances` are the
-    /// plain web hooks beside those of connectors.
-    ///
-    /// # Errors
-    /// The address cannot be listened at.
-    pub async fn listen(address: SocketAddr, dispatcher: Dispatcher, entrances: Entrances) -> std::io::Result<Self> {
-        Self::serve(address, routes(dispatcher, entrances)).await
-    }
+/// How to listen.
+#[derive(Default)]
+pub struct Listening {
+    /// The plain web hooks beside those of connectors.
+    pub entrances: Entrances,
+    /// What people and programs may ask besides; none where there is nothing to ask.
+    pub api: Option<Api>,
+    /// Certificate and key for TLS; none where a proxy does that, or nobody.
+    pub tls: Option<RustlsConfig>,
+}
 
-    /// Listens at `address` and serves `app`: these [`routes`], and more.
+/// Reads a certificate, with those of its issuers, and its key; both are PEM files.
+///
+/// # Errors
+/// They cannot be read, or do not belong together.
+pub async fn tls(certificate: &std::path::Path, key: &std::path::Path) -> std::io::Result<RustlsConfig> {
+    RustlsConfig::from_pem_file(certificate, key).await
+}
+
+impl Hooks {
+    /// Listens at `address` (port 0: chosen by the system) and hands events to `dispatcher`.
     ///
     /// # Errors
     /// The address cannot be listened at.
-    pub async fn serve(address: SocketAddr, app: Router) -> std::io::Result<Self> {
+    pub async fn listen(address: SocketAddr, dispatcher: Dispatcher, how: Listening) -> std::io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
+        let entrances = Shared::new(how.entrances);
+        let hooks = Router::new()
+            .route("/hooks/{connection}", post(receive))
+            .layer(DefaultBodyLimit::max(MAX_BODY))
+            .with_state(dispatcher.clone())
+            .merge(entrances.routes(dispatcher));
+        let app = match how.api {
+            Some(api) => api.beside(hooks),
+            None => hooks,
+        };
+        let (listener, secure) = (listener.into_std()?, how.tls.is_some());
         let serving = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, app).await {
+            let app = app.into_make_service();
+            let served = match how.tls {
+                Some(tls) => async { axum_server::from_tcp_rustls(listener, tls)?.serve(app).await }.await,
+                None => async { axum_server::from_tcp(listener)?.serve(app).await }.await,
+            };
+            if let Err(error) = served {
                 tracing::error!(%error, "web hooks are no longer served");
             }
         });
-        Ok(Self { address, serving })
+        Ok(Self { address, secure, entrances, serving })
+    }
+
+    /// From now on these are the plain web hooks.
+    pub fn replace(&self, entrances: Entrances) {
+        self.entrances.replace(entrances);
+    }
+
+    /// Where it listens: scheme, host and port.
+    pub fn origin(&self) -> String {
+        format!("{}://{}", if self.secure { "https" } else { "http" }, self.address)
     }
 
     /// The address that the events of `connection` are to be sent to.
     pub fn url(&self, connection: &str) -> String {
-        format!("http://{}/hooks/{connection}", self.address)
+        format!("{}/hooks/{connection}", self.origin())
     }
 }
 
@@ -66,15 +106,6 @@ impl Drop for Hooks {
     fn drop(&mut self) {
         self.serving.abort();
     }
-}
-
-/// The routes of web hooks, whose events go to `dispatcher`; `entrances` are the plain ones beside those of connectors.
-pub fn routes(dispatcher: Dispatcher, entrances: Entrances) -> Router {
-    Router::new()
-        .route("/hooks/{connection}", post(receive))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(dispatcher.clone())
-        .merge(entrances.routes(dispatcher))
 }
 
 async fn receive(

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cosell_model::FlowId;
 use cosell_runtime::dispatch::Dispatcher;
+use cosell_runtime::inbox::Position;
 use cosell_sdk::TriggerEvent;
 use jiff::Timestamp;
 use serde_json::json;
@@ -22,8 +23,8 @@ pub struct Schedules {
 }
 
 impl Schedules {
-    /// Starts every flow of `dispatcher` that has a schedule at its times, from now on. Times that were missed, since the
-    /// machine slept or the clock went forward, become one: the last of them.
+    /// Starts every flow of `dispatcher` that has a schedule at its times. Times that were missed, since the program did not
+    /// run, the machine slept or the clock went forward, become one: the last of them.
     pub fn begin(dispatcher: &Dispatcher, clock: &Clock) -> Self {
         let engine = dispatcher.engine();
         let scheduled = engine.plans().filter(|plan| plan.trigger.schedule.is_some());
@@ -50,7 +51,12 @@ struct Keeping {
 
 impl Keeping {
     async fn keep(self) {
-        let mut last = (self.clock)();
+        // A schedule that was changed begins anew.
+        let of = match self.dispatcher.engine().plan(&self.flow).and_then(|plan| plan.trigger.schedule.clone()) {
+            Some(schedule) => format!("schedule {} {schedule:?}", self.flow),
+            None => return,
+        };
+        let mut last = self.begins_behind(&of).await;
         while let Some(scheduled) = self.due_after(last).await {
             last = scheduled;
             let fired = (self.clock)();
@@ -58,10 +64,28 @@ impl Keeping {
                 payload: json!({ "scheduled_at": scheduled, "fired_at": fired }),
                 dedup_key: scheduled.to_string(),
             };
-            if let Err(error) = self.dispatcher.dispatch(&self.flow, event).await {
+            let position = Position { of: of.clone(), at: json!(scheduled) };
+            if let Err(error) = self.dispatcher.dispatch_all(vec![(self.flow.clone(), event)], Some(position)).await {
                 tracing::error!(flow = %self.flow, %error, "the flow is not started this time");
             }
         }
+    }
+
+    /// The time up to which the flow was started, also by an earlier process; now where there is none.
+    async fn begins_behind(&self, of: &str) -> Timestamp {
+        let kept = self.dispatcher.position(of).unwrap_or_else(|error| {
+            tracing::error!(flow = %self.flow, %error, "times that were missed are not looked for");
+            None
+        });
+        if let Some(last) = kept.and_then(|at| at.as_str()?.parse().ok()) {
+            return last;
+        }
+        let now = (self.clock)();
+        let position = Position { of: of.to_owned(), at: json!(now) };
+        if let Err(error) = self.dispatcher.dispatch_all(Vec::new(), Some(position)).await {
+            tracing::error!(flow = %self.flow, %error, "times that will be missed cannot be looked for");
+        }
+        now
     }
 
     /// Waits for the next time behind `last`; none where there is none any more. A clock that goes back brings no time

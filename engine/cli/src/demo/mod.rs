@@ -20,8 +20,7 @@ use cosell_runtime::dispatch::Dispatcher;
 use cosell_runtime::memory::Engine;
 use cosell_sandbox::{Addresses, Sandbox};
 use cosell_sdk::{CallContext, Connector};
-use cosell_service::entrances::Entrances;
-use cosell_service::hooks::Hooks;
+use cosell_service::hooks::{Hooks, Listening};
 use cosell_service::polls::Polls;
 use serde_json::json;
 
@@ -74,7 +73,7 @@ pub(crate) async fn demo(options: &Options, connectors: &[Connector]) -> Result<
     let runs = Arc::new(Runs::default());
     let dispatcher = Dispatcher::new(Arc::new(engine), Arc::clone(&runs) as _);
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let hooks = Hooks::listen(loopback, dispatcher.clone(), Entrances::default())
+    let hooks = Hooks::listen(loopback, dispatcher.clone(), Listening::default())
         .await
         .map_err(|error| Trouble::new(format!("web hooks cannot be listened for: {error}")))?;
     register(&dispatcher.engine(), &hooks.url("partner_center_events")).await?;

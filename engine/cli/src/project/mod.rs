@@ -19,7 +19,8 @@ use cosell_compile::{Compilation, compile, did_you_mean, variables};
 use cosell_model::flow::Retry;
 use cosell_model::{Catalogue, Diagnostic, FlowId, Severity, Span, Value};
 use cosell_runtime::memory::Engine;
-use cosell_sdk::{Connection, Connector, settings};
+use cosell_sdk::settings::Secret;
+use cosell_sdk::{CallError, Connection, Connector, settings};
 use serde_json::json;
 
 use crate::Trouble;
@@ -273,9 +274,33 @@ impl Project {
     /// the configuration does not say.
     fn tell_address(&self, name: &str, connector: &Connector, settings: &mut Value) {
         let known = connector.description().settings.pointer("/properties/endpoint").is_some();
-        if let (true, Some(url), Value::Object(settings)) = (known, &self.configuration.public_url, settings) {
+        if let (true, Some(url), Value::Object(settings)) = (known, &self.configuration.service.public_url, settings) {
             settings.entry("endpoint").or_insert_with(|| json!(format!("{url}/hooks/{name}")));
         }
+    }
+
+    /// A secret, from where it is kept: `{ env: NAME }` or `{ file: PATH }`.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub(crate) fn secret(&self, place: &Value) -> Result<Secret, CallError> {
+        let environment = |name: &str| self.environment.get(name);
+        let found = settings::resolve(json!({ "secret": place }), &self.base, &environment)?;
+        Ok(Secret::from(found["secret"].as_str().unwrap_or_default().to_owned()))
+    }
+
+    /// What whoever looks at runs or changes them must show; none where nobody may.
+    ///
+    /// # Errors
+    /// It is not where the configuration says that it is kept, or it is empty.
+    pub(crate) fn token(&self) -> Result<Option<Secret>, Trouble> {
+        let Some(place) = &self.configuration.service.token else { return Ok(None) };
+        let token =
+            self.secret(place).map_err(|error| Trouble::new(format!("`token` under `service`: {}", error.message)))?;
+        if token.matches("") {
+            return Err(Trouble::new("`token` under `service` is empty: set it to a long random text"));
+        }
+        Ok(Some(token))
     }
 
     /// Where a connection acts for a person, says where that one's sign-in is kept, and how it is encrypted.

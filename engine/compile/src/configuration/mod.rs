@@ -1,11 +1,12 @@
 //! The configuration, `cosell.yaml`: connections, current values of variables, flows that are off, folders of the user's own
 //! flows, the service's own address; and, of all that may differ between a trial and the real thing, one choice per environment.
 //!
-//! This file holds what a configuration is; `read` reads it, for one environment; [`off`] says what is wrong with turning
-//! flows off.
+//! This file holds what a configuration is; `read` reads it, for one environment; [`service`] is the part about the service;
+//! [`off`] says what is wrong with turning flows off.
 
 pub mod off;
 mod read;
+pub mod service;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use cosell_model::flow::Retry;
 use cosell_model::{Span, Value};
 
 pub use read::read;
+pub use service::Service;
 
 /// A configuration, read for one environment. Secrets in it are still names of environment variables and files.
 #[derive(Debug, Default)]
@@ -32,8 +34,8 @@ pub struct Configuration {
     pub flows: Vec<String>,
     /// How failed attempts are repeated where a step does not say.
     pub retry: Option<Retry>,
-    /// The service's address as seen from outside, without a `/` at its end: remote systems call what is below it.
-    pub public_url: Option<String>,
+    /// How the service runs.
+    pub service: Service,
 }
 
 /// The current value of a variable.

@@ -6,7 +6,7 @@ use cosell_model::catalogue::Limits;
 use cosell_model::node::{Entry, NodeKind};
 use cosell_model::{Diagnostic, Node, Span, Value};
 
-use super::{Configuration, ConnectionEntry, Setting};
+use super::{Configuration, ConnectionEntry, Setting, service};
 use crate::overlay;
 use crate::read::fields::{Fields, Findings, list, wrong_form};
 use crate::read::words;
@@ -175,33 +175,8 @@ fn both(shared: Part<'_>, part: Part<'_>, configuration: &mut Configuration, fin
     }
     let services = [shared.service, part.service].into_iter().flatten();
     for node in services.filter(|node| node.kind != NodeKind::Null) {
-        let Some(mut fields) = Fields::of(node, "`service`", findings) else { continue };
-        let public_url = fields.take("public_url").and_then(|node| public_url(node, findings));
-        configuration.public_url = public_url.or(configuration.public_url.take());
-        fields.finish(findings);
+        service::read(node, &mut configuration.service, findings);
     }
-}
-
-/// An address that others call: `https://host`, with a path where a proxy has one for the service.
-fn public_url(node: &Node, findings: &mut Findings) -> Option<String> {
-    let text = words::text(node, "`public_url`", findings)?;
-    let (scheme, rest) = text.split_once("://").unwrap_or_default();
-    let host = rest.split(['/', ':']).next().unwrap_or_default();
-    let loopback = ["localhost", "127.0.0.1"].contains(&host);
-    let plain = !rest.contains(['?', '#', '@', ' ']);
-    if !host.is_empty() && plain && (scheme == "https" || scheme == "http" && loopback) {
-        return Some(text.trim_end_matches('/').to_owned());
-    }
-    findings.push(
-        Diagnostic::error(
-            "wrong-address",
-            format!("`{text}` cannot be the service's public address"),
-            node.span,
-            "not an address that others can call",
-        )
-        .help("write the address at which remote systems reach it, by https: `https://sync.fabrikam.example`"),
-    );
-    None
 }
 
 fn merged(shared: Option<&Node>, part: Option<&Node>, what: &str, findings: &mut Findings) -> Vec<Entry> {
@@ -331,7 +306,7 @@ environments:
 ";
         let of = |environment| {
             let (configuration, findings) = of(text, Some(environment));
-            (configuration.public_url.unwrap(), findings)
+            (configuration.service.public_url.unwrap(), findings)
         };
         assert_eq!(of("staging"), ("http://localhost:7070".to_owned(), vec![]));
         assert_eq!(of("production"), ("https://sync.fabrikam.example".to_owned(), vec![]));

@@ -30,7 +30,6 @@ use cosell_runtime::dispatch::Dispatcher;
 use cosell_runtime::keep::NotKept;
 use cosell_sdk::settings::Secret;
 use jiff::Timestamp;
-use tokio::sync::watch::Receiver;
 
 pub use flows::{Begin, Flow, Flows, Input};
 pub use inbox::Letters;
@@ -39,7 +38,6 @@ pub use repair::{Resume, Skip, Started};
 pub use runs::Page;
 pub use status::{Connection, Hook, HookState, Status};
 
-use crate::registration::Overview;
 use crate::watch::Watch;
 
 /// What the API tells of and acts on.
@@ -50,7 +48,6 @@ pub struct Api {
     reader: Reader,
     watch: Watch,
     token: Option<Secret>,
-    registrations: Option<Receiver<Overview>>,
     began: Timestamp,
 }
 
@@ -71,18 +68,11 @@ impl Api {
         let (journal, watch, began) = (journal.clone(), watch.clone(), Timestamp::now());
         let measured = watch.clone();
         journal.on_commit(move |took| measured.metrics().commit(took));
-        Ok(Self { dispatcher, journal, reader, watch, token, registrations: None, began })
-    }
-
-    /// The same, which also tells whether remote systems call this service.
-    #[must_use]
-    pub fn with_registrations(mut self, overview: Receiver<Overview>) -> Self {
-        self.registrations = Some(overview);
-        self
+        Ok(Self { dispatcher, journal, reader, watch, token, began })
     }
 
     /// All routes of the API, beside `others`; requests to all of them are counted.
-    pub fn beside(self, others: Router) -> Router {
+    pub(crate) fn beside(self, others: Router) -> Router {
         let shared = Arc::new(self);
         let open = Router::new()
             .route("/health", get(health::health))

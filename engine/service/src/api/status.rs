@@ -92,7 +92,6 @@ pub(super) async fn status(State(api): State<Shared>) -> Result<Json<Status>, Pr
     let mut pauses = api.watch.pauses();
     let connections =
         engine.connections().map(|name| Connection { name: name.to_owned(), pause: pauses.remove(name) }).collect();
-    let overview = api.registrations.as_ref().map(|overview| overview.borrow().clone()).unwrap_or_default();
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         began: api.began,
@@ -102,7 +101,7 @@ pub(super) async fn status(State(api): State<Shared>) -> Result<Json<Status>, Pr
         lag_seconds: lag(&waits).as_secs_f64(),
         waits,
         connections,
-        hooks: overview.into_iter().map(|(hook, found)| hook_state(hook, found)).collect(),
+        hooks: api.watch.hooks().into_iter().map(|(hook, found)| hook_state(hook, found)).collect(),
         hours,
         journal_bytes,
     }))

@@ -12,7 +12,9 @@ use cosell_runtime::record::{Arrived, Observer, RunRecord, StepRecord};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch::Receiver;
 
+use crate::registration::{Overview, Registrations};
 use live::{Happened, Live};
 use metrics::Metrics;
 
@@ -27,6 +29,7 @@ struct Seen {
     metrics: Metrics,
     live: Live,
     pauses: Mutex<BTreeMap<String, Pause>>,
+    hooks: Mutex<Option<Receiver<Overview>>>,
 }
 
 /// A connection that is not called for a while.
@@ -52,6 +55,20 @@ impl Watch {
     /// The connections that are not called now, by name.
     pub fn pauses(&self) -> BTreeMap<String, Pause> {
         self.paused().clone()
+    }
+
+    /// From now on these tell whether remote systems call this service.
+    pub fn asks(&self, registrations: &Registrations) {
+        *self.looked() = Some(registrations.overview());
+    }
+
+    /// Whether remote systems call this service, as it was last found.
+    pub(crate) fn hooks(&self) -> Overview {
+        self.looked().as_ref().map(|overview| overview.borrow().clone()).unwrap_or_default()
+    }
+
+    fn looked(&self) -> MutexGuard<'_, Option<Receiver<Overview>>> {
+        self.seen.hooks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn paused(&self) -> MutexGuard<'_, BTreeMap<String, Pause>> {

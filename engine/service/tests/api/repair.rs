@@ -90,11 +90,10 @@ async fn what_became_no_run_says_why_and_becomes_one_when_it_is_tried_again() {
     let [cancelled, unusable] = &letters.as_array().unwrap()[..] else { panic!("{letters:#}") };
     assert_eq!((&cancelled["run"], &cancelled["reason"]), (&json!(waits), &json!("cancelled by a person")));
     assert_eq!((&unusable["flow"], &unusable["trigger"]["body"]), (&json!("picky"), &json!({ "n": 0 })));
-    assert!(unusable["reason"].as_str().unwrap().contains("divi"), "{unusable:#}");
 
     let retry = |letter: &Value| format!("/inbox/{}/retry", letter["number"]);
     let (status, why) = service.post(&retry(unusable), NONE).await;
-    assert!(status == 422 && why.contains("divi"), "{why}");
+    assert!(status == 422 && unusable["reason"].as_str().unwrap().contains(&why), "{why} {unusable:#}");
     let (status, again) = service.post(&retry(cancelled), NONE).await;
     assert_eq!(status, 202, "{again}");
     service.journal.flushed().await.unwrap();

@@ -14,7 +14,7 @@ use cosell_sdk::settings::Secret;
 use cosell_sdk::{CallContext, CallError, Connect, Connector, JsonSchema, Operation};
 use cosell_service::api::Api;
 use cosell_service::entrances::Entrances;
-use cosell_service::hooks::{self, Hooks};
+use cosell_service::hooks::{Hooks, Listening};
 use cosell_service::watch::Watch;
 use reqwest::{Client, Method, Response};
 use serde::Deserialize;
@@ -115,9 +115,9 @@ pub async fn service(texts: &[&str], token: Option<&str>) -> Service {
     let entrances = Entrances::of(&dispatcher.engine(), |_| Ok(Secret::from(TOKEN.to_owned()))).unwrap();
     let token = token.map(|token| Secret::from(token.to_owned()));
     let api = Api::new(dispatcher.clone(), &journal, &watch, token).unwrap();
-    let app = api.beside(hooks::routes(dispatcher.clone(), entrances));
-    let hooks = Hooks::serve(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), app).await.unwrap();
-    let address = hooks.url("").trim_end_matches("/hooks/").to_owned();
+    let how = Listening { entrances, api: Some(api), ..Listening::default() };
+    let hooks = Hooks::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), dispatcher.clone(), how).await.unwrap();
+    let address = hooks.origin();
     Service { dispatcher, journal, address, world, _hooks: hooks, _folder: folder }
 }
 

@@ -18,7 +18,7 @@ use cosell_sdk::{
     CallError, Connect, Connector, Incoming, JsonSchema, Poll, PollTrigger, Refusal, TriggerEvent, WebhookTrigger,
 };
 use cosell_service::entrances::Entrances;
-use cosell_service::hooks::Hooks;
+use cosell_service::hooks::{Hooks, Listening};
 use serde::{Deserialize, Serialize};
 
 struct Fake;
@@ -131,7 +131,8 @@ pub async fn serve(dispatcher: &Dispatcher) -> (Hooks, String) {
     let secret = |_: &Value| Ok(Secret::from("opensesame".to_owned()));
     let entrances = Entrances::of(&dispatcher.engine(), secret).unwrap();
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let hooks = Hooks::listen(loopback, dispatcher.clone(), entrances).await.unwrap();
+    let hooks =
+        Hooks::listen(loopback, dispatcher.clone(), Listening { entrances, ..Listening::default() }).await.unwrap();
     let address = hooks.url("test").trim_end_matches("/hooks/test").to_owned();
     (hooks, address)
 }
