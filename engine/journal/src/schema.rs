@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cosell_runtime::keep::NotKept;
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 
 use crate::trouble::Trouble;
 
@@ -14,7 +14,7 @@ const APPLICATION: i64 = 0x6373_6c6c;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What makes a file of each version from one of the version before; the first begins it.
-const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// The version of today's files.
 #[expect(clippy::cast_possible_wrap, reason = "there are few")]
@@ -58,6 +58,11 @@ pub(crate) fn migrate(connection: &mut Connection, trouble: &Trouble) -> Result<
         change.commit()
     };
     migrate(connection).map_err(|error| told(&error))
+}
+
+/// Writes what is there already: the smallest change that goes to the disk.
+pub(crate) fn rewrite_version(change: &Transaction<'_>) -> rusqlite::Result<()> {
+    change.pragma_update(None, "user_version", NEWEST)
 }
 
 /// Whether the file can be read as it is.

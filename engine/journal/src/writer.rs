@@ -6,8 +6,9 @@
 
 use std::collections::HashSet;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cosell_runtime::keep::NotKept;
 use futures::channel::oneshot;
@@ -21,6 +22,9 @@ const MOST: usize = 4096;
 
 /// How long what nobody waits for may wait for company.
 const LINGER: Duration = Duration::from_millis(20);
+
+/// Whoever wants to know how long each commit took.
+type Heard = Arc<OnceLock<Box<dyn Fn(Duration) + Send + Sync>>>;
 
 type Told = oneshot::Sender<Result<(), NotKept>>;
 type Work = Box<dyn Fn(&Transaction<'_>) -> rusqlite::Result<()> + Send>;
@@ -40,14 +44,22 @@ pub(crate) struct Writer {
     orders: Option<mpsc::Sender<Order>>,
     thread: Option<JoinHandle<()>>,
     trouble: Trouble,
+    heard: Heard,
 }
 
 impl Writer {
     pub(crate) fn begin(connection: Connection, trouble: Trouble) -> std::io::Result<Self> {
         let (orders, received) = mpsc::channel();
-        let mut writing = Writing { connection, trouble: trouble.clone(), broken: HashSet::new() };
+        let heard = Heard::default();
+        let mut writing =
+            Writing { connection, trouble: trouble.clone(), broken: HashSet::new(), heard: Arc::clone(&heard) };
         let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || writing.go(&received))?;
-        Ok(Self { orders: Some(orders), thread: Some(thread), trouble })
+        Ok(Self { orders: Some(orders), thread: Some(thread), trouble, heard })
+    }
+
+    /// Has the first to ask told how long each commit took.
+    pub(crate) fn on_commit(&self, heard: Box<dyn Fn(Duration) + Send + Sync>) {
+        let _ = self.heard.set(heard);
     }
 
     /// Hands over a part of what is kept of the run `root`.
@@ -99,6 +111,7 @@ struct Writing {
     trouble: Trouble,
     /// Runs of which something could not be written.
     broken: HashSet<String>,
+    heard: Heard,
 }
 
 impl Writing {
@@ -175,13 +188,18 @@ impl Writing {
         if !orders.iter().any(|order| writes(&order)) {
             return Ok(());
         }
+        let began = Instant::now();
         let change = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for order in orders.iter().filter(writes) {
             if let Order::Write { work, .. } = order {
                 work(&change)?;
             }
         }
-        change.commit()
+        change.commit()?;
+        if let Some(heard) = self.heard.get() {
+            heard(began.elapsed());
+        }
+        Ok(())
     }
 }
 

@@ -18,7 +18,7 @@ use crate::inbox::{Arrival, Entry, Inbox, Position, Remembered, Waiting};
 use crate::keep::NotKept;
 use crate::lanes::{Coming, Flowing, How, Shared};
 use crate::memory::Engine;
-use crate::record::Observer;
+use crate::record::{Arrived, Observer};
 
 /// How much may wait or be under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,6 +197,7 @@ impl Dispatcher {
         let mut taken = false;
         for (Arrival { entry, dedup, unusable }, number) in arrivals.into_iter().zip(numbers) {
             let flow = &entry.flow;
+            self.shared.observer.event_arrived(flow, arrived(number, unusable.as_deref()));
             match (number, unusable) {
                 (None, _) => tracing::info!(%flow, event = dedup, "event came before"),
                 (_, Some(why)) => tracing::error!(%flow, event = dedup, why, "event cannot be used"),
@@ -291,5 +292,13 @@ impl Dispatcher {
         let mut under_way = self.shared.under_way.subscribe();
         // The sender lives as long as `self`.
         let _ = under_way.wait_for(|count| *count == 0).await;
+    }
+}
+
+fn arrived(number: Option<u64>, unusable: Option<&str>) -> Arrived {
+    match (number, unusable) {
+        (None, _) => Arrived::Again,
+        (_, Some(_)) => Arrived::Unusable,
+        (Some(_), None) => Arrived::New,
     }
 }

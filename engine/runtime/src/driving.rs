@@ -12,6 +12,7 @@ use futures::future::{AbortHandle, Abortable, BoxFuture};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
+use tracing::Instrument;
 
 use crate::answer::Answer;
 use crate::core::advance::advance;
@@ -393,6 +394,7 @@ impl<'r> Driving<'r> {
         let path = self.state.path(self.plan, step);
         let key = idempotency_key(self.state.id(), &path);
         let (gate, observer) = (self.engine.gate(connection), self.observer);
+        let span = tracing::info_span!("attempt", step = path, attempt, operation = %operation, connection);
         // A write rests on everything before it, so that must be safe first.
         let safe =
             self.engine.keeper().filter(|_| *effect == Effect::Write).map(|keeper| keeper.settled(self.state.id()));
@@ -414,6 +416,7 @@ impl<'r> Driving<'r> {
             };
             Ok((kind, context.requests()))
         }
+        .instrument(span)
         .boxed()
     }
 

@@ -130,6 +130,11 @@ impl Engine {
         self.gates.get(name).map(Gate::connection)
     }
 
+    /// The names of all connections, in order.
+    pub fn connections(&self) -> impl Iterator<Item = &str> {
+        self.gates.keys().map(String::as_str)
+    }
+
     /// The connection of this name, with the line of those who call.
     pub(crate) fn gate(&self, name: &str) -> Option<&Gate> {
         self.gates.get(name)

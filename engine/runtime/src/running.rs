@@ -8,6 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::Notify;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::core::entry::accept_inputs;
@@ -217,6 +218,7 @@ impl Engine {
         going: Going<'r>,
         observer: &'r dyn Observer,
     ) -> BoxFuture<'r, Result<RunRecord, NotKept>> {
+        let span = tracing::info_span!("run", run = going.id, flow = %going.flow);
         async move {
             let began = going.past.as_ref().map_or_else(Timestamp::now, |past| past.began.at);
             let (id, flow, depth, left_out) = (going.id.clone(), going.flow, going.depth, going.start.left_out);
@@ -272,6 +274,7 @@ impl Engine {
             }
             Ok(record)
         }
+        .instrument(span)
         .boxed()
     }
 }
