@@ -13,8 +13,7 @@ use cosell_runtime::dispatch::Dispatcher;
 use cosell_runtime::memory::Engine;
 use cosell_runtime::record::Nobody;
 use cosell_sdk::stub::{Reply, Stub};
-use cosell_service::entrances::Entrances;
-use cosell_service::hooks::Hooks;
+use cosell_service::hooks::{Hooks, Listening};
 use serde_json::json;
 
 use crate::microsoft::{Microsoft, event, proper};
@@ -90,7 +89,7 @@ impl World {
         let engine = Engine::new(compiled.plans, connections.collect(), Retry::NONE);
         let dispatcher = Dispatcher::new(Arc::new(engine), Arc::new(Nobody));
         let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let hooks = Hooks::listen(loopback, dispatcher.clone(), Entrances::default()).await.unwrap();
+        let hooks = Hooks::listen(loopback, dispatcher.clone(), Listening::default()).await.unwrap();
         let http = reqwest::Client::new();
         let world = Self { microsoft, certificates, elsewhere, partner_center, dispatcher, http, hooks };
         world.publish("dispatch", world.microsoft.issue(proper(&world.list())));
