@@ -14,11 +14,14 @@ mod journal;
 mod login;
 mod mapping;
 mod project;
+mod reach;
 mod render;
 mod run;
+mod runs;
 mod sandbox;
 mod serve;
 mod solutions;
+mod status;
 mod sync;
 mod variables;
 mod webhooks;
@@ -60,6 +63,10 @@ enum Command {
     Run(run::Options),
     /// Run the flows whenever their triggers say so, until told to end; goes on with what was under way.
     Serve(serve::Options),
+    /// See runs and repair them: list, show, watch, resume, skip, resubmit, cancel.
+    Runs(runs::Options),
+    /// Show how the service is: what waits, which connections pause, how many runs failed.
+    Status(status::Options),
     /// Check the journal of runs, give its space back, or write it out.
     #[command(subcommand)]
     Journal(journal::Command),
@@ -141,6 +148,8 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
             Command::Variables(options) => variables::variables(&arguments.chosen, &options, &connectors),
             Command::Run(options) => run::run(&arguments.chosen, &options, &connectors).await,
             Command::Serve(options) => serve::serve(&arguments.chosen, &options, &connectors).await,
+            Command::Runs(options) => runs::runs(&arguments.chosen, &options, &connectors).await,
+            Command::Status(options) => status::status(&arguments.chosen, &options, &connectors).await,
             Command::Journal(command) => journal::journal(&arguments.chosen, &command, &connectors),
             Command::Sync(options) => sync::sync(&arguments.chosen, &options, &connectors).await,
             Command::Doctor(options) => doctor::doctor(&arguments.chosen, &options, &connectors).await,

@@ -28,7 +28,7 @@ use flowing::Flowing;
 const UPKEEP: Duration = Duration::from_secs(3600);
 
 /// Where it listens unless something else is said: nobody outside this machine reaches it.
-const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
+pub(crate) const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
 
 /// How long runs that have ended are kept, and how much is, unless something else is said.
 const KEEP_DAYS: u32 = 90;
