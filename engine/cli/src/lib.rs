@@ -12,6 +12,7 @@ mod flows;
 mod init;
 mod journal;
 mod login;
+mod logs;
 mod mapping;
 mod project;
 mod reach;
@@ -125,11 +126,10 @@ impl Trouble {
 pub fn main(connectors: Vec<Connector>) -> ExitCode {
     let arguments = Arguments::parse();
     // Whoever serves day and night has nobody who watches.
-    let usual = if matches!(arguments.command, Command::Serve(_)) { "info" } else { "off" };
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("COSELL_LOG").unwrap_or_else(|_| usual.into()))
-        .with_writer(std::io::stderr)
-        .init();
+    let _logging = match &arguments.command {
+        Command::Serve(options) => logs::begin(options.log_format, "info"),
+        _ => logs::begin(logs::Format::Text, "off"),
+    };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {

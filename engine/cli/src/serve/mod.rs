@@ -20,6 +20,7 @@ use cosell_service::watch::Watch;
 
 use crate::end::{End, Reload};
 use crate::journal::FILE;
+use crate::logs::Format;
 use crate::project::{Chosen, Project};
 use crate::{Ending, Trouble};
 use flowing::Flowing;
@@ -46,6 +47,9 @@ pub(crate) struct Options {
     /// How long runs may go on when told to end, in seconds; what has not ended by then goes on at the next start.
     #[arg(long, value_name = "SECONDS", default_value = "20")]
     grace: u64,
+    /// How the log at standard error is written.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) log_format: Format,
 }
 
 /// Serves until told to end.

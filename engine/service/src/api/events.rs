@@ -92,10 +92,10 @@ impl Looking {
         }
         match happened {
             Happened::RunBegan { run, .. } if run == root => self.known.clear(),
-            Happened::StepEnded { run, step, .. } if run == root => {
-                if step["path"].as_str().is_some_and(|path| self.known.remove(path)) {
-                    return;
-                }
+            Happened::StepEnded { run, step, .. }
+                if run == root && step["path"].as_str().is_some_and(|path| self.known.remove(path)) =>
+            {
+                return;
             }
             _ => {}
         }
