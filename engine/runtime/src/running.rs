@@ -271,6 +271,12 @@ impl Engine {
             }
             if depth > 0 {
                 observer.run_ended(depth, &record);
+            } else {
+                let (outcome, took) = (record.outcome.as_str(), record.took);
+                match &record.failure {
+                    None => tracing::info!(outcome, ?took, "ended"),
+                    Some(why) => tracing::warn!(outcome, ?took, step = why.step, %why, "ended"),
+                }
             }
             Ok(record)
         }
