@@ -129,7 +129,8 @@ fn with_a_certificate_it_speaks_tls() {
         .file("key.pem", &own.signing_key.serialize_pem());
     let path = project.folder.join("cosell.yaml");
     let mut configuration: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    configuration["service"] = json!({ "listen": "127.0.0.1:0", "tls": { "certificate": "cert.pem", "key": "key.pem" } });
+    configuration["service"] =
+        json!({ "listen": "127.0.0.1:0", "tls": { "certificate": "cert.pem", "key": "key.pem" } });
     std::fs::write(&path, configuration.to_string()).unwrap();
     let service = Service::start_with(&project, &[]);
     assert!(service.origin.starts_with("https://127.0.0.1:"));

@@ -186,7 +186,7 @@ impl Engine {
         self.held().parked.remove(&id);
         let driven = self.run_as(flows, going, observer).await;
         let driven = match (driven, &self.keeper) {
-            (Ok(run), Some(keeper)) => keeper.settled(&id).await.map(|()| run),
+            (Ok(run), Some(keeper)) => keeper.settled_in_time(&id).await.map(|()| run),
             (driven, _) => driven,
         };
         match &driven {
