@@ -30,7 +30,7 @@ pub(crate) fn whole(whole: &Whole, verbose: bool) -> String {
         value(&mut lines, "  ", "output", &whole.run.output);
         value(&mut lines, "  ", "answer", &whole.run.answer);
     }
-    lines.extend(remedy(listed));
+    lines.extend(remedy(whole));
     lines.join("\n")
 }
 
@@ -118,17 +118,30 @@ fn ending(run: &Listed) -> String {
 }
 
 /// Why it failed, and what to do.
-fn remedy(run: &Listed) -> Vec<String> {
+fn remedy(whole: &Whole) -> Vec<String> {
+    let run = &whole.run.listed;
     let Some(failure) = run.failure.clone() else { return Vec::new() };
     let Ok(failure) = serde_json::from_value::<Failure>(failure) else { return Vec::new() };
     let step = failure.step.as_ref().map_or(String::new(), |step| format!("step `{step}`: "));
     let mut lines = vec![format!("{}: {step}{failure}", styled(BAD, "error"))];
     let id = cosell_runtime::keep::root(&run.run);
     lines.push(format!("help: once that is mended, `cosell runs resume {id}` goes on; what worked is not done again"));
-    if let Some(step) = failure.step.filter(|_| id == run.run) {
+    if let Some(step) = failure.step.filter(|step| id == run.run && calls(whole, step)) {
         lines.push(format!("help: where that step need not be done, `cosell runs skip {id} {step}`"));
     }
     lines
+}
+
+/// Whether the step at this path from the outermost run calls something, and so can be skipped.
+fn calls(whole: &Whole, path: &str) -> bool {
+    let has = |run: &Shown, path: &str| {
+        run.steps.iter().any(|step| step["path"] == path && step.get("target").is_some_and(Value::is_string))
+    };
+    let within = |(id, called): (&String, &Shown)| {
+        let full = format!("{}/{path}", whole.run.listed.run);
+        full.strip_prefix(&format!("{id}/")).is_some_and(|path| has(called, path))
+    };
+    has(&whole.run, path) || whole.called.iter().any(within)
 }
 
 #[cfg(test)]
