@@ -2,7 +2,7 @@
 //!
 //! `service` runs the program, `slow` is a remote system that answers when it is told to.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -57,10 +57,10 @@ impl<'p> Service<'p> {
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let ready = lines.map_while(Result::ok).find(|line| line.starts_with("Ready"));
-        let service = Self { project, child: Mutex::new(child), origin: String::new() };
+        let mut service = Self { project, child: Mutex::new(child), origin: String::new() };
         let ready = ready.unwrap_or_else(|| panic!("the service does not begin: {}", service.log()));
-        let origin = ready.rsplit(' ').next().unwrap().to_owned();
-        Self { origin, ..service }
+        service.origin = ready.rsplit(' ').next().unwrap().to_owned();
+        service
     }
 
     fn log(&self) -> String {
@@ -131,10 +131,10 @@ pub fn client() -> reqwest::Client {
 
 /// Status and headers.
 pub fn post(client: &reqwest::Client, url: &str) -> (u16, HeaderMap) {
-    let answer = runtime().block_on(client.post(url).send()).unwrap();
+    let answer = runtime().block_on(async { client.post(url).send().await.unwrap() });
     (answer.status().as_u16(), answer.headers().clone())
 }
 
 pub fn get(client: &reqwest::Client, url: &str) -> u16 {
-    runtime().block_on(client.get(url).send()).unwrap().status().as_u16()
+    runtime().block_on(async { client.get(url).send().await.unwrap() }).status().as_u16()
 }

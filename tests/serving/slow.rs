@@ -22,10 +22,8 @@ impl Slow {
         let waiting = Arc::new(Mutex::new(waits));
         let answers = Arc::clone(&waiting);
         std::thread::spawn(move || {
-            let mut count = 0;
-            for stream in listener.incoming().map_while(Result::ok) {
+            for (stream, count) in listener.incoming().map_while(Result::ok).zip(1..) {
                 let (tell, answers) = (tell.clone(), Arc::clone(&answers));
-                count += 1;
                 std::thread::spawn(move || serve(&stream, count, &tell, &answers));
             }
         });
