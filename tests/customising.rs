@@ -163,7 +163,9 @@ fn flows_are_listed_behind_those_that_they_call() {
     let of = |name: &str| all.as_array().unwrap().iter().find(|flow| flow["name"] == name).unwrap();
     assert_eq!((&of("mine")["from"], &of("mine")["state"]), (&json!("own"), &json!("off")));
     assert_eq!((&of("customize")["from"], &of("customize")["title"]), (&json!("overlaid"), &json!("Ours")));
+    assert_eq!(of("partner-center-to-dynamics")["also"], json!(["partner_center.referral_updated"]));
     let listed = succeeds(&project, &["flows"]);
+    assert!(listed.contains("partner_center.referral_updated"), "{listed}");
     assert!(listed.contains("customize") && listed.lines().all(|line| line.chars().count() <= 120), "{listed}");
 }
 

@@ -285,7 +285,7 @@ impl Other {
             ("get", json!({ "path": "/orders" })),
             ("get_all", json!({ "path": "/orders", "items": "data.items", "next": { "body": "paging.next" } })),
             ("get_all", json!({ "path": "/orders", "items": "data.items" })),
-            ("send_request", json!({ "method": "POST", "path": "/orders", "body": {} })),
+            ("request", json!({ "method": "POST", "path": "/orders", "body": {} })),
         ];
         let (operation, input) = calls[usize::from(which) % calls.len()].clone();
         let changes = changes.to_vec();

@@ -1,5 +1,6 @@
 //! Events that are lost: what they should have told is found by asking.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use cosell_service::polls::Polls;
@@ -40,6 +41,27 @@ async fn a_deal_whose_event_is_lost_crosses_all_the_same() {
         runs += 1;
     }
     assert_eq!(world.rows("opportunities").await[0]["estimatedvalue"], 61_000.0);
+}
+
+#[tokio::test]
+async fn more_than_a_page_is_told_once_each() {
+    let world = World::start().await;
+    let program = world.serve(shipped(|text| text)).await;
+    let engine = program.dispatcher.engine();
+    let connection = engine.connection("partner_center").unwrap();
+    let look = async |cursor| connection.poll("referral_updated", json!({}), cursor).await.unwrap();
+    world.control("POST", "/seller/referrals", json!({})).await;
+    let first = look(None).await;
+    assert_eq!(first.events, [], "what is there starts nothing");
+    let mut made = BTreeSet::new();
+    for _ in 0..230 {
+        let referral = world.control("POST", "/seller/referrals", json!({})).await;
+        made.insert(referral["id"].as_str().unwrap().to_owned());
+    }
+    let second = look(Some(first.cursor)).await;
+    let told = second.events.iter().map(|event| event.payload["referral_id"].as_str().unwrap().to_owned());
+    assert_eq!((told.collect::<BTreeSet<_>>(), second.events.len()), (made, 230));
+    assert_eq!(look(Some(second.cursor)).await.events, []);
 }
 
 #[tokio::test]

@@ -27,7 +27,8 @@ pub struct Settings {
     #[schemars(schema_with = "cosell_sdk::settings::text_or_reference")]
     pub https_roots: Option<String>,
     /// The public address at which events come in, such as `https://sync.fabrikam.example/hooks/partner_center_events`: what
-    /// `cosell webhooks` registers, and holds the registration against.
+    /// `cosell webhooks` registers, and holds the registration against. Where it is not given, the one below the service's
+    /// `public_url`.
     #[serde(default)]
     pub endpoint: Option<String>,
     /// Hosts from which signing certificates are fetched, with a port only where it is not the usual one.

@@ -42,6 +42,9 @@ impl Keeper for Journal {
                 change
                     .prepare_cached("UPDATE inbox SET state = 0 WHERE run = ?1 AND state = 1")?
                     .execute([&run.run])?;
+                if of == run.run {
+                    note_words(change, &of)?;
+                }
                 run.key.as_ref().map_or(Ok(()), |key| note_key(change, &of, key))
             }
         };
@@ -99,6 +102,10 @@ impl Keeper for Journal {
         self.writer().settled(root(run).to_owned())
     }
 
+    fn settled_in_time(&self, run: &str) -> BoxFuture<'static, Result<(), NotKept>> {
+        self.writer().settled_in_time(root(run).to_owned())
+    }
+
     fn past(&self, run: &str) -> BoxFuture<'static, Result<Option<Past>, NotKept>> {
         let (journal, run) = (self.clone(), run.to_owned());
         // A called run goes on with its caller, and what of it is not written must not seem so.
@@ -143,6 +150,20 @@ fn note_key(change: &Transaction<'_>, of: &str, key: &str) -> rusqlite::Result<(
         )?
         .execute([of, key])
         .map(drop)
+}
+
+/// Has the run be found by the texts that it began with.
+fn note_words(change: &Transaction<'_>, run: &str) -> rusqlite::Result<()> {
+    let new = change.prepare_cached("INSERT OR IGNORE INTO searched (run) VALUES (?1)")?.execute([run])? == 1;
+    if !new {
+        return Ok(());
+    }
+    let texts = "INSERT INTO words (rowid, text) SELECT ?1, substr(
+            coalesce(key, '') || ' '
+            || coalesce((SELECT group_concat(atom, ' ') FROM json_tree(trigger) WHERE type = 'text'), '') || ' '
+            || coalesce((SELECT group_concat(atom, ' ') FROM json_tree(inputs) WHERE type = 'text'), ''), 1, 4000)
+        FROM runs WHERE run = ?2";
+    change.prepare_cached(texts)?.execute(params![change.last_insert_rowid(), run]).map(drop)
 }
 
 fn change_claim(change: &Transaction<'_>, of: &str, run: &str, claim: &ClaimChange) -> rusqlite::Result<()> {

@@ -4,7 +4,7 @@
 //! connection of their own and never wait for it.
 //!
 //! Read in this order: `schema` (the tables), `writer`, `keeper` (runs), [`inbox`] (events that are to become runs),
-//! [`read`] (lists for people), [`upkeep`] (retention, checking), `trouble` (what can go wrong, and what to do).
+//! [`read`] (lists for people), [`waits`] (what is no run), [`upkeep`] (retention, checking), `trouble` (what can go wrong, and what to do).
 
 pub mod inbox;
 mod keeper;
@@ -12,11 +12,13 @@ pub mod read;
 mod schema;
 mod trouble;
 pub mod upkeep;
+pub mod waits;
 mod writer;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use cosell_runtime::keep::NotKept;
 use rusqlite::{Connection, OpenFlags};
@@ -64,7 +66,9 @@ impl Journal {
             Err(TryLockError::WouldBlock) => return Err(trouble.taken()),
             Err(TryLockError::Error(error)) => return Err(trouble.file(&error)),
         }
-        let mut connection = Connection::open(path).map_err(|error| trouble.told(&error))?;
+        // Each connection is used by one thread at a time, so it needs no locks of its own.
+        let flags = OpenFlags::default() | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags).map_err(|error| trouble.told(&error))?;
         schema::prepare(&mut connection).map_err(|error| trouble.told(&error))?;
         schema::migrate(&mut connection, &trouble)?;
         let reader = Reader::open(path)?;
@@ -79,6 +83,19 @@ impl Journal {
     /// The connection that only reads.
     pub fn reader(&self) -> &Reader {
         &self.opened.reader
+    }
+
+    /// Waits until something has been written, to learn whether anything can be.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub async fn writable(&self) -> Result<(), NotKept> {
+        self.writer().written(Box::new(schema::rewrite_version)).await
+    }
+
+    /// From now on `heard` is told how long each commit took; the first to ask is the only one.
+    pub fn on_commit(&self, heard: impl Fn(Duration) + Send + Sync + 'static) {
+        self.writer().on_commit(Box::new(heard));
     }
 
     /// Waits until everything handed over so far is written.
@@ -104,6 +121,14 @@ impl Reader {
         let connection = Connection::open_with_flags(path, flags).map_err(|error| trouble.told(&error))?;
         schema::readable(&connection, &trouble)?;
         Ok(Self { connection: Mutex::new(connection), path: path.to_owned() })
+    }
+
+    /// Another connection to the same file, so that neither waits for what the other reads.
+    ///
+    /// # Errors
+    /// The file cannot be opened once more.
+    pub fn another(&self) -> Result<Self, NotKept> {
+        Self::open(&self.path)
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {

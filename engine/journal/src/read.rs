@@ -4,8 +4,9 @@ use cosell_model::{FlowId, Outcome, Value};
 use cosell_runtime::keep::NotKept;
 use jiff::Timestamp;
 use rusqlite::types::{ToSql, Value as Bound};
-use rusqlite::{OptionalExtension, Row};
-use serde::Serialize;
+use rusqlite::{OptionalExtension, Row, params};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::Reader;
 use crate::keeper::time;
@@ -15,12 +16,14 @@ use crate::keeper::time;
 pub struct Filter {
     /// Of this flow.
     pub flow: Option<FlowId>,
-    /// Ended so; or, with `under_way`, not at all.
+    /// Ended so.
     pub outcome: Option<Outcome>,
     /// Only those that have not ended.
     pub under_way: bool,
     /// That have, or had, this key: of their line, or of a scope in them or in a run they called.
     pub key: Option<String>,
+    /// That began with texts, in their trigger, their inputs or their key, in which each of these words begins a word.
+    pub text: Option<String>,
     /// Begun at or after.
     pub since: Option<Timestamp>,
     /// Begun before.
@@ -29,6 +32,12 @@ pub struct Filter {
     pub after: Option<Cursor>,
     /// At most so many; 0 means 50.
     pub most: u32,
+}
+
+/// A list as SQL, with what is bound in it.
+struct Question {
+    sql: String,
+    values: Vec<Bound>,
 }
 
 /// A place in the list of runs.
@@ -41,7 +50,7 @@ pub struct Cursor {
 }
 
 /// A run as lists show it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Listed {
     /// Its id.
     pub run: String,
@@ -57,10 +66,12 @@ pub struct Listed {
     pub outcome: Option<String>,
     /// Why it failed.
     pub failure: Option<Value>,
+    /// How often it was begun again after it had ended.
+    pub life: u32,
 }
 
 /// A run with all that is kept for people.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Shown {
     /// As lists show it.
     #[serde(flatten)]
@@ -73,14 +84,14 @@ pub struct Shown {
     pub output: Value,
     /// What it answered: status, headers, body.
     pub answer: Value,
-    /// The steps that have ended, in order.
+    /// The steps that have ended since the run began or was last begun again, in order.
     pub steps: Vec<Value>,
-    /// The runs that it called, the oldest first.
+    /// The runs that it called, in that time or before, the oldest first.
     pub called: Vec<Listed>,
 }
 
 /// How many runs that began in an hour ended so.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Count {
     /// The hour's beginning.
     pub hour: Timestamp,
@@ -90,7 +101,11 @@ pub struct Count {
     pub runs: u32,
 }
 
-const LISTED: &str = "r.run, r.flow, r.key, r.began, r.ended, r.outcome, r.failure";
+const LISTED: &str = "r.run, r.flow, r.key, r.began, r.ended, r.outcome, r.failure, r.life";
+
+/// A run whose beginning holds the words.
+const HOLDS_WORDS: &str =
+    "EXISTS (SELECT 1 FROM searched s JOIN words ON words.rowid = s.number WHERE s.run = r.run AND words MATCH ?)";
 
 fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
     let failure: Option<String> = row.get(6)?;
@@ -102,11 +117,89 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
         ended: row.get::<_, Option<i64>>(4)?.map(time),
         outcome: row.get(5)?,
         failure: failure.as_deref().map(json),
+        life: row.get(7)?,
     })
 }
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_default()
+}
+
+impl Filter {
+    /// The list in SQL: its order is that of an index in every case, so that no page costs more than its own rows.
+    fn question(&self) -> Question {
+        let mut holds = vec!["r.run = r.root"];
+        let mut values: Vec<Bound> = Vec::new();
+        let mut hold = |condition, bound: &[Bound]| {
+            holds.push(condition);
+            values.extend_from_slice(bound);
+        };
+        let words = self.text.as_deref().and_then(words);
+        let (from, order) = match (&self.key, &words) {
+            (Some(key), _) => {
+                hold("k.key = ?", &[Bound::Text(key.clone())]);
+                ("run_keys k CROSS JOIN runs r ON r.run = k.run", "k.began DESC, k.run DESC")
+            }
+            (None, Some(words)) => {
+                hold("words MATCH ?", &[Bound::Text(words.clone())]);
+                (
+                    "words CROSS JOIN searched s ON s.number = words.rowid CROSS JOIN runs r ON r.run = s.run",
+                    "words.rowid DESC",
+                )
+            }
+            // Left to itself the planner may take an index that gives the order, but reads other flows' runs as well.
+            (None, None) if self.flow.is_some() && self.outcome.is_some() => {
+                ("runs r INDEXED BY runs_by_flow_and_outcome", "r.began DESC, r.run DESC")
+            }
+            (None, None) => ("runs r", "r.began DESC, r.run DESC"),
+        };
+        let by_words = order.starts_with("words");
+        let (since, until, after) = match &self.key {
+            Some(_) => ("k.began >= ?", "k.began < ?", "(k.began, k.run) < (?, ?)"),
+            None => ("r.began >= ?", "r.began < ?", "(r.began, r.run) < (?, ?)"),
+        };
+        if let (Some(words), false) = (words, by_words) {
+            hold(HOLDS_WORDS, &[Bound::Text(words)]);
+        }
+        if let Some(flow) = &self.flow {
+            hold("r.flow = ?", &[Bound::Text(flow.to_string())]);
+        }
+        if let Some(outcome) = self.outcome {
+            hold("r.outcome = ?", &[Bound::Text(outcome.as_str().to_owned())]);
+        }
+        if self.under_way {
+            hold("r.ended IS NULL", &[]);
+        }
+        if let Some(at) = self.since {
+            hold(since, &[Bound::Integer(at.as_microsecond())]);
+        }
+        if let Some(at) = self.until {
+            hold(until, &[Bound::Integer(at.as_microsecond())]);
+        }
+        match &self.after {
+            Some(cursor) if by_words => {
+                let behind = "words.rowid < (SELECT number FROM searched WHERE run = ?)";
+                hold(behind, &[Bound::Text(cursor.run.clone())]);
+            }
+            Some(cursor) => {
+                hold(after, &[Bound::Integer(cursor.began.as_microsecond()), Bound::Text(cursor.run.clone())]);
+            }
+            None => {}
+        }
+        let most = if self.most == 0 { 50 } else { self.most };
+        let sql = format!("SELECT {LISTED} FROM {from} WHERE {} ORDER BY {order} LIMIT {most}", holds.join(" AND "));
+        Question { sql, values }
+    }
+}
+
+/// What a person looks for, in the language of the index: each word begins one of the text's. None where it has no word.
+fn words(text: &str) -> Option<String> {
+    let words: Vec<String> = text
+        .split(|letter: char| !letter.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(|word| format!("\"{word}\"*"))
+        .collect();
+    (!words.is_empty()).then(|| words.join(" AND "))
 }
 
 impl Reader {
@@ -115,45 +208,7 @@ impl Reader {
     /// # Errors
     /// They cannot be read.
     pub fn runs(&self, filter: &Filter) -> Result<Vec<Listed>, NotKept> {
-        let mut holds = vec!["r.run = r.root"];
-        let mut values: Vec<Bound> = Vec::new();
-        let mut hold = |condition, bound: &[Bound]| {
-            holds.push(condition);
-            values.extend_from_slice(bound);
-        };
-        // With a key, the order is that of the table of keys, so that its index gives it.
-        let (from, began, run) = match &filter.key {
-            Some(key) => {
-                hold("k.key = ?", &[Bound::Text(key.clone())]);
-                ("run_keys k CROSS JOIN runs r ON r.run = k.run", "k.began", "k.run")
-            }
-            None => ("runs r", "r.began", "r.run"),
-        };
-        if let Some(flow) = &filter.flow {
-            hold("r.flow = ?", &[Bound::Text(flow.to_string())]);
-        }
-        if let Some(outcome) = filter.outcome {
-            hold("r.outcome = ?", &[Bound::Text(outcome.as_str().to_owned())]);
-        }
-        if filter.under_way {
-            hold("r.ended IS NULL", &[]);
-        }
-        let (since, until, after) =
-            (format!("{began} >= ?"), format!("{began} < ?"), format!("({began}, {run}) < (?, ?)"));
-        if let Some(at) = filter.since {
-            hold(&since, &[Bound::Integer(at.as_microsecond())]);
-        }
-        if let Some(at) = filter.until {
-            hold(&until, &[Bound::Integer(at.as_microsecond())]);
-        }
-        if let Some(cursor) = &filter.after {
-            hold(&after, &[Bound::Integer(cursor.began.as_microsecond()), Bound::Text(cursor.run.clone())]);
-        }
-        let most = if filter.most == 0 { 50 } else { filter.most };
-        let sql = format!(
-            "SELECT {LISTED} FROM {from} WHERE {} ORDER BY {began} DESC, {run} DESC LIMIT {most}",
-            holds.join(" AND ")
-        );
+        let Question { sql, values } = filter.question();
         self.ask(|connection| {
             let bound: Vec<&dyn ToSql> = values.iter().map(|value| value as &dyn ToSql).collect();
             connection.prepare_cached(&sql)?.query_map(&*bound, listed)?.collect()
@@ -175,19 +230,19 @@ impl Reader {
                 .query_row([run], |row| {
                     Ok(Shown {
                         listed: listed(row)?,
-                        trigger: value(row, 7)?,
-                        inputs: value(row, 8)?,
-                        output: value(row, 9)?,
-                        answer: value(row, 10)?,
+                        trigger: value(row, 8)?,
+                        inputs: value(row, 9)?,
+                        output: value(row, 10)?,
+                        answer: value(row, 11)?,
                         steps: Vec::new(),
                         called: Vec::new(),
                     })
                 })
                 .optional()?;
             let Some(mut shown) = shown else { return Ok(None) };
-            let mut select =
-                connection.prepare_cached("SELECT step FROM steps WHERE run = ?1 ORDER BY life, number, place")?;
-            let steps = select.query_map([run], |row| Ok(json(&row.get::<_, String>(0)?)))?;
+            let mut select = connection
+                .prepare_cached("SELECT step FROM steps WHERE run = ?1 AND life = ?2 ORDER BY number, place")?;
+            let steps = select.query_map(params![run, shown.listed.life], |row| Ok(json(&row.get::<_, String>(0)?)))?;
             shown.steps = steps.collect::<rusqlite::Result<_>>()?;
             let sql = format!("SELECT {LISTED} FROM runs r WHERE r.root = ?1 AND r.run <> ?1 ORDER BY r.began, r.run");
             shown.called =
@@ -212,5 +267,71 @@ impl Reader {
             })?;
             counts.collect()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::Journal;
+
+    /// Every list with any of the filters, in any combination.
+    fn all() -> Vec<Filter> {
+        let at = Timestamp::UNIX_EPOCH;
+        (0..256_u32)
+            .map(|chosen| {
+                let on = |bit: u32| chosen & (1 << bit) != 0;
+                Filter {
+                    flow: on(0).then(|| FlowId::new("f")),
+                    outcome: on(1).then_some(Outcome::Failed),
+                    under_way: on(2),
+                    key: on(3).then(|| "deal".to_owned()),
+                    text: on(4).then(|| "fabrikam-1".to_owned()),
+                    since: on(5).then_some(at),
+                    until: on(6).then_some(at),
+                    after: on(7).then(|| Cursor { began: at, run: "run".to_owned() }),
+                    most: 10,
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn no_list_reads_rows_that_it_does_not_show_or_sorts_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+        for filter in all() {
+            let Question { sql, values } = filter.question();
+            let rare = filter.flow.is_some() && filter.outcome.is_some();
+            let plan: Vec<String> = journal
+                .reader()
+                .ask(|connection| {
+                    let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+                    explain
+                        .query_map(rusqlite::params_from_iter(&values), |row| row.get::<_, String>("detail"))?
+                        .collect()
+                })
+                .unwrap();
+            if let (true, None, None) = (rare, &filter.key, &filter.text) {
+                assert!(plan[0].contains("runs_by_flow_and_outcome"), "{filter:?}: {plan:#?}");
+            }
+            for line in &plan {
+                assert!(!line.contains("TEMP B-TREE"), "{filter:?} is sorted: {plan:#?}");
+                let in_order = line.contains("USING INDEX") || line.contains("USING COVERING INDEX");
+                assert!(
+                    !line.starts_with("SCAN") || in_order || line.contains("VIRTUAL TABLE"),
+                    "{filter:?}: {plan:#?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_people_look_for_is_never_a_language_to_the_index() {
+        assert_eq!(words("Fabrikam  GmbH"), Some("\"Fabrikam\"* AND \"GmbH\"*".to_owned()));
+        assert_eq!(words("6f1d-7c \" NOT*"), Some("\"6f1d\"* AND \"7c\"* AND \"NOT\"*".to_owned()));
+        assert_eq!(words(" -*\"' "), None);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cosell_runtime::keep::NotKept;
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 
 use crate::trouble::Trouble;
 
@@ -14,7 +14,7 @@ const APPLICATION: i64 = 0x6373_6c6c;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What makes a file of each version from one of the version before; the first begins it.
-const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// The version of today's files.
 #[expect(clippy::cast_possible_wrap, reason = "there are few")]
@@ -60,6 +60,11 @@ pub(crate) fn migrate(connection: &mut Connection, trouble: &Trouble) -> Result<
     migrate(connection).map_err(|error| told(&error))
 }
 
+/// Writes what is there already: the smallest change that goes to the disk.
+pub(crate) fn rewrite_version(change: &Transaction<'_>) -> rusqlite::Result<()> {
+    change.pragma_update(None, "user_version", NEWEST)
+}
+
 /// Whether the file can be read as it is.
 pub(crate) fn readable(connection: &Connection, trouble: &Trouble) -> Result<(), NotKept> {
     connection.busy_timeout(PATIENCE).map_err(|error| trouble.told(&error))?;
@@ -76,4 +81,35 @@ fn version(connection: &Connection) -> rusqlite::Result<i64> {
 
 fn application(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "application_id", |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::read::Filter;
+    use crate::{Journal, Reader};
+
+    #[test]
+    fn runs_in_a_file_of_the_first_version_are_found_by_their_texts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(MIGRATIONS[0]).unwrap();
+        old.execute_batch(
+            r#"INSERT INTO runs (run, root, flow, version, plan, key, trigger, inputs, left_out, life, skipped, began)
+               VALUES ('r1', 'r1', 'f', '1', 0, 'deal-7', '{"deal": {"name": "Fabrikam"}}', 'null', 0, 0, '[]', 0);"#,
+        )
+        .unwrap();
+        old.pragma_update(None, "application_id", APPLICATION).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        drop(old);
+        drop(Journal::open(&path).unwrap());
+        let reader = Reader::open(&path).unwrap();
+        for (text, found) in [("fabri", 1), ("deal 7", 1), ("name", 0)] {
+            let filter = Filter { text: Some(text.to_owned()), ..Filter::default() };
+            assert_eq!(reader.runs(&filter).unwrap().len(), found, "{text}");
+        }
+    }
 }

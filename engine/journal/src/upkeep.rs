@@ -92,6 +92,8 @@ fn forget(change: &Transaction<'_>, run: &str) -> rusqlite::Result<()> {
         "DELETE FROM steps WHERE run IN (SELECT run FROM runs WHERE root = ?1)",
         "DELETE FROM events WHERE run IN (SELECT run FROM runs WHERE root = ?1)",
         "DELETE FROM run_keys WHERE run = ?1",
+        "DELETE FROM words WHERE rowid = (SELECT number FROM searched WHERE run = ?1)",
+        "DELETE FROM searched WHERE run = ?1",
         "DELETE FROM runs WHERE root = ?1",
     ] {
         change.prepare_cached(sql)?.execute([run])?;
@@ -113,7 +115,10 @@ pub fn vacuum(path: &std::path::Path) -> Result<(), NotKept> {
 
 impl Reader {
     /// Bytes in use, whatever the size of the file.
-    fn used(&self) -> Result<i64, NotKept> {
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn used(&self) -> Result<i64, NotKept> {
         self.ask(|connection| {
             let of = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
             Ok((of("page_count")? - of("freelist_count")?) * of("page_size")?)

@@ -2,33 +2,23 @@
 //! flow allows. A burst of events with equal keys becomes one run where the flow says so.
 //!
 //! What arrives goes through an [`Inbox`] first: where it is a journal, an event that was taken is not lost any more, and
-//! what there is no room for in memory waits there ([`Backlog`]).
+//! what there is no room for in memory waits there (`backlog`).
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use cosell_compile::plan::Plan;
 use cosell_model::{FlowId, Value};
 use cosell_sdk::TriggerEvent;
-use futures::FutureExt;
 use tokio::sync::{Semaphore, oneshot, watch};
-use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::answer::{Answer, Answering};
-use crate::backlog::Backlog;
+use crate::answer::Answer;
 use crate::core::entry;
-use crate::debounce::{Bursts, State, Subject};
 use crate::inbox::{Arrival, Entry, Inbox, Position, Remembered, Waiting};
 use crate::keep::NotKept;
-use crate::memory::{Engine, Start};
-use crate::record::Observer;
-
-/// How soon a run that is parked is gone on with, at first and at most.
-const PARKED: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
+use crate::lanes::{Coming, Flowing, How, Shared};
+use crate::memory::Engine;
+use crate::record::{Arrived, Observer};
 
 /// How much may wait or be under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,34 +43,6 @@ pub struct Dispatcher {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    engine: RwLock<Flowing>,
-    observer: Arc<dyn Observer>,
-    inbox: Arc<dyn Inbox>,
-    lanes: Mutex<Lanes>,
-    at_once: Semaphore,
-    under_way: watch::Sender<usize>,
-    room: Room,
-    stopping: AtomicBool,
-}
-
-/// What runs begin in.
-#[derive(Clone)]
-struct Flowing {
-    engine: Arc<Engine>,
-    /// Of flows that limit how many of their runs are under way at once: who may go on comes in order of arrival.
-    places: Arc<BTreeMap<FlowId, Semaphore>>,
-}
-
-impl Flowing {
-    fn new(engine: Arc<Engine>) -> Self {
-        let limited =
-            |plan: &Arc<Plan>| Some((plan.flow.clone(), Semaphore::new(usize::try_from(plan.parallel?).ok()?)));
-        let places = Arc::new(engine.plans().filter_map(limited).collect());
-        Self { engine, places }
-    }
-}
-
 /// Why no event is taken now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Busy {
@@ -90,24 +52,6 @@ pub enum Busy {
     Stopping,
 }
 
-/// A run to come.
-struct Coming {
-    waiting: Waiting,
-    how: How,
-    left_out: u32,
-    asked: Option<oneshot::Sender<Answer>>,
-}
-
-/// How a run is driven.
-enum How {
-    /// It begins.
-    Begin,
-    /// It may have begun before, and goes on.
-    GoOn,
-    /// It had ended, and begins once more.
-    Revive(Revival),
-}
-
 /// How a run begins once more that has ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Revival {
@@ -115,14 +59,6 @@ pub struct Revival {
     pub original: bool,
     /// Paths of steps that count as done, from the outermost run.
     pub skipped: Vec<String>,
-}
-
-#[derive(Default)]
-struct Lanes {
-    bursts: Bursts<Waiting>,
-    /// Waiting runs by key, while one with this key is under way.
-    lines: HashMap<String, VecDeque<Coming>>,
-    backlog: Backlog,
 }
 
 /// Whether and how an event is to be a run.
@@ -261,6 +197,7 @@ impl Dispatcher {
         let mut taken = false;
         for (Arrival { entry, dedup, unusable }, number) in arrivals.into_iter().zip(numbers) {
             let flow = &entry.flow;
+            self.shared.observer.event_arrived(flow, arrived(number, unusable.as_deref()));
             match (number, unusable) {
                 (None, _) => tracing::info!(%flow, event = dedup, "event came before"),
                 (_, Some(why)) => tracing::error!(%flow, event = dedup, why, "event cannot be used"),
@@ -329,16 +266,7 @@ impl Dispatcher {
         }
         let discarded = self.shared.inbox.discard(run, "cancelled by a person").await?;
         if discarded {
-            let mut lanes = self.shared.lanes();
-            for line in lanes.lines.values_mut() {
-                if let Some(at) = line.iter().position(|coming| coming.waiting.entry.run == run) {
-                    let coming = line.remove(at);
-                    lanes.backlog.leaves(coming.map(|coming| coming.waiting.number));
-                    drop(lanes);
-                    self.shared.gone();
-                    break;
-                }
-            }
+            self.shared.lanes().discarded.insert(run.to_owned());
         }
         Ok(discarded)
     }
@@ -367,182 +295,10 @@ impl Dispatcher {
     }
 }
 
-impl Shared {
-    fn flowing(&self) -> Flowing {
-        self.engine.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn lanes(&self) -> MutexGuard<'_, Lanes> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// One more run waits.
-    fn coming(&self) {
-        self.under_way.send_modify(|count| *count += 1);
-    }
-
-    /// One run less.
-    fn gone(self: &Arc<Self>) {
-        self.under_way.send_modify(|count| *count -= 1);
-        self.refill();
-    }
-
-    /// An event has just been taken in. Whoever asked is there to be answered now.
-    fn arrived(self: &Arc<Self>, waiting: Waiting, asked: Option<oneshot::Sender<Answer>>) {
-        let full = self.inbox.outlives() && *self.under_way.borrow() >= self.room.in_memory;
-        if self.lanes().backlog.arrives(waiting.number, full, asked.is_some()) {
-            self.schedule(waiting, asked);
-        }
-    }
-
-    fn schedule(self: &Arc<Self>, waiting: Waiting, asked: Option<oneshot::Sender<Answer>>) {
-        let quiet = self.flowing().engine.plan(&waiting.entry.flow).and_then(|plan| plan.debounce);
-        match (quiet, &waiting.entry.key) {
-            (Some(quiet), Some(key)) if asked.is_none() => {
-                let subject = (waiting.entry.flow.clone(), key.clone());
-                self.debounce(subject, quiet, waiting);
-            }
-            _ => {
-                self.coming();
-                self.enqueue(Coming { waiting, how: How::Begin, left_out: 0, asked });
-            }
-        }
-    }
-
-    fn debounce(self: &Arc<Self>, subject: Subject, quiet: Duration, waiting: Waiting) {
-        if !self.lanes().bursts.take(subject.clone(), quiet, waiting, Instant::now()) {
-            return;
-        }
-        self.coming();
-        let shared = Arc::clone(self);
-        tokio::spawn(async move {
-            loop {
-                let state = shared.lanes().bursts.look(&subject, Instant::now());
-                match state {
-                    Some(State::Until(due)) => tokio::time::sleep_until(due).await,
-                    Some(State::Over(waiting, before)) => return shared.burst_over(waiting, before),
-                    // Only this task ends the burst.
-                    None => return,
-                }
-            }
-        });
-    }
-
-    fn burst_over(self: &Arc<Self>, waiting: Waiting, before: Vec<Waiting>) {
-        let left_out = u32::try_from(before.len()).unwrap_or(u32::MAX);
-        let (numbers, runs): (Vec<u64>, Vec<String>) =
-            before.into_iter().map(|left_out| (left_out.number, left_out.entry.run)).unzip();
-        if !runs.is_empty() {
-            self.inbox.collapsed(runs, &waiting.entry.run);
-            self.lanes().backlog.leaves(numbers);
-        }
-        self.enqueue(Coming { waiting, how: How::Begin, left_out, asked: None });
-    }
-
-    /// Begins a run, or has it wait for others with its key.
-    fn enqueue(self: &Arc<Self>, coming: Coming) {
-        let key = coming.waiting.entry.key.clone();
-        if let Some(key) = &key {
-            let mut lanes = self.lanes();
-            if let Some(line) = lanes.lines.get_mut(key) {
-                let at = line.partition_point(|other| other.waiting.number <= coming.waiting.number);
-                line.insert(at, coming);
-                return;
-            }
-            lanes.lines.insert(key.clone(), VecDeque::new());
-        }
-        let shared = Arc::clone(self);
-        tokio::spawn(async move {
-            let mut next = Some(coming);
-            while let Some(coming) = next {
-                let number = coming.waiting.number;
-                shared.run(coming).await;
-                shared.lanes().backlog.leaves([number]);
-                shared.gone();
-                next = key.as_ref().and_then(|key| shared.lanes().next(key));
-            }
-        });
-    }
-
-    /// Has what waits in the inbox enter, where there is room for it.
-    fn refill(self: &Arc<Self>) {
-        let room = |shared: &Self| *shared.under_way.borrow() <= shared.room.in_memory / 2;
-        if self.stopping.load(Ordering::Relaxed) || !room(self) || !self.lanes().backlog.begin_refill() {
-            return;
-        }
-        let shared = Arc::clone(self);
-        tokio::spawn(async move {
-            let mut wait = PARKED.0;
-            loop {
-                let spilled = shared.lanes().backlog.spilled();
-                let read = shared.inbox.waiting(shared.room.in_memory);
-                let Ok(read) = read.inspect_err(|error| tracing::error!(%error, "what waits cannot be read")) else {
-                    tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(PARKED.1);
-                    continue;
-                };
-                let all = read.len() < shared.room.in_memory;
-                for waiting in read {
-                    if shared.lanes().backlog.enters(waiting.number) {
-                        shared.schedule(waiting, None);
-                    }
-                }
-                if shared.lanes().backlog.end_refill(all, spilled) || !room(&shared) {
-                    break;
-                }
-            }
-            shared.lanes().backlog.refilled();
-        });
-    }
-
-    /// Runs it to its end. A run that cannot be kept stops, and is gone on with until it has ended.
-    async fn run(&self, coming: Coming) {
-        let Coming { waiting: Waiting { entry, .. }, mut how, left_out, asked } = coming;
-        let flow = &entry.flow;
-        let Flowing { places, .. } = self.flowing();
-        let _place = match places.get(flow) {
-            Some(places) => places.acquire().await.ok(),
-            None => None,
-        };
-        let _one = self.at_once.acquire().await.ok();
-        let engine = self.flowing().engine;
-        let observer = Answering::new(&*self.observer, asked);
-        let (mut wait, longest) = PARKED;
-        loop {
-            if self.stopping.load(Ordering::Relaxed) && self.inbox.outlives() {
-                return;
-            }
-            let start = Start { trigger: entry.payload.clone(), inputs: entry.inputs.clone(), left_out };
-            let (id, key) = (entry.run.clone(), entry.key.clone());
-            let run = async {
-                match &how {
-                    How::Begin => engine.begin(id, flow, key, start, &observer).await,
-                    How::GoOn => engine.resume(id, flow, key, start, &observer).await,
-                    How::Revive(Revival { original, skipped }) => {
-                        engine.revive(&id, *original, skipped.clone(), &observer).await
-                    }
-                }
-            };
-            // A connector that panics must not keep the key, and everything behind it, for ever.
-            match AssertUnwindSafe(run).catch_unwind().await {
-                Ok(Ok(_)) => return,
-                Ok(Err(_)) => {}
-                Err(_) => return tracing::error!(%flow, run = entry.run, "a run panicked"),
-            }
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(longest);
-            how = How::GoOn;
-        }
-    }
-}
-
-impl Lanes {
-    /// The next run with this key; where there is none, the key is free.
-    fn next(&mut self, key: &str) -> Option<Coming> {
-        let next = self.lines.get_mut(key)?.pop_front();
-        if next.is_none() {
-            self.lines.remove(key);
-        }
-        next
+fn arrived(number: Option<u64>, unusable: Option<&str>) -> Arrived {
+    match (number, unusable) {
+        (None, _) => Arrived::Again,
+        (_, Some(_)) => Arrived::Unusable,
+        (Some(_), None) => Arrived::New,
     }
 }

@@ -12,14 +12,16 @@ use futures::future::{AbortHandle, Abortable, BoxFuture};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
+use tracing::Instrument;
 
 use crate::answer::Answer;
 use crate::core::advance::advance;
 use crate::core::event::{Address, Command, Consequences, Ended, Event, Happening, IllegalEvent, Timer};
 use crate::core::state::RunState;
 use crate::keep::{ClaimChange, Kept, NotKept, Past, Turn};
-use crate::memory::{Again, Claimed, Engine, Flows, Going, Start, idempotency_key, unknown_connection};
+use crate::memory::{Claimed, Engine, Flows, Start, idempotency_key, unknown_connection};
 use crate::record::{Observer, StepRecord};
+use crate::running::{Again, Going};
 
 /// How a run ended.
 pub(crate) struct Finished {
@@ -358,7 +360,7 @@ impl<'r> Driving<'r> {
         let claimed = self.engine.reserved(self.state.id(), &path);
         let (claim, told) = claimed.unwrap_or_else(|| self.engine.claim(keys));
         if told.clone().now_or_never().is_none() {
-            tracing::info!(run = self.state.id(), step = path, keys = shown, "waits for keys");
+            tracing::debug!(run = self.state.id(), step = path, keys = shown, "waits for keys");
         }
         // The claim is dropped only with the run, or after this was abandoned.
         let acquired = told.clone().map(move |_| Ok((Happening::Acquired { step }, Vec::new())));
@@ -392,6 +394,7 @@ impl<'r> Driving<'r> {
         let path = self.state.path(self.plan, step);
         let key = idempotency_key(self.state.id(), &path);
         let (gate, observer) = (self.engine.gate(connection), self.observer);
+        let span = tracing::info_span!("attempt", step = path, attempt, operation = %operation, connection);
         // A write rests on everything before it, so that must be safe first.
         let safe =
             self.engine.keeper().filter(|_| *effect == Effect::Write).map(|keeper| keeper.settled(self.state.id()));
@@ -413,6 +416,7 @@ impl<'r> Driving<'r> {
             };
             Ok((kind, context.requests()))
         }
+        .instrument(span)
         .boxed()
     }
 

@@ -1,8 +1,8 @@
 //! The engine: [`core`], a pure function from what happened to what to do, and the drivers that do it.
 //!
-//! Read [`core`] first, then [`memory`] (the engine), `driving` (a run being driven), [`keep`] (what outlives the process)
+//! Read [`core`] first, then [`memory`] (the engine), `running` (runs from beginning to end), `driving` (one being driven), [`keep`] (what outlives the process)
 //! and `recovery` (going on with it), `keys` (who has which key), `gate`, `limits` and `breaker` (when a connection may be
-//! called), [`inbox`], [`dispatch`], `backlog` and `debounce` (from events to runs), [`answer`] (to whoever started one), `reading` (looking
+//! called), [`inbox`], [`dispatch`], `lanes`, `backlog` and `debounce` (from events to runs), [`answer`] (to whoever started one), `reading` (looking
 //! without a run) and [`record`] (what happened, for people and machines).
 
 pub mod answer;
@@ -16,8 +16,10 @@ mod gate;
 pub mod inbox;
 pub mod keep;
 mod keys;
+mod lanes;
 mod limits;
 pub mod memory;
 mod reading;
 pub mod record;
 mod recovery;
+mod running;

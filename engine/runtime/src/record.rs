@@ -80,8 +80,22 @@ fn is_none(count: &u32) -> bool {
     *count == 0
 }
 
+/// What became of an event when it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Arrived {
+    /// It was taken, and is to become a run.
+    New,
+    /// It came before, and nothing follows.
+    Again,
+    /// Its flow cannot use it.
+    Unusable,
+}
+
 /// Someone who wants to know while it happens.
 pub trait Observer: Send + Sync {
+    /// An event came that a flow wants.
+    fn event_arrived(&self, _flow: &FlowId, _how: Arrived) {}
+
     /// A run begins; `depth` counts the flows that called it.
     fn run_began(&self, _run: &str, _flow: &FlowId, _depth: usize) {}
 

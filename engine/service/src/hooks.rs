@@ -17,6 +17,7 @@ use cosell_sdk::{Incoming, Refusal};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::api::Api;
 use crate::entrances::{Entrances, Shared};
 
 /// Events are a few hundred bytes; Dataverse sends at most 256 KB (webhook reference, body size).
@@ -39,8 +40,8 @@ pub struct Hooks {
 pub struct Listening {
     /// The plain web hooks beside those of connectors.
     pub entrances: Entrances,
-    /// What is served besides.
-    pub further: Router,
+    /// What people and programs may ask besides; none where there is nothing to ask.
+    pub api: Option<Api>,
     /// Certificate and key for TLS; none where a proxy does that, or nobody.
     pub tls: Option<RustlsConfig>,
 }
@@ -62,12 +63,15 @@ impl Hooks {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let entrances = Shared::new(how.entrances);
-        let app = Router::new()
+        let hooks = Router::new()
             .route("/hooks/{connection}", post(receive))
             .layer(DefaultBodyLimit::max(MAX_BODY))
             .with_state(dispatcher.clone())
-            .merge(entrances.routes(dispatcher))
-            .merge(how.further);
+            .merge(entrances.routes(dispatcher));
+        let app = match how.api {
+            Some(api) => api.beside(hooks),
+            None => hooks,
+        };
         let (listener, secure) = (listener.into_std()?, how.tls.is_some());
         let serving = tokio::spawn(async move {
             let app = app.into_make_service();

@@ -99,8 +99,8 @@ struct Question {
 
 impl Question {
     async fn ask(self, mut wanted: watch::Receiver<u64>, answers: watch::Sender<u64>) {
-        // What was asked is part of the name: an answer to another question is no place to go on from.
-        let of = format!("{} {} {}", self.flow, self.source, self.with);
+        // A trigger whose settings have changed goes on all the same: it knows whether it can.
+        let of = format!("{} {}", self.flow, self.source);
         let mut cursor = self.dispatcher.position(&of).unwrap_or_else(|error| {
             tracing::error!(flow = %self.flow, source = %self.source, %error, "changes are asked for from now on");
             None

@@ -102,6 +102,10 @@ impl Trust {
         })?;
         let (_, certificate) = X509Certificate::from_der(&certificates.0[0])
             .map_err(|_| unauthorized("the signing certificate cannot be read"))?;
+        // Where a certificate says what its key is for, it must be signatures (RFC 5280, key usage).
+        if certificate.key_usage().is_ok_and(|usage| usage.is_some_and(|usage| !usage.value.digital_signature())) {
+            return Err(unauthorized("the signing certificate's key is not for signatures"));
+        }
         for (name, what) in [(certificate.subject(), "subject"), (certificate.issuer(), "issuer")] {
             if !is_of(name, &self.organisation) {
                 return Err(unauthorized(format!(

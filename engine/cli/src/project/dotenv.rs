@@ -72,4 +72,16 @@ mod tests {
         assert_eq!(Variables::parse("A=1\n\nB = 'open\n").unwrap_err(), Some(3));
         assert_eq!(Variables::parse("A=1\nnot a setting\n").unwrap_err(), Some(2));
     }
+
+    #[test]
+    fn any_text_is_read_or_refused() {
+        bolero::check!().with_type::<(u8, Vec<u8>)>().for_each(|(at, bytes)| {
+            let mut text = b"# secrets\nexport A=none\nB='a$b #c'\nC=\"x ${A} \\n\"\n".to_vec();
+            let at = usize::from(*at) % text.len();
+            text.splice(at..at, bytes.iter().copied());
+            if let Err(Some(line)) = Variables::parse(&String::from_utf8_lossy(&text)) {
+                assert!(line >= 1);
+            }
+        });
+    }
 }

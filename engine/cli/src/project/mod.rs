@@ -289,6 +289,20 @@ impl Project {
         Ok(Secret::from(found["secret"].as_str().unwrap_or_default().to_owned()))
     }
 
+    /// What whoever looks at runs or changes them must show; none where nobody may.
+    ///
+    /// # Errors
+    /// It is not where the configuration says that it is kept, or it is empty.
+    pub(crate) fn token(&self) -> Result<Option<Secret>, Trouble> {
+        let Some(place) = &self.configuration.service.token else { return Ok(None) };
+        let token =
+            self.secret(place).map_err(|error| Trouble::new(format!("`token` under `service`: {}", error.message)))?;
+        if token.matches("") {
+            return Err(Trouble::new("`token` under `service` is empty: set it to a long random text"));
+        }
+        Ok(Some(token))
+    }
+
     /// Where a connection acts for a person, says where that one's sign-in is kept, and how it is encrypted.
     fn keep_sign_in(&self, name: &str, settings: &mut Value) {
         let Some(Value::Object(sign_in)) = settings.get_mut("sign_in") else { return };

@@ -5,6 +5,8 @@ use cosell_compile::source::Sources;
 use cosell_model::{Diagnostic, Severity};
 use serde_json::{Value, json};
 
+use super::hidden::hidden;
+
 /// All findings, one below the other, in colour; `anstream` takes the colour out where it is not wanted.
 pub(crate) fn all(findings: &[Diagnostic], sources: &Sources) -> String {
     let renderer = Renderer::styled();
@@ -18,7 +20,7 @@ fn report<'s>(finding: &'s Diagnostic, sources: &'s Sources) -> Vec<Group<'s>> {
         Severity::Warning => Level::WARNING,
     };
     let file = sources.file(finding.primary.span.file);
-    let mut snippet = Snippet::source(&file.text)
+    let mut snippet = Snippet::source(hidden(&file.text))
         .path(&file.path)
         .annotation(AnnotationKind::Primary.span(finding.primary.span.range()).label(&finding.primary.text));
     let (here, elsewhere): (Vec<_>, Vec<_>) =
@@ -29,7 +31,7 @@ fn report<'s>(finding: &'s Diagnostic, sources: &'s Sources) -> Vec<Group<'s>> {
     let mut group = level.primary_title(&finding.message).id(finding.code).element(snippet);
     for label in elsewhere {
         let file = sources.file(label.span.file);
-        let snippet = Snippet::source(&file.text)
+        let snippet = Snippet::source(hidden(&file.text))
             .path(&file.path)
             .annotation(AnnotationKind::Context.span(label.span.range()).label(&label.text));
         group = group.element(snippet);

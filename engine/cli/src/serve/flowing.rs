@@ -8,12 +8,12 @@ use cosell_model::FlowId;
 use cosell_model::flow::TriggerSource;
 use cosell_runtime::dispatch::{Dispatcher, Room};
 use cosell_runtime::memory::Engine;
-use cosell_runtime::record::Nobody;
 use cosell_sdk::Connector;
 use cosell_service::entrances::Entrances;
 use cosell_service::polls::Polls;
 use cosell_service::registration::Registrations;
 use cosell_service::schedules::{Clock, Schedules};
+use cosell_service::watch::Watch;
 use jiff::Timestamp;
 
 use crate::Trouble;
@@ -33,23 +33,27 @@ pub(super) struct Flowing {
 }
 
 impl Flowing {
-    pub(super) fn begin(project: &Project, dispatcher: &Dispatcher, every: Duration) -> Self {
+    pub(super) fn begin(project: &Project, dispatcher: &Dispatcher, watch: &Watch, every: Duration) -> Self {
         let clock: Clock = Arc::new(Timestamp::now);
         let public_url = project.configuration.service.public_url.as_deref();
         if public_url.is_none() {
             tracing::info!("no `public_url` is configured under `service`: nobody looks whether events come here");
         }
+        let registrations = public_url.map(|url| Registrations::keep(dispatcher, url, LOOK));
+        if let Some(registrations) = &registrations {
+            watch.asks(registrations);
+        }
         Self {
             _polls: Polls::begin(dispatcher, every),
             _schedules: Schedules::begin(dispatcher, &clock),
-            _registrations: public_url.map(|url| Registrations::keep(dispatcher, url, LOOK)),
+            _registrations: registrations,
         }
     }
 
     /// Begins with what there is now, after what there was has stopped.
-    pub(super) fn again(self, project: &Project, dispatcher: &Dispatcher, every: Duration) -> Self {
+    pub(super) fn again(self, project: &Project, dispatcher: &Dispatcher, watch: &Watch, every: Duration) -> Self {
         drop(self);
-        Self::begin(project, dispatcher, every)
+        Self::begin(project, dispatcher, watch, every)
     }
 }
 
@@ -76,12 +80,13 @@ pub(super) async fn engine(project: &Project, journal: &Journal, connectors: &[C
 pub(super) async fn dispatcher(
     project: &Project,
     journal: &Journal,
+    watch: &Watch,
     connectors: &[Connector],
 ) -> Result<Dispatcher, Trouble> {
     let engine = engine(project, journal, connectors).await?;
     engine.reserve(journal.reader().reserved()?);
     let room = Room { events: EVENTS, ..Room::default() };
-    Ok(Dispatcher::with_inbox(Arc::new(engine), Arc::new(Nobody), Arc::new(journal.clone()), room))
+    Ok(Dispatcher::with_inbox(Arc::new(engine), Arc::new(watch.clone()), Arc::new(journal.clone()), room))
 }
 
 /// Its plain web hooks.

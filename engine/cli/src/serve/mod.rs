@@ -14,10 +14,13 @@ use clap::Args;
 use cosell_journal::Journal;
 use cosell_journal::upkeep::Retention;
 use cosell_sdk::Connector;
+use cosell_service::api::Api;
 use cosell_service::hooks::{Hooks, Listening, tls};
+use cosell_service::watch::Watch;
 
 use crate::end::{End, Reload};
 use crate::journal::FILE;
+use crate::logs::Format;
 use crate::project::{Chosen, Project};
 use crate::{Ending, Trouble};
 use flowing::Flowing;
@@ -26,7 +29,7 @@ use flowing::Flowing;
 const UPKEEP: Duration = Duration::from_secs(3600);
 
 /// Where it listens unless something else is said: nobody outside this machine reaches it.
-const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
+pub(crate) const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
 
 /// How long runs that have ended are kept, and how much is, unless something else is said.
 const KEEP_DAYS: u32 = 90;
@@ -44,6 +47,9 @@ pub(crate) struct Options {
     /// How long runs may go on when told to end, in seconds; what has not ended by then goes on at the next start.
     #[arg(long, value_name = "SECONDS", default_value = "20")]
     grace: u64,
+    /// How the log at standard error is written.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) log_format: Format,
 }
 
 /// Serves until told to end.
@@ -70,15 +76,17 @@ pub(crate) async fn serve(chosen: &Chosen, options: &Options, connectors: &[Conn
         None => None,
     };
     let journal = Journal::open(&project.kept(FILE))?;
-    let dispatcher = flowing::dispatcher(&project, &journal, connectors).await?;
+    let watch = Watch::default();
+    let dispatcher = flowing::dispatcher(&project, &journal, &watch, connectors).await?;
     let entrances = flowing::entrances(&project, &dispatcher.engine())?;
-    let how = Listening { entrances, tls, ..Listening::default() };
+    let api = Some(Api::new(dispatcher.clone(), &journal, &watch, project.token()?)?);
+    let how = Listening { entrances, api, tls };
     let hooks = Hooks::listen(listen, dispatcher.clone(), how)
         .await
         .map_err(|error| Trouble::new(format!("{listen} cannot be listened at: {error}")))?;
     dispatcher.take_up()?;
     let every = Duration::from_secs(options.every);
-    let mut flowing = Flowing::begin(&project, &dispatcher, every);
+    let mut flowing = Flowing::begin(&project, &dispatcher, &watch, every);
     let upkeep = tokio::spawn(upkeep(journal.clone(), retention));
     anstream::println!("Ready: {} flows, at {}", dispatcher.engine().plans().count(), hooks.origin());
 
@@ -89,7 +97,7 @@ pub(crate) async fn serve(chosen: &Chosen, options: &Options, connectors: &[Conn
         }
         match reloaded(chosen, &journal, &hooks, &dispatcher, connectors).await {
             Ok(project) => {
-                flowing = flowing.again(&project, &dispatcher, every);
+                flowing = flowing.again(&project, &dispatcher, &watch, every);
                 tracing::info!(flows = dispatcher.engine().plans().count(), "the configuration was read again");
             }
             Err(trouble) => tracing::error!("the configuration stays as it was: {}", trouble.text()),

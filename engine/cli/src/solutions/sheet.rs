@@ -1,5 +1,6 @@
 //! A spreadsheet as it came: headings and cells, each with its place.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Cursor;
 use std::path::Path;
@@ -8,6 +9,10 @@ use calamine::{Data, Reader, Xlsx};
 
 use super::Kind;
 use crate::Trouble;
+
+/// How large a sheet may be; a catalogue of solutions has three columns, and a row for each solution.
+const MOST_COLUMNS: usize = 1000;
+const MOST_ROWS: usize = 100_000;
 
 /// What a cell holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,11 +131,28 @@ fn workbook(file: String, bytes: Vec<u8>, wanted: Option<&str>) -> Result<(Place
             Trouble::new(format!("`{file}` has no sheet `{wanted}`; there are {}", names.join(", ")))
         })?,
     };
-    let range = book.worksheet_range(&name).map_err(wrong)?;
-    let first = u64::from(range.start().map_or(0, |(row, _)| row)) + 1;
-    let rows = (first..).zip(range.rows());
-    let rows = rows.map(|(number, cells)| Row { number, cells: cells.iter().map(Cell::of).collect() }).collect();
-    Ok((Place { file, sheet: Some(name) }, rows))
+    let place = Place { file: file.clone(), sheet: Some(name.clone()) };
+    let mut cells = book.worksheet_cells_reader(&name).map_err(wrong)?;
+    let mut rows: BTreeMap<u32, Vec<Cell>> = BTreeMap::new();
+    // One by one: a sheet as a whole has room for all between its cells, which two of them can make more than there is.
+    while let Some(found) = cells.next_cell().map_err(wrong)? {
+        let ((row, column), cell) = (found.get_position(), Cell::of(&found.get_value().clone().into()));
+        if cell == Cell::Empty {
+            continue;
+        }
+        let number = rows.len();
+        let row = rows.entry(row).or_default();
+        let column = usize::try_from(column).unwrap_or(MOST_COLUMNS);
+        if column >= MOST_COLUMNS || number > MOST_ROWS {
+            return Err(Trouble::new(format!(
+                "{place} is too large: more than {MOST_ROWS} rows, or {MOST_COLUMNS} columns; remove what is not needed"
+            )));
+        }
+        row.resize(row.len().max(column + 1), Cell::Empty);
+        row[column] = cell;
+    }
+    let row = |(number, cells)| Row { number: u64::from(number) + 1, cells };
+    Ok((place, rows.into_iter().map(row).collect()))
 }
 
 fn lines(file: &str, bytes: &[u8]) -> Result<Vec<Row>, Trouble> {
@@ -173,6 +195,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use rust_xlsxwriter::Workbook;
 
     fn read_text(text: &[u8]) -> Vec<(u64, Vec<Cell>)> {
         lines("f.csv", text).unwrap().into_iter().map(|row| (row.number, row.cells)).collect()
@@ -192,5 +215,39 @@ mod tests {
     fn lines_are_counted_where_a_text_goes_over_several() {
         let numbers: Vec<u64> = read_text(b"a,b\n\"x\ny\",1\n\n2,3\n").into_iter().map(|(number, _)| number).collect();
         assert_eq!(numbers, [1, 2, 5]);
+    }
+
+    fn read_workbook(bytes: Vec<u8>) -> Result<Vec<Row>, Trouble> {
+        workbook("f.xlsx".to_owned(), bytes, None).map(|(_, rows)| rows)
+    }
+
+    fn saved(cells: &[(u32, u16)]) -> Vec<u8> {
+        let mut book = Workbook::new();
+        let sheet = book.add_worksheet();
+        for (row, column) in cells {
+            sheet.write_string(*row, *column, "x").unwrap();
+        }
+        book.save_to_buffer().unwrap()
+    }
+
+    #[test]
+    fn two_cells_far_apart_are_two_cells() {
+        let rows = read_workbook(saved(&[(0, 0), (1_048_575, 999)])).unwrap();
+        assert_eq!((rows.len(), rows[1].number, rows[1].cells.len()), (2, 1_048_576, 1000));
+        let error = read_workbook(saved(&[(0, 0), (1_048_575, 16_383)])).unwrap_err();
+        assert!(error.text().contains("too large"), "{}", error.text());
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused() {
+        let samples =
+            [saved(&[(0, 0), (0, 1), (1, 0), (2, 1)]), b"Solution ID,Name\r\nSOL-1,\" Cold\"\"Track \"\r\n".to_vec()];
+        bolero::check!().with_type::<(bool, u16, Vec<u8>)>().for_each(|(as_text, at, bytes)| {
+            let mut file = samples[usize::from(*as_text)].clone();
+            let at = usize::from(*at) % file.len();
+            let end = file.len().min(at + bytes.len());
+            file.splice(at..end, bytes.iter().copied());
+            let _ = if *as_text { lines("f.csv", &file) } else { read_workbook(file) };
+        });
     }
 }

@@ -5,7 +5,7 @@
 
 pub mod power;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -29,6 +29,8 @@ pub struct World {
     pub calls: BTreeMap<Uuid, usize>,
     /// How often each write took effect.
     pub effects: BTreeMap<Uuid, usize>,
+    /// Calls with these names are refused.
+    pub broken: BTreeSet<String>,
     fuse: Option<Arc<Fuse>>,
 }
 
@@ -80,7 +82,9 @@ async fn act(fake: &Fake, input: Value, context: &CallContext, writes: bool) -> 
         *calls += 1;
         let first = *calls == 1;
         let tame = input["tame"] == json!(true);
+        let broken = input["name"].as_str().is_some_and(|name| world.broken.contains(name));
         match fate {
+            _ if broken => Err(CallError::rejected("broken", "broken")),
             0 if !tame => Err(CallError::rejected("refused", "refused")),
             1 | 2 if first => Err(CallError::new(Meaning::Retry { after: None }, "busy", "busy")),
             fate => {
@@ -162,15 +166,53 @@ pub async fn life(
     file: &Path,
     (points, survive): (i64, usize),
 ) -> Option<RunRecord> {
-    let fuse = Fuse::of(points);
-    worlds()[world].fuse = Some(Arc::clone(&fuse));
-    let journal = Journal::open(file).unwrap();
-    let reserved = journal.reader().reserved().unwrap();
-    let keeper = Powered::new(journal, Arc::clone(&fuse), survive);
-    let engine = engine(plans, world).kept_by(Arc::new(keeper), "1".to_owned(), Vec::new());
-    engine.reserve(reserved);
+    let (engine, fuse) = powered(plans, world, &Journal::open(file).unwrap(), (points, survive));
     let flow = FlowId::new("f");
     let run = engine.resume("run-1".to_owned(), &flow, None, Start::default(), &Nobody);
+    tokio::select! {
+        biased;
+        () = fuse.blown() => None,
+        run = run => Some(run.unwrap()),
+    }
+}
+
+/// An engine that loses power after so many points.
+fn powered(
+    plans: &BTreeMap<FlowId, Arc<Plan>>,
+    world: usize,
+    journal: &Journal,
+    (points, survive): (i64, usize),
+) -> (Engine, Arc<Fuse>) {
+    let fuse = Fuse::of(points);
+    worlds()[world].fuse = Some(Arc::clone(&fuse));
+    let reserved = journal.reader().reserved().unwrap();
+    let keeper = Powered::new(journal.clone(), Arc::clone(&fuse), survive);
+    let engine = engine(plans, world).kept_by(Arc::new(keeper), "1".to_owned(), Vec::new());
+    engine.reserve(reserved);
+    (engine, fuse)
+}
+
+/// One life of the program in which the run, which had failed, begins once more, or goes on where it has already.
+pub async fn life_again(
+    plans: &BTreeMap<FlowId, Arc<Plan>>,
+    world: usize,
+    file: &Path,
+    power: (i64, usize),
+    skipped: &[&str],
+) -> Option<RunRecord> {
+    let journal = Journal::open(file).unwrap();
+    let begun = journal.reader().past("run-1").unwrap().unwrap().began.life > 0;
+    let (engine, fuse) = powered(plans, world, &journal, power);
+    drop(journal);
+    let skipped: Vec<String> = skipped.iter().map(|step| (*step).to_owned()).collect();
+    let flow = FlowId::new("f");
+    let run = async {
+        if begun {
+            engine.resume("run-1".to_owned(), &flow, None, Start::default(), &Nobody).await
+        } else {
+            engine.revive("run-1", false, skipped, &Nobody).await
+        }
+    };
     tokio::select! {
         biased;
         () = fuse.blown() => None,

@@ -1,0 +1,66 @@
+//! Dead letters: events that became no run, each with its reason.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use cosell_journal::Reader;
+use cosell_journal::waits::DeadLetter;
+use cosell_runtime::inbox::Inbox;
+use cosell_runtime::keep::NotKept;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::asked::Asked;
+use super::repair::Started;
+use super::{Problem, Shared};
+
+/// How many a page has.
+const PAGE: u32 = 100;
+
+/// Which dead letters to list.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    /// `next` of the page before.
+    after: Option<u64>,
+}
+
+/// Some dead letters, the newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Letters {
+    /// The events.
+    pub letters: Vec<DeadLetter>,
+    /// What to give as `after` to get those that follow; none where these are the last.
+    pub next: Option<u64>,
+}
+
+impl Letters {
+    /// Reads some from a journal: those behind the number `after`, where it is given.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn read(reader: &Reader, after: Option<u64>) -> Result<Self, NotKept> {
+        let mut letters = reader.dead_letters(after, PAGE + 1)?;
+        let follow = letters.len() > PAGE as usize;
+        letters.truncate(PAGE as usize);
+        let next = letters.last().filter(|_| follow).map(|last| last.number);
+        Ok(Self { letters, next })
+    }
+}
+
+pub(super) async fn list(State(api): State<Shared>, Asked(wanted): Asked<Wanted>) -> Result<Json<Letters>, Problem> {
+    api.read(move |reader| Ok(Letters::read(reader, wanted.after)?)).await.map(Json)
+}
+
+pub(super) async fn retry(
+    State(api): State<Shared>,
+    Path(number): Path<u64>,
+) -> Result<(StatusCode, Json<Started>), Problem> {
+    let letter = api.read(move |reader| Ok(reader.dead_letter(number)?)).await?.ok_or_else(|| {
+        let detail = format!("there is no dead letter {number}; it may have been tried again already");
+        Problem::new(StatusCode::NOT_FOUND, detail)
+    })?;
+    let (status, Json(Started { run })) = api.start(&letter.flow, letter.trigger, letter.inputs).await?;
+    api.journal.collapsed(vec![letter.run], &run);
+    Ok((status, Json(Started { run })))
+}

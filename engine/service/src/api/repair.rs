@@ -1,0 +1,156 @@
+//! What a person does to a run: resume it, skip what cannot work, cancel it, start it anew.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use cosell_journal::read::Shown;
+use cosell_model::{FlowId, Value};
+use cosell_runtime::core::entry;
+use cosell_runtime::dispatch::Revival;
+use cosell_runtime::keep::root;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::asked::Told;
+use super::{Problem, Shared};
+
+/// How a run begins once more.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Resume {
+    /// In the version of the flows that it began in, and not in today's.
+    pub original: bool,
+}
+
+/// What counts as done when a run begins once more.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Skip {
+    /// Paths of steps, those of called runs behind the paths of their callers.
+    pub steps: Vec<String>,
+    /// As for resuming.
+    #[serde(default)]
+    pub original: bool,
+}
+
+/// A run that was begun, or is about to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Started {
+    /// Its id.
+    pub run: String,
+}
+
+type Accepted = (StatusCode, Json<Started>);
+
+pub(super) fn started(run: String) -> Accepted {
+    (StatusCode::ACCEPTED, Json(Started { run }))
+}
+
+pub(super) async fn resume(
+    State(api): State<Shared>,
+    Path(run): Path<String>,
+    Told(Resume { original }): Told<Resume>,
+) -> Result<Accepted, Problem> {
+    over(&api.shown(&run).await?)?;
+    revive(&api, run, Revival { original, skipped: Vec::new() }).await
+}
+
+pub(super) async fn skip(
+    State(api): State<Shared>,
+    Path(run): Path<String>,
+    Told(Skip { steps, original }): Told<Skip>,
+) -> Result<Accepted, Problem> {
+    let shown = api.shown(&run).await?;
+    over(&shown)?;
+    let known = paths(&api, &shown).await?;
+    if let Some(unknown) = steps.iter().find(|step| !known.contains(*step)) {
+        let known = known.into_iter().collect::<Vec<_>>().join("`, `");
+        let detail = format!("the run has called no step `{unknown}`; it has called `{known}`");
+        return Err(Problem::wrong(detail));
+    }
+    if steps.is_empty() {
+        return Err(Problem::wrong("`steps` is empty: name the steps that count as done"));
+    }
+    revive(&api, run, Revival { original, skipped: steps }).await
+}
+
+async fn revive(api: &Shared, run: String, revival: Revival) -> Result<Accepted, Problem> {
+    api.dispatcher.admits()?;
+    match api.dispatcher.revive(&run, revival).await {
+        Ok(true) => Ok(started(run)),
+        Ok(false) => Err(Problem::conflict(format!("run {run} is under way, or about to be"))),
+        Err(error) => Err(Problem::conflict(error.to_string())),
+    }
+}
+
+/// Whether a run can begin once more.
+fn over(shown: &Shown) -> Result<(), Problem> {
+    let run = &shown.listed.run;
+    if root(run) != run {
+        let detail = format!("run {run} was called by another; resume the one that called it, {}", root(run));
+        return Err(Problem::conflict(detail));
+    }
+    match shown.listed.outcome.as_deref() {
+        None => Err(Problem::conflict(format!("run {run} is under way; it can be resumed once it has ended"))),
+        Some("succeeded") => Err(Problem::conflict(format!(
+            "run {run} succeeded, so there is nothing to resume; `resubmit` starts a new one"
+        ))),
+        Some(_) => Ok(()),
+    }
+}
+
+/// The paths of all steps that called something, of the run and of those that it called.
+async fn paths(api: &Shared, shown: &Shown) -> Result<BTreeSet<String>, Problem> {
+    let run = &shown.listed.run;
+    let mut paths: BTreeSet<String> = called(&shown.steps).map(str::to_owned).collect();
+    for inner in &shown.called {
+        let at = inner.run.strip_prefix(run.as_str()).unwrap_or_default().trim_start_matches('/');
+        let inner = api.shown(&inner.run).await?;
+        paths.extend(called(&inner.steps).map(|path| format!("{at}/{path}")));
+    }
+    Ok(paths)
+}
+
+fn called(steps: &[Value]) -> impl Iterator<Item = &str> {
+    steps.iter().filter(|step| step.get("target").is_some()).filter_map(|step| step["path"].as_str())
+}
+
+pub(super) async fn cancel(State(api): State<Shared>, Path(run): Path<String>) -> Result<Accepted, Problem> {
+    if root(&run) != run {
+        let detail = format!("run {run} was called by another; cancel the one that called it, {}", root(&run));
+        return Err(Problem::conflict(detail));
+    }
+    if api.dispatcher.cancel(&run).await? {
+        return Ok(started(run));
+    }
+    api.shown(&run).await?;
+    Err(Problem::conflict(format!("run {run} has ended already")))
+}
+
+pub(super) async fn resubmit(State(api): State<Shared>, Path(run): Path<String>) -> Result<Accepted, Problem> {
+    let shown = api.shown(&run).await?;
+    if root(&run) != run {
+        let detail = format!("run {run} was called by another; resubmit the one that called it, {}", root(&run));
+        return Err(Problem::conflict(detail));
+    }
+    api.start(&shown.listed.flow, shown.trigger, shown.inputs).await
+}
+
+impl super::Api {
+    /// Starts a run for a person, where its inputs fit.
+    pub(super) async fn start(self: &Shared, flow: &str, trigger: Value, inputs: Value) -> Result<Accepted, Problem> {
+        self.dispatcher.admits()?;
+        let flow = FlowId::new(flow);
+        let engine = self.dispatcher.engine();
+        let plan = engine.plan(&flow).ok_or_else(|| {
+            let known: Vec<&str> = engine.plans().map(|plan| plan.flow.as_str()).collect();
+            let detail = format!("there is no flow `{flow}` that is on; there are {}", known.join(", "));
+            Problem::new(StatusCode::NOT_FOUND, detail)
+        })?;
+        entry::accept_inputs(plan, inputs.clone()).map_err(|failure| Problem::wrong(failure.message))?;
+        entry::key(plan, &trigger, &inputs).map_err(|failure| Problem::wrong(failure.message))?;
+        Ok(started(self.dispatcher.start(&flow, trigger, inputs).await?))
+    }
+}

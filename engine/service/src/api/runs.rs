@@ -1,0 +1,139 @@
+//! Runs as they are: pages of them, and one with its steps.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cosell_journal::Reader;
+use cosell_journal::read::{Cursor, Filter, Listed, Shown};
+use cosell_model::{FlowId, Outcome};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::asked::Asked;
+use super::{Problem, Shared};
+
+/// How many runs a page has at most, and how many where it is not said.
+const MOST: u32 = 500;
+const USUAL: u32 = 50;
+
+/// Which runs to list: all that is given must hold.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// Of this flow.
+    pub flow: Option<String>,
+    /// Ended so: `succeeded`, `failed`, `timed_out` or `cancelled`; or `under_way`.
+    pub outcome: Option<String>,
+    /// That have, or had, this key: of their line or of a scope. A deal is known by its ids.
+    pub key: Option<String>,
+    /// That began with texts in which each of these words begins a word.
+    pub text: Option<String>,
+    /// Begun at or after; as RFC 3339.
+    pub since: Option<String>,
+    /// Begun before; as RFC 3339.
+    pub until: Option<String>,
+    /// `next` of the page before.
+    pub after: Option<String>,
+    /// At most so many, up to 500; otherwise 50.
+    pub most: Option<u32>,
+}
+
+/// Some runs that nobody called, the newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Page {
+    /// The runs.
+    pub runs: Vec<Listed>,
+    /// What to give as `after` to get those that follow; none where these are the last.
+    pub next: Option<String>,
+}
+
+impl Page {
+    /// Reads one from a journal.
+    ///
+    /// # Errors
+    /// A filter that cannot be; the journal cannot be read.
+    pub fn read(reader: &Reader, wanted: Wanted) -> Result<Self, Problem> {
+        let filter = wanted.filter()?;
+        let most = filter.most as usize;
+        // One more tells whether any follow.
+        let mut runs = reader.runs(&Filter { most: filter.most + 1, ..filter })?;
+        let follow = runs.len() > most;
+        runs.truncate(most);
+        let next = runs.last().filter(|_| follow).map(cursor);
+        Ok(Self { runs, next })
+    }
+}
+
+pub(super) async fn list(State(api): State<Shared>, Asked(wanted): Asked<Wanted>) -> Result<Json<Page>, Problem> {
+    api.read(|reader| Page::read(reader, wanted)).await.map(Json)
+}
+
+pub(super) async fn show(State(api): State<Shared>, Path(run): Path<String>) -> Result<Json<Shown>, Problem> {
+    api.shown(&run).await.map(Json)
+}
+
+impl super::Api {
+    pub(super) async fn shown(self: &Shared, run: &str) -> Result<Shown, Problem> {
+        let id = run.to_owned();
+        self.read(move |reader| Ok(reader.run(&id)?)).await?.ok_or_else(|| Problem::no_run(run))
+    }
+}
+
+impl Wanted {
+    fn filter(self) -> Result<Filter, Problem> {
+        let (outcome, under_way) = match self.outcome.as_deref() {
+            None => (None, false),
+            Some("under_way") => (None, true),
+            Some(word) => {
+                let known = [Outcome::Succeeded, Outcome::Failed, Outcome::TimedOut, Outcome::Cancelled];
+                let named = known.into_iter().find(|outcome| outcome.as_str() == word).ok_or_else(|| {
+                    wrong(format!(
+                        "`outcome` is `{word}`, and can be succeeded, failed, timed_out, cancelled or under_way"
+                    ))
+                })?;
+                (Some(named), false)
+            }
+        };
+        let most = self.most.unwrap_or(USUAL);
+        if !(1..=MOST).contains(&most) {
+            return Err(wrong(format!("`most` is {most}, and can be 1 to {MOST}")));
+        }
+        Ok(Filter {
+            flow: self.flow.map(FlowId::new),
+            outcome,
+            under_way,
+            key: self.key,
+            text: self.text,
+            since: self.since.map(|text| time("since", &text)).transpose()?,
+            until: self.until.map(|text| time("until", &text)).transpose()?,
+            after: self.after.map(|text| place(&text)).transpose()?,
+            most,
+        })
+    }
+}
+
+fn wrong(detail: String) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, detail)
+}
+
+fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
+    text.parse().map_err(|_| wrong(format!("`{name}` is `{text}`, and must be a time such as 2026-05-01T08:00:00Z")))
+}
+
+/// The place of a run in the list, as text that says nothing to whoever gets it.
+fn cursor(last: &Listed) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{}/{}", last.began.as_microsecond(), last.run))
+}
+
+fn place(text: &str) -> Result<Cursor, Problem> {
+    let read = || {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let (began, run) = text.split_once('/')?;
+        let began = Timestamp::from_microsecond(began.parse().ok()?).ok()?;
+        Some(Cursor { began, run: run.to_owned() })
+    };
+    read().ok_or_else(|| wrong("`after` must be what `next` of the page before was".to_owned()))
+}
