@@ -74,7 +74,7 @@ fn words(origin: Origin) -> (&'static str, &'static str) {
 }
 
 /// A flow that has errors can neither be on nor off.
-fn state(project: &Project, flow: &Flow) -> &'static str {
+pub(crate) fn state(project: &Project, flow: &Flow) -> &'static str {
     if project.off(&flow.id.value).is_some() {
         "off"
     } else if project.compilation.plans.contains_key(&flow.id.value) {

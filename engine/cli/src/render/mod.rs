@@ -1,9 +1,11 @@
-//! How things are shown: [`diagnostic`] findings (`hidden`: without the secrets beside them), [`run`] runs while they happen, [`table`] tables. Colour is a second carrier only, and
+//! How things are shown: [`diagnostic`] findings (`hidden`: without the secrets beside them; [`github`] and [`sarif`]: for other programs), [`run`] runs while they happen, [`table`] tables. Colour is a second carrier only, and
 //! is left out where output is not a terminal.
 
 pub(crate) mod diagnostic;
+pub(crate) mod github;
 mod hidden;
 pub(crate) mod run;
+pub(crate) mod sarif;
 pub(crate) mod table;
 
 use anstyle::{AnsiColor, Style};
