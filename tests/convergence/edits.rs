@@ -101,7 +101,8 @@ impl People {
         })
     }
 
-    async fn opportunity_of(&self, deal: &Deal) -> Option<Value> {
+    /// The deal's opportunity, where it has one.
+    pub async fn opportunity_of(&self, deal: &Deal) -> Option<Value> {
         let rows = self.rows("opportunities").await;
         let own = |row: &Value| match (&deal.opportunity, &deal.referral) {
             (Some(id), _) => row["opportunityid"] == **id,
@@ -110,7 +111,8 @@ impl People {
         rows.into_iter().find(own)
     }
 
-    async fn referral_of(&self, deal: &Deal) -> Option<Value> {
+    /// The deal's referral, where it has one.
+    pub async fn referral_of(&self, deal: &Deal) -> Option<Value> {
         let own = |referral: &Value| match (&deal.referral, &deal.opportunity) {
             (Some(id), _) => referral["id"] == **id,
             (None, id) => referral["externalReferenceId"].as_str() == id.as_deref(),

@@ -14,13 +14,17 @@ mod graph;
 mod init;
 mod journal;
 mod login;
+mod logs;
 mod mapping;
 mod project;
+mod reach;
 mod render;
 mod run;
+mod runs;
 mod sandbox;
 mod serve;
 mod solutions;
+mod status;
 mod sync;
 mod variables;
 mod webhooks;
@@ -66,6 +70,10 @@ enum Command {
     Run(run::Options),
     /// Run the flows whenever their triggers say so, until told to end; goes on with what was under way.
     Serve(serve::Options),
+    /// See runs and repair them: list, show, watch, resume, skip, resubmit, cancel.
+    Runs(runs::Options),
+    /// Show how the service is: what waits, which connections pause, how many runs failed.
+    Status(status::Options),
     /// Check the journal of runs, give its space back, or write it out.
     #[command(subcommand)]
     Journal(journal::Command),
@@ -124,11 +132,10 @@ impl Trouble {
 pub fn main(connectors: Vec<Connector>) -> ExitCode {
     let arguments = Arguments::parse();
     // Whoever serves day and night has nobody who watches.
-    let usual = if matches!(arguments.command, Command::Serve(_)) { "info" } else { "off" };
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("COSELL_LOG").unwrap_or_else(|_| usual.into()))
-        .with_writer(std::io::stderr)
-        .init();
+    let _logging = match &arguments.command {
+        Command::Serve(options) => logs::begin(options.log_format, "info"),
+        _ => logs::begin(logs::Format::Text, "off"),
+    };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -149,6 +156,8 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
             Command::Variables(options) => variables::variables(&arguments.chosen, &options, &connectors),
             Command::Run(options) => run::run(&arguments.chosen, &options, &connectors).await,
             Command::Serve(options) => serve::serve(&arguments.chosen, &options, &connectors).await,
+            Command::Runs(options) => runs::runs(&arguments.chosen, &options, &connectors).await,
+            Command::Status(options) => status::status(&arguments.chosen, &options, &connectors).await,
             Command::Journal(command) => journal::journal(&arguments.chosen, &command, &connectors),
             Command::Sync(options) => sync::sync(&arguments.chosen, &options, &connectors).await,
             Command::Doctor(options) => doctor::doctor(&arguments.chosen, &options, &connectors).await,

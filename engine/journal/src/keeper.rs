@@ -102,6 +102,10 @@ impl Keeper for Journal {
         self.writer().settled(root(run).to_owned())
     }
 
+    fn settled_in_time(&self, run: &str) -> BoxFuture<'static, Result<(), NotKept>> {
+        self.writer().settled_in_time(root(run).to_owned())
+    }
+
     fn past(&self, run: &str) -> BoxFuture<'static, Result<Option<Past>, NotKept>> {
         let (journal, run) = (self.clone(), run.to_owned());
         // A called run goes on with its caller, and what of it is not written must not seem so.

@@ -66,7 +66,9 @@ impl Journal {
             Err(TryLockError::WouldBlock) => return Err(trouble.taken()),
             Err(TryLockError::Error(error)) => return Err(trouble.file(&error)),
         }
-        let mut connection = Connection::open(path).map_err(|error| trouble.told(&error))?;
+        // Each connection is used by one thread at a time, so it needs no locks of its own.
+        let flags = OpenFlags::default() | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags).map_err(|error| trouble.told(&error))?;
         schema::prepare(&mut connection).map_err(|error| trouble.told(&error))?;
         schema::migrate(&mut connection, &trouble)?;
         let reader = Reader::open(path)?;

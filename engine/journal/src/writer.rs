@@ -20,8 +20,8 @@ use crate::trouble::Trouble;
 /// The most pieces of work in one commit: it bounds how long those in it wait for each other.
 const MOST: usize = 4096;
 
-/// How long what nobody waits for may wait for company.
-const LINGER: Duration = Duration::from_millis(20);
+/// How long what nobody is in a hurry for may wait for company.
+const LINGER: Duration = Duration::from_millis(10);
 
 /// Whoever wants to know how long each commit took.
 type Heard = Arc<OnceLock<Box<dyn Fn(Duration) + Send + Sync>>>;
@@ -34,7 +34,7 @@ enum Order {
     /// Write this; it is part of what is kept of the run `root`, where one is named.
     Write { root: String, work: Work, tell: Option<Told> },
     /// Tell when everything before is safe, as far as it concerns the run `root`.
-    Settle { root: String, tell: Told },
+    Settle { root: String, tell: Told, hurry: bool },
     /// The run `root` is taken up again from what is kept of it.
     Mend { root: String, tell: Told },
 }
@@ -74,7 +74,12 @@ impl Writer {
 
     /// Waits until what was handed over of the run `root` is safe; an empty name stands for no run.
     pub(crate) fn settled(&self, root: String) -> BoxFuture<'static, Result<(), NotKept>> {
-        self.asked(|tell| Order::Settle { root, tell })
+        self.asked(|tell| Order::Settle { root, tell, hurry: true })
+    }
+
+    /// The same, together with what others are in a hurry for, or a little later.
+    pub(crate) fn settled_in_time(&self, root: String) -> BoxFuture<'static, Result<(), NotKept>> {
+        self.asked(|tell| Order::Settle { root, tell, hurry: false })
     }
 
     /// From now on the run `root` goes on from what is kept of it.
@@ -117,16 +122,17 @@ struct Writing {
 impl Writing {
     fn go(&mut self, received: &Receiver<Order>) {
         while let Ok(first) = received.recv() {
-            let mut waited_for = first.is_waited_for();
+            let until = Instant::now() + LINGER;
+            let mut hurry = first.is_in_a_hurry();
             let mut batch = vec![first];
             while batch.len() < MOST {
-                let next = if waited_for {
+                let next = if hurry {
                     received.try_recv().map_err(|_| RecvTimeoutError::Timeout)
                 } else {
-                    received.recv_timeout(LINGER)
+                    received.recv_timeout(until.saturating_duration_since(Instant::now()))
                 };
                 let Ok(next) = next else { break };
-                waited_for |= next.is_waited_for();
+                hurry |= next.is_in_a_hurry();
                 batch.push(next);
             }
             self.take(batch);
@@ -171,7 +177,7 @@ impl Writing {
         for order in orders {
             match order {
                 Order::Write { tell: Some(tell), .. } => drop(tell.send(Ok(()))),
-                Order::Settle { root, tell } => {
+                Order::Settle { root, tell, .. } => {
                     let broken = self.broken.contains(&root);
                     let _ = tell.send(if broken { Err(self.trouble.parked()) } else { Ok(()) });
                 }
@@ -204,7 +210,7 @@ impl Writing {
 }
 
 impl Order {
-    fn is_waited_for(&self) -> bool {
-        !matches!(self, Order::Write { tell: None, .. })
+    fn is_in_a_hurry(&self) -> bool {
+        !matches!(self, Order::Write { tell: None, .. } | Order::Settle { hurry: false, .. })
     }
 }

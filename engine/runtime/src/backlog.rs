@@ -12,6 +12,8 @@ pub(crate) struct Backlog {
     spilled: u64,
     outside: usize,
     refilling: bool,
+    /// What has ended since somebody began to read the inbox, who may have read it before it did.
+    left: HashSet<u64>,
 }
 
 impl Backlog {
@@ -29,7 +31,12 @@ impl Backlog {
         self.inside.insert(number)
     }
 
-    /// An event is read from the inbox. False where it is in memory already.
+    /// An event was read from the inbox. False where it is in memory already, or has ended since.
+    pub(crate) fn is_read(&mut self, number: u64) -> bool {
+        !self.left.contains(&number) && self.enters(number)
+    }
+
+    /// An event that waits in the inbox, or whose run had ended, is taken up. False where it is in memory already.
     pub(crate) fn enters(&mut self, number: u64) -> bool {
         let new = self.inside.insert(number);
         if new {
@@ -42,6 +49,9 @@ impl Backlog {
     pub(crate) fn leaves(&mut self, numbers: impl IntoIterator<Item = u64>) {
         for number in numbers {
             self.inside.remove(&number);
+            if self.refilling {
+                self.left.insert(number);
+            }
         }
     }
 
@@ -78,5 +88,24 @@ impl Backlog {
     /// Nobody reads the inbox any more.
     pub(crate) fn refilled(&mut self) {
         self.refilling = false;
+        self.left = HashSet::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_while_the_inbox_is_read_does_not_enter_once_more() {
+        let mut backlog = Backlog::default();
+        assert!(backlog.enters(1) && backlog.enters(2));
+        backlog.is_behind();
+        assert!(backlog.begin_refill());
+        // 1 to 3 are read, and then 1 ends.
+        backlog.leaves([1]);
+        assert_eq!([1, 2, 3].map(|number| backlog.is_read(number)), [false, false, true]);
+        backlog.refilled();
+        assert!(backlog.enters(1), "it may begin once more when a person says so");
     }
 }

@@ -30,6 +30,12 @@ pub trait Keeper: Send + Sync {
     /// is safe from a crash.
     fn settled(&self, run: &str) -> BoxFuture<'static, Result<(), NotKept>>;
 
+    /// The same, where nothing rests on it but what comes behind the run: it may be kept together with what others are in a
+    /// hurry for.
+    fn settled_in_time(&self, run: &str) -> BoxFuture<'static, Result<(), NotKept>> {
+        self.settled(run)
+    }
+
     /// What is kept of a run; none where it never began.
     fn past(&self, run: &str) -> BoxFuture<'static, Result<Option<Past>, NotKept>>;
 

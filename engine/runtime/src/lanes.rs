@@ -195,7 +195,7 @@ impl Shared {
                 };
                 let all = read.len() < shared.room.in_memory;
                 for waiting in read {
-                    if shared.lanes().backlog.enters(waiting.number) {
+                    if shared.lanes().backlog.is_read(waiting.number) {
                         shared.schedule(waiting, None);
                     }
                 }

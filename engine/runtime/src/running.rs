@@ -186,7 +186,7 @@ impl Engine {
         self.held().parked.remove(&id);
         let driven = self.run_as(flows, going, observer).await;
         let driven = match (driven, &self.keeper) {
-            (Ok(run), Some(keeper)) => keeper.settled(&id).await.map(|()| run),
+            (Ok(run), Some(keeper)) => keeper.settled_in_time(&id).await.map(|()| run),
             (driven, _) => driven,
         };
         match &driven {
@@ -271,6 +271,12 @@ impl Engine {
             }
             if depth > 0 {
                 observer.run_ended(depth, &record);
+            } else {
+                let (outcome, took) = (record.outcome.as_str(), record.took);
+                match &record.failure {
+                    None => tracing::info!(outcome, ?took, "ended"),
+                    Some(why) => tracing::warn!(outcome, ?took, step = why.step, %why, "ended"),
+                }
             }
             Ok(record)
         }

@@ -23,6 +23,7 @@ pub(super) fn router(world: Arc<World>) -> Router {
     Router::new()
         .route("/clock", post(advance_clock))
         .route("/faults", get(faults).put(set_faults).delete(clear_faults))
+        .route("/faults/held", get(held))
         .route("/entra", put(set_entra))
         .route("/entra/certificates", post(register_certificate))
         .route("/events", put(set_events))
@@ -85,6 +86,11 @@ fn rule(value: Value) -> Result<Rule, Problem> {
 async fn clear_faults(State(world): State<Arc<World>>) -> Json<Value> {
     world.faults.set(Vec::new());
     Json(world.faults.report())
+}
+
+/// Answers once the rules in force hold a request.
+async fn held(State(world): State<Arc<World>>) -> Json<Value> {
+    Json(json!({ "held": world.faults.held().await }))
 }
 
 /// Sets the knobs named in the body; the others keep their defaults.

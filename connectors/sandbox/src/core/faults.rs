@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 /// One rule. A request is struck by the first rule that fits it and whose turn it is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -94,6 +95,11 @@ pub(crate) enum Named {
     ResetBefore,
     /// The stand-in carries the request out, then the connection is cut without an answer.
     ResetAfter,
+    /// The request stands still before the stand-in sees it, until the rules are replaced; then as `reset_before`.
+    HoldBefore,
+    /// The stand-in carries the request out, and its answer stands still until the rules are replaced; then as
+    /// `reset_after`.
+    HoldAfter,
     /// The answer's body breaks off half way.
     HalfBody,
     /// The answer's body is not JSON.
@@ -104,10 +110,17 @@ pub(crate) enum Named {
     Throttle,
 }
 
+impl Action {
+    /// Whether the request stands still until the rules are replaced.
+    pub(crate) fn holds(&self) -> bool {
+        matches!(self, Self::Named(Named::HoldBefore | Named::HoldAfter))
+    }
+}
+
 /// What `PUT /faults` accepts as `action`, for its error message.
 pub(crate) const ACTIONS: &str = "{\"status\": n, \"body\"?, \"own_body\"?, \"retry_after\"?}, {\"delay_ms\": n}, \
     {\"skew_seconds\": n}, \"reset_before\", \
-    \"reset_after\", \"half_body\", \"malformed_json\", \"wrong_content_type\" or \"throttle\"";
+    \"reset_after\", \"hold_before\", \"hold_after\", \"half_body\", \"malformed_json\", \"wrong_content_type\" or \"throttle\"";
 
 /// The 429 that `system` answers itself.
 ///
@@ -169,12 +182,24 @@ pub(crate) struct Strike {
     pub(crate) name: String,
     /// What to do.
     pub(crate) action: Action,
+    /// Which rules were in force.
+    rules: u64,
 }
 
 /// The rules in force, with their counters.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     rules: Mutex<Vec<Armed>>,
+    holding: watch::Sender<Holding>,
+}
+
+/// What stands still.
+#[derive(Clone, Copy, Debug, Default)]
+struct Holding {
+    /// Which rules are in force: how often they were replaced.
+    rules: u64,
+    /// How many requests they have held.
+    held: u64,
 }
 
 #[derive(Debug)]
@@ -188,8 +213,23 @@ struct Armed {
 impl Faults {
     /// Replaces all rules and starts their counters anew.
     pub(crate) fn set(&self, rules: Vec<Rule>) {
-        *self.rules.lock().unwrap_or_else(PoisonError::into_inner) =
-            rules.into_iter().map(|rule| Armed { chance: rule.seed, rule, fitting: 0, strikes: 0 }).collect();
+        let mut in_force = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        *in_force = rules.into_iter().map(|rule| Armed { chance: rule.seed, rule, fitting: 0, strikes: 0 }).collect();
+        self.holding.send_modify(|holding| *holding = Holding { rules: holding.rules + 1, held: 0 });
+    }
+
+    /// Has a request that was struck stand still until the rules are replaced.
+    pub(crate) async fn hold(&self, strike: &Strike) {
+        let mut holding = self.holding.subscribe();
+        self.holding.send_modify(|holding| holding.held += u64::from(holding.rules == strike.rules));
+        // The sender lives as long as `self`.
+        let _ = holding.wait_for(|holding| holding.rules != strike.rules).await;
+    }
+
+    /// Waits until the rules in force hold a request; how many they have held.
+    pub(crate) async fn held(&self) -> u64 {
+        let mut holding = self.holding.subscribe();
+        holding.wait_for(|holding| holding.held > 0).await.map_or(0, |holding| holding.held)
     }
 
     /// The rules with how many requests fitted each and how often it struck.
@@ -204,12 +244,14 @@ impl Faults {
     /// Counts a request in every rule that fits it, and says which one strikes.
     pub(crate) fn strike(&self, system: &str, method: &str, path: &str) -> Option<Strike> {
         let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_force = self.holding.borrow().rules;
         let mut struck = None;
         for armed in rules.iter_mut().filter(|armed| armed.rule.fits(system, method, path)) {
             let turn = armed.turn();
             if struck.is_none() && turn {
                 armed.strikes += 1;
-                struck = Some(Strike { name: armed.rule.name.clone(), action: armed.rule.action.clone() });
+                struck =
+                    Some(Strike { name: armed.rule.name.clone(), action: armed.rule.action.clone(), rules: in_force });
             }
         }
         struck

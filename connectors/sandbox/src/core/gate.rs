@@ -55,8 +55,8 @@ pub(crate) async fn pass(State(gate): State<Gate>, request: Request, next: Next)
         }
         Some(Action::Skew(_)) => skewed(skew, next.run(request)).await,
         Some(Action::Named(Named::Throttle)) => instead(gate.system, &throttle(gate.system)),
-        Some(Action::Named(Named::ResetBefore)) => cut(StatusCode::BAD_GATEWAY.into_response()),
-        Some(Action::Named(Named::ResetAfter)) => cut(next.run(request).await),
+        Some(Action::Named(Named::ResetBefore | Named::HoldBefore)) => cut(StatusCode::BAD_GATEWAY.into_response()),
+        Some(Action::Named(Named::ResetAfter | Named::HoldAfter)) => cut(next.run(request).await),
         Some(Action::Named(Named::HalfBody)) => half_body(next.run(request).await).await,
         Some(Action::Named(Named::MalformedJson)) => {
             let mut response = next.run(request).await;
@@ -85,9 +85,13 @@ pub(crate) async fn pass(State(gate): State<Gate>, request: Request, next: Next)
         method,
         path,
         status,
-        fault: strike.map(|strike| strike.name),
+        fault: strike.as_ref().map(|strike| strike.name.clone()),
         changes: extensions.get::<Changes>().map(|changes| changes.0.clone()).unwrap_or_default(),
     });
+    // After the log is written: whoever is told that a request is held reads there which it is.
+    if let Some(strike) = strike.filter(|strike| strike.action.holds()) {
+        gate.faults.hold(&strike).await;
+    }
     response
 }
 

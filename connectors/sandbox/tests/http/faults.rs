@@ -34,6 +34,24 @@ async fn a_reset_after_takes_effect_and_is_seen_as_a_broken_connection() {
 }
 
 #[tokio::test]
+async fn a_request_can_be_held_before_or_after_its_effect() {
+    let client = Client::start().await;
+    for (action, effects) in [("hold_before", 0), ("hold_after", 1)] {
+        order(&client, "POST", json!(action)).await;
+        let held = client.control(Method::GET, "/faults/held", Value::Null);
+        let before = count(&client).await;
+        let post = client.referrals(Method::POST, "").json(&private()).send();
+        let let_go = async {
+            assert_eq!(held.await["held"], 1);
+            assert_eq!(count(&client).await - before, effects, "{action}");
+            client.control(Method::PUT, "/faults", json!([])).await;
+        };
+        assert!(tokio::join!(post, let_go).0.is_err(), "it is never answered");
+        assert_eq!(count(&client).await - before, effects, "{action}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_can_break_off_or_be_damaged() {
     let client = Client::start().await;
     client.create(&private()).await;

@@ -9,13 +9,14 @@ use cosell_runtime::record::{Observer, RunRecord, StepRecord};
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::time::took;
 use super::{BAD, DIM, GOOD, STRONG, styled};
 
 /// Prints runs for people.
 pub(crate) struct People;
 
 /// One word and one sign per outcome, so that colour is never the only carrier.
-fn sign(outcome: Outcome) -> String {
+pub(crate) fn sign(outcome: Outcome) -> String {
     match outcome {
         Outcome::Succeeded => styled(GOOD, "✓"),
         Outcome::Failed => styled(BAD, "✗"),
@@ -29,12 +30,26 @@ fn indent(depth: usize) -> String {
     "  ".repeat(depth)
 }
 
-fn time(took: Duration) -> String {
-    if took < Duration::from_secs(1) {
-        format!("{} ms", took.as_millis())
-    } else {
-        format!("{:.1} s", took.as_secs_f64())
+/// A step in one line: how it ended, what it is, and what there is to say of it.
+pub(crate) fn step_line(step: &StepRecord, path: &str) -> String {
+    let target = step.target.as_deref().map_or_else(|| step.kind.clone().into_owned(), str::to_owned);
+    let title = if step.title == step.path { String::new() } else { format!("  {}", step.title) };
+    let mut notes = Vec::new();
+    if let Some(reason) = &step.skipped {
+        notes.push(format!("skipped: {reason}"));
+    } else if step.outcome != Outcome::Succeeded {
+        notes.push(step.outcome.to_string());
     }
+    if step.attempts > 1 {
+        notes.push(format!("{} attempts", step.attempts));
+    }
+    if !step.requests.is_empty() {
+        let in_requests = step.requests.iter().map(|request| request.took).sum();
+        let plural = if step.requests.len() == 1 { "request" } else { "requests" };
+        notes.push(format!("{} {plural}, {}", step.requests.len(), took(in_requests)));
+    }
+    let notes = if notes.is_empty() { String::new() } else { styled(DIM, format!("  ({})", notes.join("; "))) };
+    format!("{} {path} {}{title}{notes}", sign(step.outcome), styled(DIM, target))
 }
 
 impl Observer for People {
@@ -47,30 +62,7 @@ impl Observer for People {
         if step.skipped == Some(SkipReason::NotTaken) {
             return;
         }
-        let target = step.target.as_deref().map_or_else(|| step.kind.clone().into_owned(), str::to_owned);
-        let title = if step.title == step.path { String::new() } else { format!("  {}", step.title) };
-        let mut notes = Vec::new();
-        if let Some(reason) = &step.skipped {
-            notes.push(format!("skipped: {reason}"));
-        } else if step.outcome != Outcome::Succeeded {
-            notes.push(step.outcome.to_string());
-        }
-        if step.attempts > 1 {
-            notes.push(format!("{} attempts", step.attempts));
-        }
-        if !step.requests.is_empty() {
-            let took = step.requests.iter().map(|request| request.took).sum();
-            let plural = if step.requests.len() == 1 { "request" } else { "requests" };
-            notes.push(format!("{} {plural}, {}", step.requests.len(), time(took)));
-        }
-        let notes = if notes.is_empty() { String::new() } else { styled(DIM, format!("  ({})", notes.join("; "))) };
-        anstream::println!(
-            "{}  {} {} {}{title}{notes}",
-            indent(depth),
-            sign(step.outcome),
-            step.path,
-            styled(DIM, target)
-        );
+        anstream::println!("{}  {}", indent(depth), step_line(step, &step.path));
         if let (Some(failure), true) =
             (&step.failure, step.failure.as_ref().is_some_and(|f| f.step.as_deref() == Some(&step.path)))
         {
@@ -81,7 +73,7 @@ impl Observer for People {
     }
 
     fn retrying(&self, _: &str, depth: usize, step: &str, next: u32, after: Duration, why: &str) {
-        let line = format!("{step}: {why}; attempt {next} follows in {}", time(after));
+        let line = format!("{step}: {why}; attempt {next} follows in {}", took(after));
         anstream::println!("{}  {} {}", indent(depth), styled(DIM, "…"), styled(DIM, line));
     }
 
@@ -98,7 +90,7 @@ impl Observer for People {
         if depth > 0 {
             return;
         }
-        anstream::println!("{} {} in {}", sign(run.outcome), styled(STRONG, run.outcome), time(run.took));
+        anstream::println!("{} {} in {}", sign(run.outcome), styled(STRONG, run.outcome), took(run.took));
         if !run.output.is_null() {
             anstream::println!("{:#}", run.output);
         }

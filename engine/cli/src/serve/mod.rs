@@ -20,6 +20,7 @@ use cosell_service::watch::Watch;
 
 use crate::end::{End, Reload};
 use crate::journal::FILE;
+use crate::logs::Format;
 use crate::project::{Chosen, Project};
 use crate::{Ending, Trouble};
 use flowing::Flowing;
@@ -28,7 +29,7 @@ use flowing::Flowing;
 const UPKEEP: Duration = Duration::from_secs(3600);
 
 /// Where it listens unless something else is said: nobody outside this machine reaches it.
-const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
+pub(crate) const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
 
 /// How long runs that have ended are kept, and how much is, unless something else is said.
 const KEEP_DAYS: u32 = 90;
@@ -46,6 +47,9 @@ pub(crate) struct Options {
     /// How long runs may go on when told to end, in seconds; what has not ended by then goes on at the next start.
     #[arg(long, value_name = "SECONDS", default_value = "20")]
     grace: u64,
+    /// How the log at standard error is written.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) log_format: Format,
 }
 
 /// Serves until told to end.

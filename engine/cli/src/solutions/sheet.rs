@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use calamine::{Data, Reader, Xlsx};
+use calamine::{Data, Reader, Xlsx, XlsxError};
 
 use super::Kind;
 use crate::Trouble;
@@ -117,7 +118,7 @@ pub(super) fn read(path: &Path, sheet: Option<&str>) -> Result<Sheet, Trouble> {
 }
 
 fn workbook(file: String, bytes: Vec<u8>, wanted: Option<&str>) -> Result<(Place, Vec<Row>), Trouble> {
-    let wrong = |error: calamine::XlsxError| {
+    let wrong = |error: XlsxError| {
         Trouble::new(format!(
             "`{file}` is no workbook that can be read ({error}); open it in Excel and save it as .xlsx or as CSV UTF-8"
         ))
@@ -135,7 +136,11 @@ fn workbook(file: String, bytes: Vec<u8>, wanted: Option<&str>) -> Result<(Place
     let mut cells = book.worksheet_cells_reader(&name).map_err(wrong)?;
     let mut rows: BTreeMap<u32, Vec<Cell>> = BTreeMap::new();
     // One by one: a sheet as a whole has room for all between its cells, which two of them can make more than there is.
-    while let Some(found) = cells.next_cell().map_err(wrong)? {
+    loop {
+        // The library counts columns without looking at how many there are, and panics in the cell of a damaged file.
+        let next = catch_unwind(AssertUnwindSafe(|| cells.next_cell()));
+        let next = next.unwrap_or(Err(XlsxError::Unexpected("a cell beyond every sheet")));
+        let Some(found) = next.map_err(wrong)? else { break };
         let ((row, column), cell) = (found.get_position(), Cell::of(&found.get_value().clone().into()));
         if cell == Cell::Empty {
             continue;

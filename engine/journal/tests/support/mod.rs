@@ -1,10 +1,12 @@
-//! A connector whose writes are remembered by their idempotency key, and a keeper that loses power.
+//! A connector whose writes are remembered by their idempotency key, and lives of an engine with it that end when
+//! [`power`] fails.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "every test file takes what it needs")]
 
-use std::collections::BTreeMap;
+pub mod power;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,12 +15,10 @@ use cosell_compile::source::{Layer, SourceFile};
 use cosell_journal::Journal;
 use cosell_model::flow::{Backoff, Retry};
 use cosell_model::{Catalogue, Effect, FlowId, Outcome, Value};
-use cosell_runtime::keep::{Began, Keeper, NotKept, Past, Turn};
 use cosell_runtime::memory::{Engine, Start};
-use cosell_runtime::record::{Nobody, RunRecord, StepRecord};
+use cosell_runtime::record::{Nobody, RunRecord};
 use cosell_sdk::{CallContext, CallError, Connect, Connector, JsonSchema, Meaning, Operation};
-use futures::FutureExt;
-use futures::future::BoxFuture;
+use power::{Fuse, Powered};
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -29,6 +29,8 @@ pub struct World {
     pub calls: BTreeMap<Uuid, usize>,
     /// How often each write took effect.
     pub effects: BTreeMap<Uuid, usize>,
+    /// Calls with these names are refused.
+    pub broken: BTreeSet<String>,
     fuse: Option<Arc<Fuse>>,
 }
 
@@ -42,32 +44,6 @@ pub fn new_world() -> usize {
     let mut worlds = worlds();
     worlds.push(World::default());
     worlds.len() - 1
-}
-
-/// Blows after so many points have been passed.
-pub struct Fuse {
-    left: AtomicI64,
-}
-
-impl Fuse {
-    pub fn of(points: i64) -> Arc<Self> {
-        Arc::new(Self { left: AtomicI64::new(points) })
-    }
-
-    /// Whether there is still power.
-    fn pass(&self) -> bool {
-        self.left.fetch_sub(1, Ordering::Relaxed) > 0
-    }
-
-    pub fn is_blown(&self) -> bool {
-        self.left.load(Ordering::Relaxed) < 0
-    }
-
-    pub async fn blown(&self) {
-        while !self.is_blown() {
-            tokio::task::yield_now().await;
-        }
-    }
 }
 
 struct Fake {
@@ -106,7 +82,9 @@ async fn act(fake: &Fake, input: Value, context: &CallContext, writes: bool) -> 
         *calls += 1;
         let first = *calls == 1;
         let tame = input["tame"] == json!(true);
+        let broken = input["name"].as_str().is_some_and(|name| world.broken.contains(name));
         match fate {
+            _ if broken => Err(CallError::rejected("broken", "broken")),
             0 if !tame => Err(CallError::rejected("refused", "refused")),
             1 | 2 if first => Err(CallError::new(Meaning::Retry { after: None }, "busy", "busy")),
             fate => {
@@ -170,73 +148,6 @@ pub fn engine(plans: &BTreeMap<FlowId, Arc<Plan>>, world: usize) -> Engine {
     Engine::new(plans.clone(), BTreeMap::from([("test".to_owned(), connection)]), retry)
 }
 
-/// Hands over to the journal only what somebody waits for: what is not yet safe is lost with the power, or some of it.
-struct Powered {
-    journal: Journal,
-    fuse: Arc<Fuse>,
-    /// How many of the pieces that nobody waited for survive.
-    survive: usize,
-    pieces: Mutex<Vec<Piece>>,
-}
-
-type Piece = Box<dyn FnOnce(&Journal) + Send>;
-
-impl Powered {
-    fn add(&self, piece: Piece) {
-        if !self.fuse.is_blown() {
-            self.pieces.lock().unwrap().push(piece);
-        }
-    }
-
-    fn hand_over(&self, most: usize) {
-        let pieces: Vec<Piece> = {
-            let mut pieces = self.pieces.lock().unwrap();
-            let upto = most.min(pieces.len());
-            pieces.drain(..upto).collect()
-        };
-        pieces.into_iter().for_each(|piece| piece(&self.journal));
-    }
-}
-
-impl Drop for Powered {
-    fn drop(&mut self) {
-        self.hand_over(self.survive);
-    }
-}
-
-impl Keeper for Powered {
-    fn began(&self, run: Began) {
-        self.add(Box::new(move |journal| journal.began(run)));
-    }
-
-    fn turned(&self, turn: Turn) {
-        self.add(Box::new(move |journal| journal.turned(turn)));
-    }
-
-    fn ended(&self, run: &RunRecord) {
-        let run = run.clone();
-        self.add(Box::new(move |journal| journal.ended(&run)));
-    }
-
-    fn settled(&self, run: &str) -> BoxFuture<'static, Result<(), NotKept>> {
-        // Power fails before the commit, or after it and before anybody learns of it.
-        if !self.fuse.pass() {
-            return std::future::pending().boxed();
-        }
-        self.hand_over(usize::MAX);
-        let settled = self.journal.settled(run);
-        if self.fuse.pass() { settled } else { std::future::pending().boxed() }
-    }
-
-    fn past(&self, run: &str) -> BoxFuture<'static, Result<Option<Past>, NotKept>> {
-        self.journal.past(run)
-    }
-
-    fn answers(&self, run: &str) -> BoxFuture<'static, Result<Vec<StepRecord>, NotKept>> {
-        self.journal.answers(run)
-    }
-}
-
 /// How a run ended, as far as it must be the same however often power failed.
 pub fn end(run: &RunRecord) -> (Outcome, Value, Option<String>) {
     (run.outcome, run.output.clone(), run.failure.as_ref().map(|failure| format!("{failure:?}")))
@@ -255,15 +166,53 @@ pub async fn life(
     file: &Path,
     (points, survive): (i64, usize),
 ) -> Option<RunRecord> {
-    let fuse = Fuse::of(points);
-    worlds()[world].fuse = Some(Arc::clone(&fuse));
-    let journal = Journal::open(file).unwrap();
-    let reserved = journal.reader().reserved().unwrap();
-    let keeper = Powered { journal, fuse: Arc::clone(&fuse), survive, pieces: Mutex::default() };
-    let engine = engine(plans, world).kept_by(Arc::new(keeper), "1".to_owned(), Vec::new());
-    engine.reserve(reserved);
+    let (engine, fuse) = powered(plans, world, &Journal::open(file).unwrap(), (points, survive));
     let flow = FlowId::new("f");
     let run = engine.resume("run-1".to_owned(), &flow, None, Start::default(), &Nobody);
+    tokio::select! {
+        biased;
+        () = fuse.blown() => None,
+        run = run => Some(run.unwrap()),
+    }
+}
+
+/// An engine that loses power after so many points.
+fn powered(
+    plans: &BTreeMap<FlowId, Arc<Plan>>,
+    world: usize,
+    journal: &Journal,
+    (points, survive): (i64, usize),
+) -> (Engine, Arc<Fuse>) {
+    let fuse = Fuse::of(points);
+    worlds()[world].fuse = Some(Arc::clone(&fuse));
+    let reserved = journal.reader().reserved().unwrap();
+    let keeper = Powered::new(journal.clone(), Arc::clone(&fuse), survive);
+    let engine = engine(plans, world).kept_by(Arc::new(keeper), "1".to_owned(), Vec::new());
+    engine.reserve(reserved);
+    (engine, fuse)
+}
+
+/// One life of the program in which the run, which had failed, begins once more, or goes on where it has already.
+pub async fn life_again(
+    plans: &BTreeMap<FlowId, Arc<Plan>>,
+    world: usize,
+    file: &Path,
+    power: (i64, usize),
+    skipped: &[&str],
+) -> Option<RunRecord> {
+    let journal = Journal::open(file).unwrap();
+    let begun = journal.reader().past("run-1").unwrap().unwrap().began.life > 0;
+    let (engine, fuse) = powered(plans, world, &journal, power);
+    drop(journal);
+    let skipped: Vec<String> = skipped.iter().map(|step| (*step).to_owned()).collect();
+    let flow = FlowId::new("f");
+    let run = async {
+        if begun {
+            engine.resume("run-1".to_owned(), &flow, None, Start::default(), &Nobody).await
+        } else {
+            engine.revive("run-1", false, skipped, &Nobody).await
+        }
+    };
     tokio::select! {
         biased;
         () = fuse.blown() => None,

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use cosell_runtime::dispatch::Busy;
 use serde_json::json;
 
+use super::status::Kept;
 use super::{Problem, Shared};
 use crate::watch::metrics::Standing;
 
@@ -32,7 +33,7 @@ pub(super) async fn ready(State(api): State<Shared>) -> Result<Response, Problem
 }
 
 pub(super) async fn metrics(State(api): State<Shared>) -> Result<Response, Problem> {
-    let (waits, bytes) = api.read(|reader| Ok((reader.waits()?, reader.used()?))).await?;
+    let Kept { waits, journal_bytes: bytes, .. } = api.read(|reader| Ok(Kept::read(reader)?)).await?;
     let standing = Standing { in_memory: api.dispatcher.under_way(), waits, bytes };
     let text = api.watch.metrics().text(standing);
     let text = text.map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;

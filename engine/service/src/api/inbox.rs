@@ -3,8 +3,10 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use cosell_journal::Reader;
 use cosell_journal::waits::DeadLetter;
 use cosell_runtime::inbox::Inbox;
+use cosell_runtime::keep::NotKept;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -32,19 +34,29 @@ pub struct Letters {
     pub next: Option<u64>,
 }
 
+impl Letters {
+    /// Reads some from a journal: those behind the number `after`, where it is given.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn read(reader: &Reader, after: Option<u64>) -> Result<Self, NotKept> {
+        let mut letters = reader.dead_letters(after, PAGE + 1)?;
+        let follow = letters.len() > PAGE as usize;
+        letters.truncate(PAGE as usize);
+        let next = letters.last().filter(|_| follow).map(|last| last.number);
+        Ok(Self { letters, next })
+    }
+}
+
 pub(super) async fn list(State(api): State<Shared>, Asked(wanted): Asked<Wanted>) -> Result<Json<Letters>, Problem> {
-    let mut letters = api.read(move |reader| reader.dead_letters(wanted.after, PAGE + 1)).await?;
-    let follow = letters.len() > PAGE as usize;
-    letters.truncate(PAGE as usize);
-    let next = letters.last().filter(|_| follow).map(|last| last.number);
-    Ok(Json(Letters { letters, next }))
+    api.read(move |reader| Ok(Letters::read(reader, wanted.after)?)).await.map(Json)
 }
 
 pub(super) async fn retry(
     State(api): State<Shared>,
     Path(number): Path<u64>,
 ) -> Result<(StatusCode, Json<Started>), Problem> {
-    let letter = api.read(move |reader| reader.dead_letter(number)).await?.ok_or_else(|| {
+    let letter = api.read(move |reader| Ok(reader.dead_letter(number)?)).await?.ok_or_else(|| {
         let detail = format!("there is no dead letter {number}; it may have been tried again already");
         Problem::new(StatusCode::NOT_FOUND, detail)
     })?;

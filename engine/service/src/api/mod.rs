@@ -35,8 +35,8 @@ pub use flows::{Begin, Flow, Flows, Input};
 pub use inbox::Letters;
 pub use problem::Problem;
 pub use repair::{Resume, Skip, Started};
-pub use runs::Page;
-pub use status::{Connection, Hook, HookState, Status};
+pub use runs::{Page, Wanted};
+pub use status::{Connection, Hook, HookState, Kept, Status};
 
 use crate::watch::Watch;
 
@@ -86,11 +86,11 @@ impl Api {
     /// Asks the journal, where that holds up nobody else.
     async fn read<T: Send + 'static>(
         self: &Arc<Self>,
-        ask: impl FnOnce(&Reader) -> Result<T, NotKept> + Send + 'static,
+        ask: impl FnOnce(&Reader) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let api = Arc::clone(self);
         let asked = tokio::task::spawn_blocking(move || ask(&api.reader)).await;
-        Ok(asked.unwrap_or_else(|error| Err(NotKept(format!("the journal could not be read: {error}"))))?)
+        asked.unwrap_or_else(|error| Err(NotKept(format!("the journal could not be read: {error}")).into()))
     }
 }
 

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cosell_journal::Reader;
 use cosell_journal::read::{Cursor, Filter, Listed, Shown};
 use cosell_model::{FlowId, Outcome};
 use jiff::Timestamp;
@@ -19,25 +20,25 @@ const MOST: u32 = 500;
 const USUAL: u32 = 50;
 
 /// Which runs to list: all that is given must hold.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub struct Wanted {
     /// Of this flow.
-    flow: Option<String>,
+    pub flow: Option<String>,
     /// Ended so: `succeeded`, `failed`, `timed_out` or `cancelled`; or `under_way`.
-    outcome: Option<String>,
+    pub outcome: Option<String>,
     /// That have, or had, this key: of their line or of a scope. A deal is known by its ids.
-    key: Option<String>,
+    pub key: Option<String>,
     /// That began with texts in which each of these words begins a word.
-    text: Option<String>,
+    pub text: Option<String>,
     /// Begun at or after; as RFC 3339.
-    since: Option<String>,
+    pub since: Option<String>,
     /// Begun before; as RFC 3339.
-    until: Option<String>,
+    pub until: Option<String>,
     /// `next` of the page before.
-    after: Option<String>,
+    pub after: Option<String>,
     /// At most so many, up to 500; otherwise 50.
-    most: Option<u32>,
+    pub most: Option<u32>,
 }
 
 /// Some runs that nobody called, the newest first.
@@ -49,16 +50,25 @@ pub struct Page {
     pub next: Option<String>,
 }
 
+impl Page {
+    /// Reads one from a journal.
+    ///
+    /// # Errors
+    /// A filter that cannot be; the journal cannot be read.
+    pub fn read(reader: &Reader, wanted: Wanted) -> Result<Self, Problem> {
+        let filter = wanted.filter()?;
+        let most = filter.most as usize;
+        // One more tells whether any follow.
+        let mut runs = reader.runs(&Filter { most: filter.most + 1, ..filter })?;
+        let follow = runs.len() > most;
+        runs.truncate(most);
+        let next = runs.last().filter(|_| follow).map(cursor);
+        Ok(Self { runs, next })
+    }
+}
+
 pub(super) async fn list(State(api): State<Shared>, Asked(wanted): Asked<Wanted>) -> Result<Json<Page>, Problem> {
-    let filter = wanted.filter()?;
-    let most = filter.most as usize;
-    // One more tells whether any follow.
-    let one_more = Filter { most: filter.most + 1, ..filter };
-    let mut runs = api.read(move |reader| reader.runs(&one_more)).await?;
-    let follow = runs.len() > most;
-    runs.truncate(most);
-    let next = runs.last().filter(|_| follow).map(cursor);
-    Ok(Json(Page { runs, next }))
+    api.read(|reader| Page::read(reader, wanted)).await.map(Json)
 }
 
 pub(super) async fn show(State(api): State<Shared>, Path(run): Path<String>) -> Result<Json<Shown>, Problem> {
@@ -68,7 +78,7 @@ pub(super) async fn show(State(api): State<Shared>, Path(run): Path<String>) -> 
 impl super::Api {
     pub(super) async fn shown(self: &Shared, run: &str) -> Result<Shown, Problem> {
         let id = run.to_owned();
-        self.read(move |reader| reader.run(&id)).await?.ok_or_else(|| Problem::no_run(run))
+        self.read(move |reader| Ok(reader.run(&id)?)).await?.ok_or_else(|| Problem::no_run(run))
     }
 }
 

@@ -2,10 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
+use cosell_journal::Reader;
 use cosell_journal::read::Count;
 use cosell_journal::waits::Waits;
 use cosell_runtime::dispatch::Busy;
+use cosell_runtime::keep::NotKept;
 use cosell_sdk::Registration;
+use cosell_sdk::sign_in::kept::FORGOTTEN_AFTER;
 use jiff::{Timestamp, ToSpan};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,14 +31,22 @@ pub struct Status {
     pub flows: usize,
     /// Runs that wait in memory or are under way.
     pub in_memory: usize,
-    /// What waits in the journal.
-    pub waits: Waits,
-    /// Age of the oldest event whose run has not begun, in seconds.
-    pub lag_seconds: f64,
+    /// What the journal tells.
+    #[serde(flatten)]
+    pub kept: Kept,
     /// Every connection.
     pub connections: Vec<Connection>,
     /// Whether remote systems call this service, where they should.
     pub hooks: Vec<Hook>,
+}
+
+/// How the service is as far as its journal tells, also while it does not run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Kept {
+    /// What waits.
+    pub waits: Waits,
+    /// Age of the oldest event whose run has not begun, in seconds.
+    pub lag_seconds: f64,
     /// Runs that began in each of the last 24 hours, by how they ended.
     pub hours: Vec<Count>,
     /// Bytes in use in the journal.
@@ -49,6 +60,8 @@ pub struct Connection {
     pub name: String,
     /// Why it is not called now, where it is not.
     pub pause: Option<Pause>,
+    /// When the sign-in of the person it acts for is forgotten unless it is used before, where it acts for one.
+    pub sign_in_until: Option<Timestamp>,
 }
 
 /// A web hook that a remote system is to call.
@@ -84,27 +97,44 @@ pub enum HookState {
     Failed,
 }
 
+impl Kept {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn read(reader: &Reader) -> Result<Self, NotKept> {
+        let since = Timestamp::now().saturating_sub(24.hours()).unwrap_or(Timestamp::UNIX_EPOCH);
+        let waits = reader.waits()?;
+        let (lag_seconds, hours) = (lag(&waits).as_secs_f64(), reader.counts(since)?);
+        Ok(Self { waits, lag_seconds, hours, journal_bytes: reader.used()? })
+    }
+}
+
 pub(super) async fn status(State(api): State<Shared>) -> Result<Json<Status>, Problem> {
-    let since = Timestamp::now().saturating_sub(24.hours()).unwrap_or(Timestamp::UNIX_EPOCH);
-    let asked = api.read(move |reader| Ok((reader.waits()?, reader.counts(since)?, reader.used()?)));
-    let (waits, hours, journal_bytes) = asked.await?;
+    let kept = api.read(|reader| Ok(Kept::read(reader)?)).await?;
     let engine = api.dispatcher.engine();
     let mut pauses = api.watch.pauses();
-    let connections =
-        engine.connections().map(|name| Connection { name: name.to_owned(), pause: pauses.remove(name) }).collect();
+    let connections = engine.connections().map(|name| Connection {
+        name: name.to_owned(),
+        pause: pauses.remove(name),
+        sign_in_until: engine.connection(name).and_then(sign_in_until),
+    });
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         began: api.began,
         stopping: api.dispatcher.admits() == Err(Busy::Stopping),
         flows: engine.plans().count(),
         in_memory: api.dispatcher.under_way(),
-        lag_seconds: lag(&waits).as_secs_f64(),
-        waits,
-        connections,
+        kept,
+        connections: connections.collect(),
         hooks: api.watch.hooks().into_iter().map(|(hook, found)| hook_state(hook, found)).collect(),
-        hours,
-        journal_bytes,
     }))
+}
+
+fn sign_in_until(connection: &cosell_sdk::Connection) -> Option<Timestamp> {
+    let sign_in = connection.client()?.sign_in().filter(|sign_in| sign_in.is_for_a_person())?;
+    let kept = sign_in.kept().ok().flatten()?;
+    kept.used.unwrap_or(kept.since).checked_add(FORGOTTEN_AFTER).ok()
 }
 
 fn hook_state(hook: registration::Hook, found: registration::Found) -> Hook {

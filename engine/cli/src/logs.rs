@@ -1,0 +1,122 @@
+//! The log, at standard error; and traces, where an OpenTelemetry collector is named and the program is built with `otel`.
+
+#[cfg(feature = "otel")]
+mod traces;
+
+use clap::ValueEnum;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
+
+/// Names the collector that traces go to, as OpenTelemetry's specification has it (environment variables, OTLP exporter).
+const COLLECTOR: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A line an entry, for people.
+    #[default]
+    Text,
+    /// A JSON object a line, for programs.
+    Json,
+}
+
+/// What has to be there as long as something may be logged; when it goes, what waits to be sent is.
+#[derive(Default)]
+pub(crate) struct Logging {
+    #[cfg(feature = "otel")]
+    _traces: Option<traces::Traces>,
+}
+
+/// Begins to log what `COSELL_LOG` says, or else `usual`.
+pub(crate) fn begin(format: Format, usual: &str) -> Logging {
+    let filter = EnvFilter::try_from_env("COSELL_LOG").unwrap_or_else(|_| usual.into());
+    let log = registry().with(written(format, std::io::stderr).with_filter(filter));
+    let wanted = COLLECTOR.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+    #[cfg(feature = "otel")]
+    {
+        let (begun, wrong) = match wanted.then(traces::begin).transpose() {
+            Ok(begun) => (begun, None),
+            Err(wrong) => (None, Some(wrong)),
+        };
+        let (layer, traces) = begun.unzip();
+        log.with(layer).init();
+        if let Some(wrong) = wrong {
+            tracing::warn!("no traces are sent: {wrong}");
+        }
+        Logging { _traces: traces }
+    }
+    #[cfg(not(feature = "otel"))]
+    {
+        log.init();
+        if wanted {
+            tracing::warn!(
+                "no traces are sent, since this program is built without them: build it with `--features otel`"
+            );
+        }
+        Logging::default()
+    }
+}
+
+/// What writes the log. Each entry tells in which run, and in which attempt of which step, it happened.
+fn written<S, W>(format: Format, to: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: tracing::Subscriber + for<'s> LookupSpan<'s>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    match format {
+        Format::Text => fmt::layer().with_writer(to).boxed(),
+        Format::Json => fmt::layer().json().flatten_event(true).with_current_span(false).with_writer(to).boxed(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Buffer {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(format: Format) -> String {
+        let buffer = Buffer::default();
+        let to = buffer.clone();
+        tracing::subscriber::with_default(registry().with(written(format, move || to.clone())), || {
+            tracing::info_span!("run", run = "r1").in_scope(|| {
+                tracing::info_span!("attempt", step = "rows[2]/update", attempt = 3).in_scope(|| {
+                    tracing::warn!(status = 503, "busy");
+                });
+            });
+        });
+        let bytes = buffer.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn every_entry_names_the_run_and_the_step() {
+        let entry: serde_json::Value = serde_json::from_str(logged(Format::Json).trim()).unwrap();
+        assert_eq!(
+            (&entry["message"], &entry["status"], &entry["level"]),
+            (&"busy".into(), &503.into(), &"WARN".into())
+        );
+        assert_eq!((&entry["spans"][0]["run"], &entry["spans"][1]["step"]), (&"r1".into(), &"rows[2]/update".into()));
+        let text = anstream::adapter::strip_str(&logged(Format::Text)).to_string();
+        assert!(text.contains(r#"run{run="r1"}:attempt{step="rows[2]/update" attempt=3}"#), "{text}");
+    }
+}
