@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args, ValueEnum};
 use cosell_compile::did_you_mean;
 use cosell_graph::{Look, Member, Picture, Ran, of_flows, of_plan};
-use cosell_journal::Reader;
 use cosell_model::{Effect, FlowId};
 use cosell_runtime::record::StepRecord;
 use cosell_sdk::Connector;
 
 use crate::flows::state;
-use crate::journal;
 use crate::project::{Chosen, Project};
+use crate::reach::Reach;
 use crate::render::{BAD, DIM, GOOD, STRONG, styled};
+use crate::runs::shown;
 use crate::{Ending, Trouble};
 
 /// What to draw, and how.
@@ -29,12 +29,14 @@ pub(crate) struct Options {
     /// Show what this run did: outcomes, attempts, times, rounds.
     #[arg(long, value_name = "ID")]
     run: Option<String>,
-    /// The form; by the name of the file where not given.
+    /// The form; where not given, by the ending of the file's name, and else text.
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// Where to; to standard output where not given.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    reach: Reach,
 }
 
 /// What a picture is made of.
@@ -64,7 +66,7 @@ impl Format {
 }
 
 /// Draws it.
-pub(crate) fn graph(chosen: &Chosen, options: &Options, connectors: &[Connector]) -> Result<Ending, Trouble> {
+pub(crate) async fn graph(chosen: &Chosen, options: &Options, connectors: &[Connector]) -> Result<Ending, Trouble> {
     let format = match (options.format, &options.output) {
         (Some(format), _) => format,
         (None, None) => Format::Terminal,
@@ -74,8 +76,11 @@ pub(crate) fn graph(chosen: &Chosen, options: &Options, connectors: &[Connector]
         })?,
     };
     let project = Project::load(chosen, &[], connectors)?;
-    let picture =
-        if options.all { all(&project) } else { one(&project, options.flow.as_deref(), options.run.as_deref())? };
+    let picture = match (&options.run, &options.flow) {
+        (Some(run), flow) => of_run(&project, &options.reach, run, flow.as_deref()).await?,
+        (None, Some(flow)) => flow_named(&project, flow)?,
+        (None, None) => all(&project),
+    };
     let text = match format {
         Format::Terminal if options.output.is_some() => picture.terminal(&|_, part| part.to_owned()),
         Format::Terminal => picture.terminal(&painted),
@@ -119,12 +124,9 @@ fn all(project: &Project) -> Picture {
     of_flows(&members)
 }
 
-/// One flow, with what a run of it did.
-fn one(project: &Project, flow: Option<&str>, run: Option<&str>) -> Result<Picture, Trouble> {
-    let Some(run) = run else { return flow_named(project, flow.unwrap_or_default()) };
-    let shown = Reader::open(&project.kept(journal::FILE))?.run(run)?.ok_or_else(|| {
-        Trouble::new(format!("the journal has no run `{run}`\nhelp: the service's page lists the runs, and so does `cosell journal export`"))
-    })?;
+/// The flow of a run, with what the run did. Where a flow is named as well, it is to be that one.
+async fn of_run(project: &Project, reach: &Reach, run: &str, flow: Option<&str>) -> Result<Picture, Trouble> {
+    let shown = shown(&reach.source_of(project).await?, run).await?;
     if let Some(flow) = flow.filter(|flow| *flow != shown.listed.flow) {
         return Err(Trouble::new(format!("run `{run}` is of the flow `{}`, not of `{flow}`", shown.listed.flow)));
     }

@@ -151,7 +151,7 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
             Command::Explain(options) => explain::explain(&options),
             Command::Init(options) => init::init(&options, &connectors),
             Command::Flows(options) => flows::flows(&arguments.chosen, &options, &connectors),
-            Command::Graph(options) => graph::graph(&arguments.chosen, &options, &connectors),
+            Command::Graph(options) => graph::graph(&arguments.chosen, &options, &connectors).await,
             Command::Mapping(options) => mapping::mapping(&arguments.chosen, &options, &connectors),
             Command::Variables(options) => variables::variables(&arguments.chosen, &options, &connectors),
             Command::Run(options) => run::run(&arguments.chosen, &options, &connectors).await,

@@ -46,7 +46,7 @@ pub fn of_flows(members: &[Member<'_>]) -> Picture {
 }
 
 /// What starts a flow, in words.
-pub(crate) fn started_by(source: &TriggerSource) -> String {
+pub fn started_by(source: &TriggerSource) -> String {
     match source {
         TriggerSource::Manual => "a person".to_owned(),
         TriggerSource::Schedule => "the clock".to_owned(),

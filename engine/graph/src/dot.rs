@@ -23,9 +23,9 @@ impl Picture {
         }
         let about_edge = |graph: &Drawn<'_>, edge: EdgeReference<'_, Tie>| {
             // A line from or to what holds others begins or ends at its border.
-            let end = |word: &str, node: NodeIndex| {
-                let border = !graph[node].groups.is_empty();
-                border.then(|| format!(", {word}=\"cluster_{}\"", graph[node].name)).unwrap_or_default()
+            let end = |word: &str, node: NodeIndex| match &graph[node] {
+                Node { groups, .. } if groups.is_empty() => String::new(),
+                Node { name, .. } => format!(", {word}=\"cluster_{name}\""),
             };
             format!("{}{}{}", line(*edge.weight()), end("ltail", edge.source()), end("lhead", edge.target()))
         };
@@ -49,7 +49,9 @@ impl Picture {
             if node.groups.is_empty() {
                 continue;
             }
-            let _ = writeln!(text, "{pad}subgraph \"cluster_{}\" {{\n{pad}    {number}", node.name);
+            // The graph's own label would be every cluster's.
+            let _ =
+                writeln!(text, "{pad}subgraph \"cluster_{}\" {{\n{pad}    label=\"\"\n{pad}    {number}", node.name);
             for (at, group) in node.groups.iter().enumerate() {
                 let members: Vec<String> = group.nodes.iter().map(ToString::to_string).collect();
                 let label = quoted(&group.label);

@@ -15,7 +15,7 @@ mod plan;
 mod svg;
 mod terminal;
 
-pub use calls::{Member, of_flows};
+pub use calls::{Member, of_flows, started_by};
 pub use happened::Ran;
 pub use picture::Picture;
 pub use plan::of_plan;

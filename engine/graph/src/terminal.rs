@@ -82,14 +82,10 @@ impl Picture {
 
     /// What a step waits for, or which flows a flow calls: a line for each kind.
     fn ties(&self, number: usize) -> Vec<String> {
-        let named = |wanted: fn(Tie) -> bool| -> Vec<&str> {
-            self.into(number).filter(|edge| wanted(edge.tie)).map(|edge| &*self.nodes[edge.from].name).collect()
-        };
         let mut lines = Vec::new();
-        let plain: [(&str, fn(Tie) -> bool); 3] =
-            [("◂──", |tie| tie == Tie::Data), ("◂┄┄", |tie| tie == Tie::Ending), ("◂╌╌", |tie| tie == Tie::Order)];
-        for (arrow, wanted) in plain {
-            let names = named(wanted);
+        for (arrow, tie) in [("◂──", Tie::Data), ("◂┄┄", Tie::Ending), ("◂╌╌", Tie::Order)] {
+            let tied = self.into(number).filter(|edge| edge.tie == tie);
+            let names: Vec<&str> = tied.map(|edge| &*self.nodes[edge.from].name).collect();
             if !names.is_empty() {
                 lines.push(format!("{arrow} {}", names.join(", ")));
             }

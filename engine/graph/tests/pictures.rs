@@ -161,9 +161,6 @@ fn every_shipped_flow_as_text_and_as_mermaid() {
         is_sound(&picture);
         insta::assert_snapshot!(format!("{name}.txt"), plain(&picture));
         insta::assert_snapshot!(format!("{name}.mmd"), picture.mermaid());
-        if let Ok(folder) = std::env::var("SCRATCH_SVG") {
-            std::fs::write(format!("{folder}/{name}.svg"), picture.svg()).unwrap();
-        }
     }
 }
 

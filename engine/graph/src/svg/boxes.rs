@@ -8,6 +8,8 @@ use crate::picture::{Group, Node, Picture, short};
 
 /// As long as a line in a box gets, in characters.
 const LETTERS: usize = 42;
+/// How much wider bold letters are.
+const BOLD: f64 = 1.12;
 /// Between the border of a box and what it holds.
 const PADDING: f64 = 12.0;
 /// A row of groups that gets wider than this goes on below.
@@ -100,7 +102,8 @@ fn block(picture: &Picture, nodes: &[usize], laid: &mut Laid) -> Size {
 fn measure(picture: &Picture, number: usize, laid: &mut Laid) -> Size {
     let node = &picture.nodes[number];
     let lines = lines(node);
-    let text = lines.iter().map(|(_, line)| text_width(line)).fold(96.0, f64::max);
+    let widths = lines.iter().map(|(class, line)| text_width(line) * if *class == "head-line" { BOLD } else { 1.0 });
+    let text = widths.fold(96.0, f64::max);
     let head = 10.0 + lines.len() as f64 * LINE;
     let mut size = Size { width: text + 2.0 * PADDING, height: head };
     let (mut x, mut y, mut row) = (PADDING, head + 4.0, 0.0_f64);

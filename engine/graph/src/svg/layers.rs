@@ -22,8 +22,8 @@ pub(super) struct Drawn {
 
 /// Between two boxes in a row.
 const GAP: f64 = 24.0;
-/// Between two rows: room for the words at a line.
-const FALL: f64 = 52.0;
+/// Between two rows: room for the words at lines, three of them above each other.
+const FALL: f64 = 60.0;
 /// How wide the place is of a line that passes a row.
 const PASSAGE: f64 = 12.0;
 /// How often order and places are improved.

@@ -1,22 +1,25 @@
 //! As SVG, laid out here.
 //!
-//! `layers` puts the nodes of one block into rows, each below what it waits for; `boxes` nests the blocks; this file writes
-//! it all down. Who cannot see it hears a title and a description of each box and each line.
+//! `layers` puts the nodes of one block into rows, each below what it waits for; `boxes` nests the blocks; `words` finds room
+//! for what is said at lines; this file writes it all down. Who cannot see it hears a title and a description of each box and each line.
 
 mod boxes;
 mod layers;
+mod words;
 
 use std::fmt::Write;
 
-use crate::picture::{Node, Picture, Tie};
+use crate::picture::{Node, Picture};
 use boxes::{Area, Laid};
+use words::Words;
 
 /// The space around everything.
 const MARGIN: f64 = 24.0;
 /// From one line of text to the next.
 pub(crate) const LINE: f64 = 17.0;
 
-/// Colours for light and dark; everything is told apart without them as well.
+/// Colours for light and dark; everything is told apart without them as well. They are written out, since what draws SVG
+/// outside browsers (librsvg, resvg) knows neither variables nor media queries, and then shows the light ones.
 const STYLE: &str = include_str!("style.css");
 
 impl Picture {
@@ -36,8 +39,8 @@ impl Picture {
         let _ = writeln!(text, "<desc id=\"desc\">{}</desc>", escaped(&self.notes.join(". ")));
         let _ = writeln!(text, "<style>\n{STYLE}</style>");
         text.push_str(
-            "<defs><marker id=\"arrow\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"7\" markerHeight=\"7\" \
-             orient=\"auto-start-reverse\"><path class=\"head\" d=\"M0 0L10 5L0 10z\"/></marker></defs>\n",
+            "<defs><marker id=\"arrow\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"9\" markerHeight=\"9\" \
+             markerUnits=\"userSpaceOnUse\" orient=\"auto-start-reverse\"><path class=\"head\" d=\"M0 0L10 5L0 10z\"/></marker></defs>\n",
         );
         let _ = writeln!(text, "<rect class=\"page\" width=\"100%\" height=\"100%\"/>");
         let _ = writeln!(
@@ -56,8 +59,8 @@ impl Picture {
         for number in 0..self.nodes.len() {
             self.svg_node(number, &laid, &mut text);
         }
-        for number in 0..self.edges.len() {
-            self.svg_edge(number, &laid, &mut text);
+        for (number, words) in words::place(self, &laid.edges).iter().enumerate() {
+            self.svg_edge(number, &laid, words.as_ref(), &mut text);
         }
         text.push_str("</g>\n</svg>\n");
         text
@@ -145,7 +148,7 @@ impl Picture {
         parts.join(". ")
     }
 
-    fn svg_edge(&self, number: usize, laid: &Laid, text: &mut String) {
+    fn svg_edge(&self, number: usize, laid: &Laid, words: Option<&Words>, text: &mut String) {
         let edge = &self.edges[number];
         let (from, to) = (&self.nodes[edge.from].name, &self.nodes[edge.to].name);
         let way = &laid.edges[number];
@@ -159,10 +162,8 @@ impl Picture {
             edge.tie.class(),
             curve(way)
         );
-        // The words of what runs the other way round, or is plain, are in the legend.
-        if let (Some(label), false, [.., before, last]) = (edge.tie.label(), edge.tie == Tie::Data, &**way) {
-            let (x, y) = ((before.0 + last.0) / 2.0, (before.1 + last.1) / 2.0 + 4.0);
-            let _ = writeln!(text, "<text class=\"words\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escaped(&label));
+        if let Some(Words { text: words, x, y }) = words {
+            let _ = writeln!(text, "<text class=\"words\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escaped(words));
         }
         text.push_str("</g>\n");
     }
@@ -184,6 +185,17 @@ fn curve(way: &[(f64, f64)]) -> String {
         before = Some((*x, *y));
     }
     path
+}
+
+/// The point of a bend at a share of the way; the same bend as [`curve`] draws.
+fn curve_at(from: (f64, f64), to: (f64, f64), share: f64) -> (f64, f64) {
+    let middle = (from.1 + to.1) / 2.0;
+    let bezier = |points: [f64; 4]| {
+        let rest = 1.0 - share;
+        let weights = [rest.powi(3), 3.0 * share * rest.powi(2), 3.0 * share.powi(2) * rest, share.powi(3)];
+        weights.iter().zip(points).map(|(weight, point)| weight * point).sum()
+    };
+    (bezier([from.0, from.0, to.0, to.0]), bezier([from.1, middle, middle, to.1]))
 }
 
 /// Text as it may stand in an element or an attribute.
