@@ -22,7 +22,7 @@ pub(crate) fn explain(options: &Options) -> Result<Ending, Trouble> {
             anstream::println!(
                 "{}  {}",
                 styled(STRONG, format_args!("{code:<24}")),
-                first_sentence(paragraph(section))
+                first_sentence(&paragraph(section))
             );
         }
         return Ok(Ending::Done);
@@ -36,9 +36,16 @@ pub(crate) fn explain(options: &Options) -> Result<Ending, Trouble> {
     Ok(Ending::Done)
 }
 
-/// What a finding of this code means, in a few sentences.
-pub(crate) fn explanation(code: &str) -> &'static str {
-    section(code).map_or("", paragraph)
+/// What a finding of this code means, in one sentence and in a few.
+pub(crate) fn explanation(code: &str) -> (String, String) {
+    let all = section(code).map(paragraph).unwrap_or_default();
+    (first_sentence(&all).to_owned(), all)
+}
+
+/// The same with the examples, as Markdown.
+pub(crate) fn as_markdown(code: &str) -> String {
+    let section = section(code).unwrap_or_default().trim();
+    section.replace("```yaml wrong", "Wrong:\n\n```yaml").replace("```yaml right", "Right:\n\n```yaml")
 }
 
 fn sections() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -49,8 +56,14 @@ fn section(code: &str) -> Option<&'static str> {
     sections().find(|(known, _)| *known == code).map(|(_, section)| section)
 }
 
-fn paragraph(section: &str) -> &str {
+/// What stands before the examples, as the page has it.
+fn before_examples(section: &str) -> &str {
     section.split("\n```").next().unwrap_or_default().trim()
+}
+
+/// The same in one line.
+fn paragraph(section: &str) -> String {
+    before_examples(section).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn first_sentence(text: &str) -> &str {
@@ -59,7 +72,7 @@ fn first_sentence(text: &str) -> &str {
 
 /// Examples are indented below a word that says what they are.
 fn for_people(section: &str) -> String {
-    let mut shown = vec![paragraph(section).to_owned()];
+    let mut shown = vec![before_examples(section).to_owned()];
     let mut examples = section.split("\n```yaml ").skip(1);
     for (word, style) in [("wrong", BAD), ("right", GOOD)] {
         let example = examples.next().and_then(|example| example.strip_prefix(word)).unwrap_or_default();

@@ -68,7 +68,7 @@ pub(crate) fn as_json(finding: &Diagnostic, sources: &Sources) -> Value {
         "code": finding.code,
         "severity": finding.severity,
         "message": finding.message,
-        "explanation": explanation(finding.code),
+        "explanation": explanation(finding.code).1,
         "primary": label(&finding.primary),
         "context": finding.context.iter().map(label).collect::<Vec<_>>(),
         "help": finding.help,

@@ -6,15 +6,14 @@ use cosell_model::{Diagnostic, Severity};
 use serde_json::{Value, json};
 
 use super::diagnostic::end;
-use crate::explain::explanation;
+use crate::explain::{as_markdown, explanation};
 
 /// A log with one run: a rule for each code that was found, and a result for each finding.
 pub(crate) fn log(findings: &[Diagnostic], sources: &Sources) -> Value {
     let mut codes: Vec<&str> = findings.iter().map(|finding| finding.code).collect();
     codes.sort_unstable();
     codes.dedup();
-    let rules: Vec<Value> =
-        codes.iter().map(|code| json!({ "id": code, "fullDescription": { "text": explanation(code) } })).collect();
+    let rules: Vec<Value> = codes.iter().map(|code| rule(code)).collect();
     let result = |finding: &Diagnostic| {
         let message = match &finding.help {
             Some(help) => format!("{}\n{help}", finding.message),
@@ -41,6 +40,18 @@ pub(crate) fn log(findings: &[Diagnostic], sources: &Sources) -> Value {
             "columnKind": "unicodeCodePoints",
             "results": findings.iter().map(result).collect::<Vec<_>>(),
         }],
+    })
+}
+
+/// What GitHub's code scanning demands of a rule:
+/// <https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/sarif-support>.
+fn rule(code: &str) -> Value {
+    let (short, full) = explanation(code);
+    json!({
+        "id": code,
+        "shortDescription": { "text": short },
+        "help": { "text": full, "markdown": as_markdown(code) },
+        "fullDescription": { "text": full },
     })
 }
 
