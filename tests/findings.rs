@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,6 +12,7 @@ use cosell_compile::source::{Layer, SourceFile};
 use cosell_compile::{compile, configuration};
 use cosell_model::Catalogue;
 use serde_json::Value;
+use support::Project;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -74,8 +77,20 @@ fn found(example: &str, catalogue: &Catalogue) -> BTreeSet<&'static str> {
     findings.into_iter().chain(configuration::off::check(&read.off, &flows)).map(|finding| finding.code).collect()
 }
 
-/// What only a command finds that needs the connection, or runs the flow, or has the values of variables.
-const BY_COMMANDS: [&str; 3] = ["flow-off", "wrong-connection", "wrong-variable"];
+/// What only a command finds: one that runs the flow, needs the connection, or has the values of variables. The examples are
+/// configurations.
+const BY_COMMANDS: [(&str, &[&str]); 3] = [
+    ("flow-off", &["run", "partner-center-to-dynamics"]),
+    ("wrong-connection", &["run", "mine", "--input", "go=false"]),
+    ("wrong-variable", &["variables"]),
+];
+
+/// Needs the connection, and does not call it.
+const MINE: &str = "flow: mine
+trigger: { use: manual, inputs: { go: boolean } }
+steps:
+  read: { when: \"${{ inputs.go }}\", use: dataverse.get_row, with: { table: account, id: a } }
+";
 
 #[test]
 fn every_example_is_what_it_says() {
@@ -90,7 +105,7 @@ fn every_example_is_what_it_says() {
     let mut wrong_ones = Vec::new();
     for (code, wrong, right) in sections() {
         assert!(!wrong.is_empty() && !right.is_empty(), "{code} has both examples");
-        if BY_COMMANDS.contains(&&*code) {
+        if BY_COMMANDS.iter().any(|(known, _)| *known == code) {
             continue;
         }
         let (in_wrong, in_right) = (found(&wrong, &catalogue), found(&right, &catalogue));
@@ -99,6 +114,23 @@ fn every_example_is_what_it_says() {
         }
     }
     assert!(wrong_ones.is_empty(), "{wrong_ones:#?}");
+}
+
+#[test]
+fn what_only_commands_find_is_found_by_them() {
+    let sections = sections();
+    for (code, arguments) in BY_COMMANDS {
+        let (_, wrong, right) = sections.iter().find(|(known, ..)| known == code).unwrap();
+        let found = |which: &str, example: &str| {
+            let configuration = format!("flows: [flows]\n{example}\n");
+            let project = Project::new(&format!("{code}-{which}")).flow(MINE).file("cosell.yaml", &configuration);
+            project.file(".env", "SECRET=s\n").transcript(arguments)
+        };
+        let finding = format!("error[{code}]");
+        let (in_wrong, in_right) = (found("wrong", wrong), found("right", right));
+        assert!(in_wrong.matches("error[").count() == 1 && in_wrong.contains(&finding), "{in_wrong}");
+        assert!(!in_right.contains("error["), "{in_right}");
+    }
 }
 
 /// Every code in the source of a folder.
@@ -137,14 +169,8 @@ const WRONG: &str = "flow: mine\ntrigger: manual\nsteps:\n  größe: { let: { a:
                      group: { scope: { first: { let: { a: \"${{ steps.frist.a }}\" } } } }\n";
 
 fn check(format: &str) -> (String, bool) {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("findings-{format}"));
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("my flow.yaml"), WRONG).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_cosell"))
-        .args(["check", "--format", format, "my flow.yaml"])
-        .current_dir(&folder)
-        .output()
-        .unwrap();
+    let project = Project::new(&format!("findings-{format}")).file("my flow.yaml", WRONG);
+    let output = project.run(&["check", "--format", format, "my flow.yaml"]);
     (String::from_utf8(output.stdout).unwrap(), output.status.success())
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn check(chosen: &Chosen, options: &Options, connectors: &[Connector]
                 findings.len() - errors
             );
             if let Some(finding) = findings.first() {
-                anstream::println!("`cosell explain {}` says more, and so for every code in brackets", finding.code);
+                anstream::println!("More on each code in brackets: `cosell explain {}`", finding.code);
             }
         }
     }

@@ -66,18 +66,25 @@ pub(super) fn lay_out(sizes: &[Size], edges: &[(usize, usize)]) -> Drawn {
     let width = cells.iter().zip(&centres).map(|(cell, x)| x + cell.width / 2.0).fold(0.0, f64::max);
     let corners: Vec<(f64, f64)> =
         sizes.iter().enumerate().map(|(at, size)| (centres[at] - size.width / 2.0, tops[rows_of[at]])).collect();
-    let port = |node: usize, other: usize, leaves: bool| {
-        let ends = edges.iter().filter(|(from, to)| if leaves { *from == node } else { *to == node });
-        let mut others: Vec<usize> = ends.map(|(from, to)| if leaves { *to } else { *from }).collect();
-        others.sort_by(|a, b| centres[*a].total_cmp(&centres[*b]).then(a.cmp(b)));
-        others.dedup();
-        let at = others.iter().position(|known| *known == other).unwrap_or(0) as f64;
-        let step = ((sizes[node].width - 32.0) / others.len() as f64).clamp(2.0, 22.0);
-        let x = centres[node] + (at - (others.len() as f64 - 1.0) / 2.0) * step;
+    // Lines leave and arrive side by side, in the order of where they go on, so that they do not cross at the box.
+    let port = |edge: usize, leaves: bool| {
+        let node_of = |edge: usize| if leaves { edges[edge].0 } else { edges[edge].1 };
+        let next = |edge: usize| {
+            let (from, to) = edges[edge];
+            let cell =
+                if leaves { passages[edge].first().unwrap_or(&to) } else { passages[edge].last().unwrap_or(&from) };
+            centres[*cell]
+        };
+        let node = node_of(edge);
+        let mut beside: Vec<usize> = (0..edges.len()).filter(|other| node_of(*other) == node).collect();
+        beside.sort_by(|a, b| next(*a).total_cmp(&next(*b)).then(a.cmp(b)));
+        let at = beside.iter().position(|other| *other == edge).unwrap_or(0) as f64;
+        let step = ((sizes[node].width - 32.0) / beside.len() as f64).clamp(2.0, 22.0);
+        let x = centres[node] + (at - (beside.len() as f64 - 1.0) / 2.0) * step;
         (x, if leaves { tops[rows_of[node]] + sizes[node].height } else { tops[rows_of[node]] })
     };
-    let ways = edges.iter().zip(&passages).map(|((from, to), passages)| {
-        let mut way = vec![port(*from, *to, true)];
+    let ways = edges.iter().zip(&passages).enumerate().map(|(edge, ((from, to), passages))| {
+        let mut way = vec![port(edge, true)];
         // What is lower than its row's highest first goes straight down to where the row ends.
         if rows_of[*to] > rows_of[*from] {
             way.push((way[0].0, tops[rows_of[*from]] + heights[rows_of[*from]]));
@@ -86,7 +93,7 @@ pub(super) fn lay_out(sizes: &[Size], edges: &[(usize, usize)]) -> Drawn {
             let row = cells[*passage].row;
             way.extend([(centres[*passage], tops[row]), (centres[*passage], tops[row] + heights[row])]);
         }
-        way.push(port(*to, *from, false));
+        way.push(port(edge, false));
         way.dedup();
         way
     });
@@ -213,4 +220,35 @@ fn places(cells: &[Cell], rows: &[Vec<usize>]) -> Vec<f64> {
     }
     let edge = cells.iter().zip(&centres).map(|(cell, x)| x - cell.width / 2.0).fold(f64::INFINITY, f64::min);
     centres.iter().map(|x| x - edge).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_leads_down_and_past_the_boxes_between() {
+        let sizes = [Size { width: 100.0, height: 40.0 }; 4];
+        let drawn = lay_out(&sizes, &[(0, 3), (0, 1), (1, 2), (2, 3)]);
+        let tops: Vec<f64> = drawn.corners.iter().map(|corner| corner.1).collect();
+        assert_eq!(tops, [0.0, 100.0, 200.0, 300.0]);
+        for way in &drawn.ways {
+            assert!(way.windows(2).all(|points| points[0].1 < points[1].1), "{way:?}");
+        }
+        for (corner, size) in drawn.corners[1..3].iter().zip(&sizes) {
+            let long = &drawn.ways[0];
+            assert!(long.iter().all(|(x, _)| *x < corner.0 || *x > corner.0 + size.width), "{long:?}");
+        }
+    }
+
+    #[test]
+    fn lines_do_not_cross_where_they_leave_a_box() {
+        let sizes = [Size { width: 100.0, height: 40.0 }; 5];
+        // 4 is pulled to the left of 3, and the way from 2 to 4 passes 3 on the right.
+        let drawn = lay_out(&sizes, &[(0, 4), (1, 4), (2, 3), (2, 4), (3, 4)]);
+        assert!(drawn.corners[4].0 < drawn.corners[3].0);
+        let (near, far) = (&drawn.ways[2], &drawn.ways[3]);
+        assert!(near[1].0 < far[1].0, "{near:?} {far:?}");
+        assert!(near[0].0 < far[0].0, "{near:?} {far:?}");
+    }
 }
