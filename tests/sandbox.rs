@@ -111,6 +111,7 @@ fn every_command_explains_itself() {
         "graph",
         "mapping",
         "schema",
+        "lsp",
         "variables",
         "run",
         "serve",

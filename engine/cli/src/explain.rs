@@ -6,7 +6,8 @@ use cosell_compile::did_you_mean;
 use crate::render::{BAD, GOOD, STRONG, styled};
 use crate::{Ending, Trouble};
 
-const PAGE: &str = include_str!("../../../docs/findings.md");
+/// The page that explains all findings.
+pub(crate) const PAGE: &str = include_str!("../../../docs/findings.md");
 
 /// What to explain.
 #[derive(Args, Debug)]
@@ -46,6 +47,12 @@ pub(crate) fn explanation(code: &str) -> (String, String) {
 pub(crate) fn as_markdown(code: &str) -> String {
     let section = section(code).unwrap_or_default().trim();
     section.replace("```yaml wrong", "Wrong:\n\n```yaml").replace("```yaml right", "Right:\n\n```yaml")
+}
+
+/// The line of the page, from 1, on which a code is explained.
+pub(crate) fn line(code: &str) -> Option<usize> {
+    let heading = format!("## {code}");
+    PAGE.lines().position(|line| line == heading).map(|at| at + 1)
 }
 
 fn sections() -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -15,6 +15,7 @@ mod init;
 mod journal;
 mod login;
 mod logs;
+mod lsp;
 mod mapping;
 mod project;
 mod reach;
@@ -67,6 +68,8 @@ enum Command {
     Mapping(mapping::Options),
     /// Print the JSON Schema of a kind of file, for editors, or write them all into a folder.
     Schema(schema::Options),
+    /// Serve an editor: findings while you type, completion, explanations, definitions.
+    Lsp(lsp::Options),
     /// List variables with their values.
     Variables(variables::Options),
     /// Run one flow to its end against the configured connections.
@@ -157,6 +160,7 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
             Command::Graph(options) => graph::graph(&arguments.chosen, &options, &connectors).await,
             Command::Mapping(options) => mapping::mapping(&arguments.chosen, &options, &connectors),
             Command::Schema(options) => schema::schema(&options, &connectors),
+            Command::Lsp(options) => lsp::lsp(&arguments.chosen, &options, &connectors),
             Command::Variables(options) => variables::variables(&arguments.chosen, &options, &connectors),
             Command::Run(options) => run::run(&arguments.chosen, &options, &connectors).await,
             Command::Serve(options) => serve::serve(&arguments.chosen, &options, &connectors).await,

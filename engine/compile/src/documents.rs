@@ -81,6 +81,13 @@ impl Document {
 }
 
 impl Documents {
+    /// Whether this file could be read, and said what it is.
+    pub fn holds(&self, file: FileId) -> bool {
+        let mut all = self.flows.values().chain(self.mappings.values());
+        all.any(|document| document.files.contains(&file))
+            || self.variables.iter().any(|(_, node)| node.span.file == file)
+    }
+
     pub(crate) fn read(sources: &Sources, findings: &mut Findings) -> Self {
         let mut documents = Self::default();
         let mut files: Vec<(FileId, &SourceFile)> = sources.iter().collect();

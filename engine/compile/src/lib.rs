@@ -9,6 +9,7 @@
 //! `lower` (all of it into a [`plan`]), `check` (what goes beyond looking names up). [`mapping`] is the language's tables
 //! of fields, [`schedule`] its times.
 
+pub mod assist;
 mod calls;
 mod check;
 pub mod configuration;

@@ -1,9 +1,10 @@
 //! What a command works on: the shipped flows, the user's own, the configuration, the connections.
 //!
-//! [`files`] are its files; [`dotenv`] the secrets beside it; [`version`] what its flows are compiled from, for later; this
+//! [`files`] are its files; [`dotenv`] the secrets beside it; [`draft`] the same while files are being written; [`version`] what its flows are compiled from, for later; this
 //! file puts it all together.
 
 mod dotenv;
+pub(crate) mod draft;
 pub(crate) mod files;
 pub(crate) mod version;
 
@@ -111,16 +112,7 @@ impl Project {
         let catalogue = Catalogue::new(connectors.iter().map(|connector| connector.description().clone()));
         let values = configuration.variables.iter().map(|(name, set)| (name.clone(), set.value.clone())).collect();
         let compilation = compile(files, &catalogue, &values);
-        let elsewhere = configuration.elsewhere.iter().map(|(name, set)| (name, set));
-        let mut wrong: Vec<Diagnostic> = configuration
-            .variables
-            .iter()
-            .chain(elsewhere)
-            .filter_map(|(name, set)| wrong_variable(&compilation, name, set))
-            .chain(off::check(&configuration.off, &compilation.flows))
-            .collect();
-        wrong.sort_by_key(|finding| finding.primary.span);
-        wrong.dedup();
+        let wrong = wrong_settings(&configuration, &compilation);
         if !wrong.is_empty() {
             return Err(Trouble::Findings(diagnostic::all(&wrong, &configuration_sources)));
         }
@@ -329,6 +321,21 @@ fn connections_called(plan: &Plan) -> impl Iterator<Item = String> {
         Action::Operation { connection, .. } => Some(connection.clone()),
         _ => None,
     })
+}
+
+/// What is wrong with values of variables, in whichever environment, and with turning flows off.
+fn wrong_settings(configuration: &Configuration, compilation: &Compilation) -> Vec<Diagnostic> {
+    let elsewhere = configuration.elsewhere.iter().map(|(name, set)| (name, set));
+    let mut wrong: Vec<Diagnostic> = configuration
+        .variables
+        .iter()
+        .chain(elsewhere)
+        .filter_map(|(name, set)| wrong_variable(compilation, name, set))
+        .chain(off::check(&configuration.off, &compilation.flows))
+        .collect();
+    wrong.sort_by_key(|finding| finding.primary.span);
+    wrong.dedup();
+    wrong
 }
 
 /// What is wrong with setting the variable `name`, at the place where it is set.

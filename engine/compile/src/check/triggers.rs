@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use cosell_model::flow::{Flow, TriggerSource};
-use cosell_model::{Diagnostic, FlowId, Node, Schema, Span};
+use cosell_model::{Catalogue, Diagnostic, FlowId, Node, Schema, Span};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
@@ -65,6 +65,14 @@ static REQUEST: LazyLock<Schema> = LazyLock::new(|| {
         "properties": { "method": { "type": "string" }, "headers": {}, "query": {}, "body": {} },
     })
 });
+
+/// What a trigger's `with` takes, where that is known.
+pub(crate) fn takes<'c>(source: &TriggerSource, catalogue: &'c Catalogue) -> Option<&'c Schema> {
+    match source {
+        TriggerSource::Connector(name) => catalogue.trigger(name).map(|trigger| &trigger.input),
+        built_in => settings(built_in),
+    }
+}
 
 /// What a built-in trigger's `with` takes.
 pub(crate) fn settings(source: &TriggerSource) -> Option<&'static Schema> {

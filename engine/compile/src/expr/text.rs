@@ -22,7 +22,7 @@ pub(crate) enum BraceError {
     Empty(Range<usize>),
 }
 
-const OPEN: &str = "${{";
+pub(crate) const OPEN: &str = "${{";
 
 /// Splits `text` into pieces.
 ///

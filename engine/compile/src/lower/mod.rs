@@ -1,6 +1,6 @@
 //! From a flow as written to its plan; [`trigger`] does so for what starts it.
 
-mod trigger;
+pub(crate) mod trigger;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,13 +39,14 @@ pub(crate) struct Surroundings<'c> {
 /// Compiles `flow`; the plan can be used only where no finding is an error.
 pub(crate) fn lower(flow: &Flow, hash: u64, around: &Surroundings<'_>, findings: &mut Findings) -> Plan {
     let layout = Layout::of(flow, findings);
-    let shapes = layout.steps.iter().map(|place| shape(place.step, around)).collect();
+    let mapping = |name: &str| around.mappings.get(name)?.as_deref();
+    let shapes = layout.steps.iter().map(|place| shape(place.step, around.catalogue, around.flows, &mapping)).collect();
     let names = Names {
         sources: around.sources,
         flow,
         layout: &layout,
         variables: around.variables,
-        trigger: trigger::brought(flow, around),
+        trigger: trigger::brought(flow, around.catalogue),
         shapes,
     };
     let effects: Vec<Effect> =
@@ -142,13 +143,17 @@ fn yields(output: Option<&Node>) -> Shape<'static> {
 }
 
 /// What is known of what a step yields.
-fn shape<'c>(step: &Step, around: &Surroundings<'c>) -> Shape<'c> {
+pub(crate) fn shape<'c>(
+    step: &Step,
+    catalogue: &'c Catalogue,
+    flows: &BTreeMap<FlowId, Flow>,
+    known: &dyn Fn(&str) -> Option<&'c Mapping>,
+) -> Shape<'c> {
     match &step.kind {
-        StepKind::Use { operation, .. } => around
-            .catalogue
-            .operation(&operation.value)
-            .map_or(Shape::Unknown, |operation| Shape::Schema(&operation.output)),
-        StepKind::Call { flow, .. } => match around.flows.get(&flow.value).map(|flow| &flow.output) {
+        StepKind::Use { operation, .. } => {
+            catalogue.operation(&operation.value).map_or(Shape::Unknown, |operation| Shape::Schema(&operation.output))
+        }
+        StepKind::Call { flow, .. } => match flows.get(&flow.value).map(|flow| &flow.output) {
             Some(Some(output)) if output.entries().is_some() => Shape::Named(keys(output)),
             _ => Shape::Unknown,
         },
@@ -156,10 +161,9 @@ fn shape<'c>(step: &Step, around: &Surroundings<'c>) -> Shape<'c> {
         StepKind::Let(values) if values.entries().is_none() => Shape::Unknown,
         StepKind::Let(values) => Shape::Named(keys(values)),
         StepKind::Compare { .. } => Shape::Members(&["equal", "changes", "differences"]),
-        StepKind::Merge { mapping, .. } => match around.mappings.get(&mapping.value) {
-            Some(Some(mapping)) => Shape::Made(merged(mapping)),
-            _ => Shape::Unknown,
-        },
+        StepKind::Merge { mapping, .. } => {
+            known(&mapping.value).map_or(Shape::Unknown, |mapping| Shape::Made(merged(mapping)))
+        }
         StepKind::Scope { .. } | StepKind::If { .. } | StepKind::Switch { .. } | StepKind::Until { .. } => {
             yields(step.output.as_ref())
         }

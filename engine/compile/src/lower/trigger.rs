@@ -2,10 +2,10 @@
 
 use cosell_model::catalogue::Delivery;
 use cosell_model::flow::{Flow, Source, TriggerSource};
-use cosell_model::{Diagnostic, Schema, SourceName, Span, Spanned};
+use cosell_model::{Catalogue, Diagnostic, Schema, SourceName, Span, Spanned};
 use serde_json::Value;
 
-use super::{Lowering, Surroundings, unknown_offer};
+use super::{Lowering, unknown_offer};
 use crate::check::{forms, inputs, triggers};
 use crate::expr::template::Template;
 use crate::plan::{InputPlan, RegionIx, SourcePlan, TriggerPlan};
@@ -15,10 +15,10 @@ use crate::resolve::{Brought, Standpoint};
 const BEFORE: Standpoint = Standpoint { step: None, region: RegionIx(0), steps: false };
 
 /// What each of the things that start the flow brings, where that is known.
-pub(super) fn brought<'c>(flow: &Flow, around: &Surroundings<'c>) -> Vec<Brought<'c>> {
+pub(crate) fn brought<'c>(flow: &Flow, catalogue: &'c Catalogue) -> Vec<Brought<'c>> {
     let schema = |source: &Source| -> Option<&'c Schema> {
         match &source.kind {
-            TriggerSource::Connector(name) => around.catalogue.trigger(name).map(|trigger| &trigger.output),
+            TriggerSource::Connector(name) => catalogue.trigger(name).map(|trigger| &trigger.output),
             built_in => triggers::brings(built_in),
         }
     };

@@ -1,12 +1,13 @@
 //! JSON Schemas (draft 2020-12) of the files that people write, for editors.
 //!
 //! `flow`, `step`, `mapping` and `configuration` are the tables of keys, in the form that `table` gives them; `draw` makes
-//! schemas of them, and `offers` adds what connectors offer. That the tables have the keys that the compiler takes, and no
+//! schemas of them, and `offers` adds what connectors offer; `look` looks single keys up. That the tables have the keys that the compiler takes, and no
 //! others, is a test.
 
 mod configuration;
 mod draw;
 mod flow;
+pub(crate) mod look;
 mod mapping;
 mod offers;
 mod step;
@@ -19,6 +20,7 @@ use serde_json::{Map, Value, json};
 
 use draw::{Definitions, reference};
 use step::{COMMON, KINDS};
+pub(crate) use table::Key;
 
 /// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

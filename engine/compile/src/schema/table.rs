@@ -18,11 +18,11 @@ pub(super) struct Table {
 }
 
 /// One key.
-pub(super) struct Key {
-    pub(super) name: &'static str,
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
     pub(super) takes: Takes,
     /// What it means, in a sentence or two.
-    pub(super) about: &'static str,
+    pub(crate) about: &'static str,
     /// Values as they may be written, as JSON.
     pub(super) examples: &'static [&'static str],
 }

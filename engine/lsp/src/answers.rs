@@ -1,0 +1,48 @@
+//! Answers in the protocol's words.
+
+use cosell_compile::assist::{Cursor, Proposal, What};
+use lsp_types::{
+    CompletionItem, CompletionItemKind, CompletionTextEdit, Documentation, Hover, HoverContents, MarkupContent,
+    MarkupKind, TextEdit,
+};
+
+use crate::positions;
+
+/// What can stand at the cursor.
+pub(crate) fn completions(cursor: &Cursor<'_>, text: &str) -> Vec<CompletionItem> {
+    let proposals = cursor.proposals();
+    let range = positions::range(text, proposals.replaces);
+    let item = |(number, proposal): (usize, Proposal)| CompletionItem {
+        label: proposal.label,
+        kind: Some(match proposal.what {
+            What::Key => CompletionItemKind::PROPERTY,
+            What::Value => CompletionItemKind::ENUM_MEMBER,
+            What::Operation => CompletionItemKind::METHOD,
+            What::File => CompletionItemKind::FILE,
+            What::Name => CompletionItemKind::VARIABLE,
+            What::Function => CompletionItemKind::FUNCTION,
+        }),
+        detail: Some(proposal.detail).filter(|detail| !detail.is_empty()),
+        documentation: Some(proposal.about)
+            .filter(|about| !about.is_empty())
+            .map(|about| Documentation::MarkupContent(markdown(about))),
+        // The order in which they were thought of, not that of the alphabet.
+        sort_text: Some(format!("{number:05}")),
+        text_edit: Some(CompletionTextEdit::Edit(TextEdit { range, new_text: proposal.insert })),
+        ..CompletionItem::default()
+    };
+    proposals.all.into_iter().enumerate().map(item).collect()
+}
+
+/// What stands at the cursor.
+pub(crate) fn hover(cursor: &Cursor<'_>, text: &str) -> Option<Hover> {
+    let explanation = cursor.explanation()?;
+    Some(Hover {
+        contents: HoverContents::Markup(markdown(explanation.markdown)),
+        range: Some(positions::range(text, explanation.place)),
+    })
+}
+
+fn markdown(value: String) -> MarkupContent {
+    MarkupContent { kind: MarkupKind::Markdown, value }
+}
