@@ -47,8 +47,10 @@ impl Desk {
         state.readable.get(path).or(state.latest.as_ref()).cloned()
     }
 
-    /// Compiles whatever is asked for, and tells `found` of each; until it is ended.
+    /// Compiles whatever is asked for, and tells `found` of each; until it is ended. Should it panic, nobody waits for it any
+    /// more.
     pub(crate) fn work(&self, project: &dyn Project, mut found: impl FnMut(&Loaded)) {
+        let _ends = Ends(self);
         let idle = |state: &mut State| state.next.is_none() && !state.ended;
         loop {
             let mut state = self.changed.wait_while(self.state(), idle).unwrap_or_else(PoisonError::into_inner);
@@ -68,6 +70,15 @@ impl Desk {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends the compiling when it goes out of scope.
+struct Ends<'d>(&'d Desk);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 
