@@ -110,6 +110,7 @@ fn every_command_explains_itself() {
         "mapping",
         "variables",
         "run",
+        "dry-run",
         "serve",
         "runs",
         "runs list",

@@ -1,0 +1,124 @@
+//! `cosell dry-run`, as a person uses it: the page and the exit code of each kind of preview, and that nothing is written.
+//!
+//! That every flow's dry run tells what its run then does is shown for generated cases in `tests/convergence`.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::desk::{Desk, text};
+use support::{filters, transcript};
+
+const SENDS: &str = "dynamics-opportunity-to-partner-center";
+
+fn named(name: &str) -> Value {
+    json!({ "name": name })
+}
+
+/// Everything a person sees; nothing may have been written meanwhile.
+fn dry(desk: &Desk, arguments: &[&str]) -> String {
+    let log = || desk.stage.control("GET", "/log?after=0", &Value::Null);
+    let kept = || std::fs::read(desk.project.folder.join(".cosell/state.jsonl")).unwrap_or_default();
+    let (position, state) = (log().as_array().unwrap().len(), kept());
+    let output = desk.project.run(&[&["dry-run"], arguments].concat());
+    for entry in &log().as_array().unwrap()[position..] {
+        let reads = entry["method"] == "GET" || ["entra", "control"].contains(&text(&entry["system"]));
+        assert!(reads && entry["changes"] == json!([]), "a dry run sent {entry}");
+    }
+    assert_eq!(kept(), state, "a dry run keeps nothing");
+    transcript(&output)
+}
+
+fn found(desk: &Desk, arguments: &[&str]) -> Value {
+    let seen = dry(desk, &[arguments, &["--json"]].concat());
+    let printed = seen.split_once("standard output\n").unwrap().1.split_once("----- standard error").unwrap().0;
+    serde_json::from_str(printed).unwrap_or_else(|error| panic!("{error}\n{seen}"))
+}
+
+fn snapshot(name: &str, seen: &str) {
+    let mut filters = filters();
+    // What is known of a table is read once, by whichever step comes first; ids within longer texts are cut.
+    filters.extend([(r"\d+ requests", "[many] requests"), (r"[0-9a-f]{8}-[0-9a-f-]*…", "[guid]…")]);
+    insta::with_settings!({ prepend_module_to_snapshot => false, filters => filters }, {
+        insta::assert_snapshot!(name, seen);
+    });
+}
+
+#[test]
+fn a_deal_that_would_be_shared() {
+    let desk = Desk::new();
+    let opportunity = desk.deal(&named("Northwind rollout"));
+    snapshot("dry_run_opportunity", &dry(&desk, &["--opportunity", &opportunity]));
+    snapshot("dry_run_markdown", &dry(&desk, &["--opportunity", &opportunity, "--markdown"]));
+}
+
+#[test]
+fn a_deal_that_would_come_in_and_then_has_come() {
+    let desk = Desk::new();
+    let referral = desk.shared(&named("Shared by Microsoft"));
+    snapshot("dry_run_referral", &dry(&desk, &["--referral", &referral]));
+    desk.receive(&referral).ends_well();
+    let seen = dry(&desk, &["--referral", &referral]);
+    assert!(seen.starts_with("exit code 0\n"), "{seen}");
+    assert!(seen.contains("Nothing would change"), "{seen}");
+}
+
+#[test]
+fn a_changed_field_is_told_with_its_row() {
+    let desk = Desk::new();
+    let (referral, opportunity) = desk.arrived(&named("Shared by Microsoft"));
+    desk.edit(&opportunity, &json!({ "description": "Five stores." }));
+    let found = found(&desk, &["--opportunity", &opportunity]);
+    let steps = found["steps"].as_array().unwrap().iter();
+    let mut told = steps.flat_map(|step| step["changes"].as_array().into_iter().flatten());
+    let note = told.find(|change| change["field"] == "details.notes").unwrap_or_else(|| panic!("{found:#}"));
+    let expected = json!({
+        "record": format!("referral {referral}"), "field": "details.notes",
+        "old": "Wants to see its stock in every store.", "new": "Five stores.",
+        "row": { "mapping": "referral-opportunity", "row": "notes" },
+    });
+    assert_eq!(note, &expected);
+}
+
+#[test]
+fn what_would_fail_says_why() {
+    let desk = Desk::new();
+    let opportunity = desk.stage.opportunity(&named("Without a solution"));
+    let input = format!("opportunity_id={opportunity}");
+    // What else was under way when it was refused differs from time to time.
+    let seen = dry(&desk, &["dynamics-to-partner-center", "--input", &input]);
+    assert!(seen.starts_with("exit code 1\n"), "{seen}");
+    for told in [
+        "\"Without a solution\" → \"✖ Without a solution\"",
+        "It would fail: step `refused`: Solution ID is required: add a valid co-sell-ready solution to the opportunity. (not_sent)",
+        "1 write would change 2 fields.",
+    ] {
+        assert!(seen.contains(told), "{told} in {seen}");
+    }
+    let missing = "3f2504e0-4f89-11d3-9a0c-0305e82c3301";
+    snapshot("dry_run_no_referral", &dry(&desk, &["--referral", missing]));
+}
+
+#[test]
+fn an_event_from_a_file() {
+    let desk = Desk::new();
+    let opportunity = desk.deal(&named("Northwind rollout"));
+    let event = json!({ "table": "opportunity", "change": "saved", "id": opportunity,
+        "row": { "msft_microsoftpartnercenterreferralsync": true } });
+    std::fs::write(desk.project.folder.join("event.json"), event.to_string()).unwrap();
+    let of_file = found(&desk, &[SENDS, "--event", "event.json"]);
+    assert_eq!((&of_file["outcome"], &of_file["totals"]["writes"]), (&json!("succeeded"), &json!(5)), "{of_file:#}");
+    let of_record = found(&desk, &["--opportunity", &opportunity]);
+    assert_eq!(of_file["totals"]["fields"], of_record["totals"]["fields"]);
+    for (arguments, told) in [
+        (&["--event", "event.json"][..], "<FLOW>"),
+        (&[SENDS, "--event", "none.json"], "none.json"),
+        (&[SENDS, "--event", "event.json", "--referral", "x"], "cannot be used with"),
+        (&["no-such-flow", "--event", "event.json"], "there is no flow `no-such-flow`"),
+        (&["--run", "0196a0c4-5d5e-7c11-9e59-3b0e5f3c7a10"], "journal"),
+    ] {
+        let seen = dry(&desk, arguments);
+        assert!(seen.starts_with("exit code 2\n") && seen.contains(told), "{arguments:?}: {seen}");
+    }
+}
