@@ -8,7 +8,7 @@ mod support;
 
 use serde_json::{Value, json};
 use support::desk::{Desk, text};
-use support::{filters, transcript};
+use support::{Project, filters, transcript};
 
 const SENDS: &str = "dynamics-opportunity-to-partner-center";
 
@@ -121,4 +121,21 @@ fn an_event_from_a_file() {
         let seen = dry(&desk, arguments);
         assert!(seen.starts_with("exit code 2\n") && seen.contains(told), "{arguments:?}: {seen}");
     }
+}
+
+#[test]
+fn without_any_account_against_the_sandbox() {
+    let project = Project::new("dry_run_sandbox");
+    let found = |arguments: &[&str]| -> Value {
+        let output = project.run(&[&["dry-run", "--sandbox", "--json"], arguments].concat());
+        assert_eq!(output.status.code(), Some(3), "{}", transcript(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let first = found(&[]);
+    assert_eq!((&first["flow"], &first["totals"]["failed"]), (&json!("partner-center-to-dynamics"), &json!(0)));
+    assert!(first.to_string().contains("Contoso Foods: analytics for 40 stores"));
+    let second = found(&[SENDS]);
+    assert_eq!((&second["flow"], &second["totals"]["failed"]), (&json!(SENDS), &json!(0)));
+    assert!(second.to_string().contains("new referral Northwind warehouse rollout"));
+    assert!(!project.folder.join(".cosell").exists(), "a person's sign-in must not be replaced by the stand-in's");
 }

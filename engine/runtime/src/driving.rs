@@ -416,12 +416,8 @@ impl<'r> Driving<'r> {
                     let (input, context) = (Arc::unwrap_or_clone(input), context.clone());
                     let predicted = gate.predict(&operation.operation, input, context, observer).await;
                     predicted.map(|prediction| {
-                        observer.foreseen(
-                            &run,
-                            depth,
-                            &path,
-                            &if hidden { hide(&prediction) } else { prediction.clone() },
-                        );
+                        let told = if hidden { hide(&prediction) } else { prediction.clone() };
+                        observer.foreseen(&run, depth, &path, &told);
                         prediction.record
                     })
                 }

@@ -7,6 +7,7 @@ use cosell_runtime::record::Nobody;
 use serde_json::json;
 
 use super::Options;
+use crate::demo::TwoDeals;
 use crate::project::Project;
 use crate::sync::{Direction, connection, opportunity_event, referral_event};
 use crate::{Trouble, journal, run};
@@ -47,6 +48,21 @@ impl Source {
         } else {
             Self::Inputs(options.inputs.clone())
         })
+    }
+
+    /// Where the command line names no event: the deal of the sandbox that this flow would carry to the other side.
+    pub(super) fn or_of(self, deals: &TwoDeals, flow: Option<&str>) -> Self {
+        match self {
+            Self::Inputs(inputs) if inputs.is_empty() => match flow {
+                None => Self::Referral(deals.referral.clone()),
+                Some(flow) if Direction::Referrals.flow().as_str() == flow => Self::Referral(deals.referral.clone()),
+                Some(flow) if Direction::Opportunities.flow().as_str() == flow => {
+                    Self::Opportunity(deals.opportunity.clone())
+                }
+                Some(_) => Self::Inputs(inputs),
+            },
+            named => named,
+        }
     }
 
     /// The flow that such an event is for, where no other is named.

@@ -14,14 +14,15 @@ use cosell_model::{FlowId, Outcome};
 use cosell_runtime::preview::{Preview, Watching};
 use cosell_sdk::Connector;
 
+use crate::demo::{self, TwoDeals};
 use crate::project::{Chosen, Project};
 use crate::{Ending, Trouble};
 
 /// What to run, and with what.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The flow; with `--run`, `--referral` or `--opportunity` it need not be named.
-    #[arg(required_unless_present_any = ["run", "referral", "opportunity"])]
+    /// The flow; with `--run`, `--referral`, `--opportunity` or `--sandbox` it need not be named.
+    #[arg(required_unless_present_any = ["run", "referral", "opportunity", "sandbox"])]
     flow: Option<String>,
     /// A JSON file with what the trigger brings.
     #[arg(long, value_name = "FILE", group = "source")]
@@ -38,6 +39,9 @@ pub(crate) struct Options {
     /// An input of a flow that is called or started by hand; may be given several times.
     #[arg(long = "input", value_name = "NAME=VALUE", conflicts_with = "source")]
     inputs: Vec<String>,
+    /// Against stand-ins on this machine, which have two deals: one that Microsoft shares, and one of the CRM.
+    #[arg(long)]
+    sandbox: bool,
     /// Everything that was found, as one JSON object.
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
@@ -49,13 +53,24 @@ pub(crate) struct Options {
 /// Runs the flow dry, and shows what it would have done.
 pub(crate) async fn dry_run(chosen: &Chosen, options: &Options, connectors: &[Connector]) -> Result<Ending, Trouble> {
     let project = Project::load(chosen, &[], connectors)?;
-    let source = event::Source::of(options, &project)?;
+    let mut source = event::Source::of(options, &project)?;
+    let deals = if options.sandbox { Some(TwoDeals::start().await?) } else { None };
+    let project = match &deals {
+        Some(deals) => project.connected(demo::connections(deals.sandbox.addresses())),
+        None => project,
+    };
+    if let Some(deals) = &deals {
+        source = source.or_of(deals, options.flow.as_deref());
+    }
     let flow = options.flow.as_deref().map_or_else(|| source.flow(), FlowId::new);
     let engine = project.engine(std::slice::from_ref(&flow), false, connectors)?.dry();
     let start = source.start(&engine, &flow).await?;
     let watching = Watching::new(&engine);
     let run = engine.run(&flow, start, &watching).await;
     let found = watching.found(run);
+    if let Some(deals) = deals {
+        deals.sandbox.stop().await;
+    }
     if options.json {
         anstream::println!("{:#}", found.to_json());
     } else if options.markdown {
