@@ -6,6 +6,16 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cosell_compile::compile;
+use cosell_compile::source::{Layer, SourceFile};
+use cosell_journal::Journal;
+use cosell_model::flow::Retry;
+use cosell_model::{Catalogue, FlowId, Outcome};
+use cosell_runtime::memory::{Engine, Start};
+use cosell_runtime::record::Nobody;
 use serde_json::{Value, json};
 use support::desk::{Desk, text};
 use support::{Project, filters, transcript};
@@ -138,4 +148,35 @@ fn without_any_account_against_the_sandbox() {
     assert_eq!((&second["flow"], &second["totals"]["failed"]), (&json!(SENDS), &json!(0)));
     assert!(second.to_string().contains("new referral Northwind warehouse rollout"));
     assert!(!project.folder.join(".cosell").exists(), "a person's sign-in must not be replaced by the stand-in's");
+}
+
+#[test]
+fn what_started_a_recorded_run() {
+    let flow = "
+flow: note
+trigger: { use: manual, inputs: { text: text } }
+steps:
+  kept: { use: state.put, with: { key: note, value: \"${{ inputs.text }}\" } }
+";
+    let project = Project::new("dry_run_recorded").file("cosell.yaml", r#"{ "flows": ["flows"] }"#).flow(flow);
+    let state = cosell_state::connector();
+    let files = vec![SourceFile { path: "mine.yaml".to_owned(), text: flow.to_owned(), layer: Layer::Own }];
+    let plans = compile(files, &Catalogue::new([state.description().clone()]), &BTreeMap::new()).plans;
+    let connections = BTreeMap::from([("state".to_owned(), state.open(json!({})).unwrap())]);
+    let folder = project.folder.join(".cosell");
+    std::fs::create_dir(&folder).unwrap();
+    let journal = Journal::open(&folder.join("journal.db")).unwrap();
+    let engine = Engine::new(plans, connections, Retry::default());
+    let engine = engine.kept_by(Arc::new(journal), "1".to_owned(), Vec::new());
+    let start = Start { inputs: json!({ "text": "Call Iris." }), ..Start::default() };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let run = runtime.block_on(engine.run(&FlowId::new("note"), start, &Nobody));
+    assert_eq!(run.outcome, Outcome::Succeeded);
+    drop((engine, runtime));
+
+    let output = project.run(&["dry-run", "--run", &run.id, "--json"]);
+    assert_eq!(output.status.code(), Some(3), "{}", transcript(&output));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let change = json!({ "record": "state note", "field": "*", "old": null, "new": "Call Iris." });
+    assert_eq!((&found["flow"], &found["steps"][0]["changes"]), (&json!("note"), &json!([change])));
 }
