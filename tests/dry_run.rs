@@ -180,3 +180,24 @@ steps:
     let change = json!({ "record": "state note", "field": "*", "old": null, "new": "Call Iris." });
     assert_eq!((&found["flow"], &found["steps"][0]["changes"]), (&json!("note"), &json!([change])));
 }
+
+#[test]
+fn what_is_sensitive_is_not_told_and_waits_take_no_time() {
+    let flow = "
+flow: note
+trigger: { use: manual, inputs: { text: text } }
+steps:
+  later: { wait: 2h }
+  kept: { after: later, use: state.put, sensitive: true, with: { key: note, value: \"${{ inputs.text }}\" } }
+  read: { after: kept, use: state.get, sensitive: true, with: { key: note } }
+  found: { let: { is_there: \"${{ steps.read.found }}\" } }
+output: ${{ steps.found.is_there }}
+";
+    let project = Project::new("dry_run_sensitive").file("cosell.yaml", r#"{ "flows": ["flows"] }"#).flow(flow);
+    for form in ["--json", "--markdown"] {
+        let seen = project.transcript(&["dry-run", "note", "--input", "text=hush-hush", form]);
+        assert!(seen.starts_with("exit code 3\n") && !seen.contains("hush-hush"), "{seen}");
+        assert!(seen.contains("(sensitive)"), "{seen}");
+        assert!(form != "--json" || seen.contains("\"output\": true"), "{seen}");
+    }
+}
