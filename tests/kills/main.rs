@@ -31,6 +31,8 @@ mod power;
 mod scene;
 mod world;
 
+use std::collections::BTreeSet;
+
 use book::{Book, Deal};
 use census::Census;
 use scene::Scene;
@@ -158,4 +160,16 @@ fn nothing_is_lost_or_doubled_from_partner_center() {
 #[test]
 fn nothing_is_lost_or_doubled_from_the_crm() {
     meet("kills-from-the-crm", &scene::from_the_crm(), 5, kills);
+}
+
+#[test]
+fn the_stories_run_every_shipped_flow() {
+    let (mut run, mut flows) = (BTreeSet::new(), BTreeSet::new());
+    for (name, story) in [("flows-center", scene::from_partner_center()), ("flows-crm", scene::from_the_crm())] {
+        let world = World::start(name);
+        play(&world, &story, &vec![End::AtRest; story.len()], &[]).unwrap();
+        run.extend(world.flows_run());
+        flows = world.flows();
+    }
+    assert_eq!(run, flows);
 }

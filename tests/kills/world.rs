@@ -1,6 +1,6 @@
 //! The two systems, and lives of the program between them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -193,6 +193,19 @@ impl World {
 
     fn journal(&self) -> PathBuf {
         self.folder.join("journal.db")
+    }
+
+    /// The shipped flows.
+    pub fn flows(&self) -> BTreeSet<String> {
+        self.plans.keys().map(|flow| flow.as_str().to_owned()).collect()
+    }
+
+    /// Those that have run since everything began anew, called ones too.
+    pub fn flows_run(&self) -> BTreeSet<String> {
+        let journal = rusqlite::Connection::open(self.journal()).unwrap();
+        let mut select = journal.prepare("SELECT DISTINCT flow FROM runs").unwrap();
+        let flows = select.query_map([], |row| row.get(0)).unwrap();
+        flows.collect::<Result<_, _>>().unwrap()
     }
 
     /// What is wrong with the journal when nothing is left to do.

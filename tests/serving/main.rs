@@ -111,6 +111,30 @@ fn what_had_not_ended_goes_on_at_the_next_start() {
 }
 
 #[test]
+fn a_run_is_drawn_while_it_is_under_way_and_when_it_has_ended() {
+    let slow = Slow::start();
+    let project = project("serving-drawn", &slow, "first");
+    let service = Service::start(&project);
+    let asked = service.ask("ask");
+    slow.asked();
+    let run = service.until(|| project.journal("runs").pop(), Option::is_some).unwrap();
+    let run = run["run"].as_str().unwrap();
+    let drawn = |arguments: &[&str]| project.transcript(&[&["graph", "--run", run], arguments].concat());
+    let before = drawn(&[]);
+    assert!(before.contains(&format!("Run {run}: under way")), "{before}");
+    assert!(before.contains("├─ … asked") && before.contains("└─ … answer"), "{before}");
+
+    slow.answer();
+    asked.join().unwrap();
+    assert!(service.end());
+    let after = drawn(&["ask"]);
+    assert!(after.contains(&format!("Run {run}: succeeded")), "{after}");
+    assert!(after.contains("├─ ✓ asked") && after.contains("└─ ✓ answer"), "{after}");
+    let other = drawn(&["customize"]);
+    assert!(other.contains("is of the flow `ask`, not of `customize`"), "{other}");
+}
+
+#[test]
 fn a_journal_has_one_service() {
     let slow = Slow::start();
     let project = project("serving-twice", &slow, "first");

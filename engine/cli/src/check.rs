@@ -8,7 +8,7 @@ use cosell_sdk::Connector;
 use serde_json::Value;
 
 use crate::project::{Chosen, Project};
-use crate::render::diagnostic;
+use crate::render::{diagnostic, github, sarif};
 use crate::{Ending, Trouble};
 
 /// What to check.
@@ -28,6 +28,10 @@ enum Format {
     Text,
     /// One JSON array.
     Json,
+    /// Remarks beside the lines, in GitHub Actions.
+    Github,
+    /// A SARIF 2.1.0 log, for whatever collects findings.
+    Sarif,
 }
 
 /// Checks the project; errors among the findings make it fail.
@@ -40,6 +44,8 @@ pub(crate) fn check(chosen: &Chosen, options: &Options, connectors: &[Connector]
             let shown: Vec<Value> = findings.iter().map(|f| diagnostic::as_json(f, &compilation.sources)).collect();
             anstream::println!("{:#}", Value::Array(shown));
         }
+        Format::Github => anstream::print!("{}", github::all(findings, &compilation.sources)),
+        Format::Sarif => anstream::println!("{:#}", sarif::log(findings, &compilation.sources)),
         Format::Text => {
             if !findings.is_empty() {
                 anstream::println!("{}\n", diagnostic::all(findings, &compilation.sources));
@@ -52,6 +58,9 @@ pub(crate) fn check(chosen: &Chosen, options: &Options, connectors: &[Connector]
                 compilation.mappings.len(),
                 findings.len() - errors
             );
+            if let Some(finding) = findings.first() {
+                anstream::println!("More on each code in brackets: `cosell explain {}`", finding.code);
+            }
         }
     }
     Ok(if compilation.has_errors() { Ending::Failed } else { Ending::Done })

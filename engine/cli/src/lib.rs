@@ -10,7 +10,9 @@ mod demo;
 mod doctor;
 mod dry_run;
 mod end;
+mod explain;
 mod flows;
+mod graph;
 mod init;
 mod journal;
 mod login;
@@ -54,10 +56,14 @@ enum Command {
     Demo(demo::Options),
     /// Compile all flows and report what is wrong with them; calls nobody.
     Check(check::Options),
+    /// Say what a finding means, with a wrong and a right example; list all codes.
+    Explain(explain::Options),
     /// Lay out a project of your own: a configuration, overlays to fill, an example event.
     Init(init::Options),
     /// List flows in the order in which they are turned on; show what your own files change; own a shipped one.
     Flows(flows::Options),
+    /// Draw a flow, or which flow calls which; also with what a run did.
+    Graph(graph::Options),
     /// Show a mapping as a table, or list all mappings.
     Mapping(mapping::Options),
     /// List variables with their values.
@@ -148,8 +154,10 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
             Command::Demo(options) => demo::demo(&options, &connectors).await,
             Command::Solutions(command) => solutions::solutions(&arguments.chosen, &command, &connectors).await,
             Command::Check(options) => check::check(&arguments.chosen, &options, &connectors),
+            Command::Explain(options) => explain::explain(&options),
             Command::Init(options) => init::init(&options, &connectors),
             Command::Flows(options) => flows::flows(&arguments.chosen, &options, &connectors),
+            Command::Graph(options) => graph::graph(&arguments.chosen, &options, &connectors).await,
             Command::Mapping(options) => mapping::mapping(&arguments.chosen, &options, &connectors),
             Command::Variables(options) => variables::variables(&arguments.chosen, &options, &connectors),
             Command::Run(options) => run::run(&arguments.chosen, &options, &connectors).await,

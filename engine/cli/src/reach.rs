@@ -68,8 +68,15 @@ impl Reach {
     /// # Errors
     /// Neither is there.
     pub(crate) async fn source(&self, chosen: &Chosen, connectors: &[Connector]) -> Result<Source, Trouble> {
-        let project = Project::load(chosen, &[], connectors)?;
-        let service = self.of(&project)?;
+        self.source_of(&Project::load(chosen, &[], connectors)?).await
+    }
+
+    /// The same, for a project that is loaded already.
+    ///
+    /// # Errors
+    /// Neither is there.
+    pub(crate) async fn source_of(&self, project: &Project) -> Result<Source, Trouble> {
+        let service = self.of(project)?;
         let may_ask = service.token.is_some() || self.service.is_some();
         if may_ask && (self.service.is_some() || service.lives().await) {
             return Ok(Source::Service(service));

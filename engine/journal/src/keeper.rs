@@ -7,7 +7,7 @@ use cosell_runtime::record::{RunRecord, StepRecord};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::Serialize;
 
 use crate::trouble::Trouble;
@@ -22,7 +22,7 @@ impl Keeper for Journal {
     fn began(&self, run: Began) {
         let (trigger, inputs, skipped) = (text(&run.trigger), text(&run.inputs), text(&run.skipped));
         let plan = run.plan.cast_signed();
-        let of = root(&run.run).to_owned();
+        let (of, run_id) = (root(&run.run).to_owned(), run.run.clone());
         let began = run.at.as_microsecond();
         let work = {
             let of = of.clone();
@@ -42,34 +42,29 @@ impl Keeper for Journal {
                 change
                     .prepare_cached("UPDATE inbox SET state = 0 WHERE run = ?1 AND state = 1")?
                     .execute([&run.run])?;
-                if of == run.run {
-                    note_words(change, &of)?;
-                }
                 run.key.as_ref().map_or(Ok(()), |key| note_key(change, &of, key))
             }
         };
+        let outermost = of == run_id;
         self.writer().write(of, Box::new(work));
+        if outermost {
+            self.writer().later(Box::new(move |change| note_words(change, &run_id)));
+        }
     }
 
     fn turned(&self, turn: Turn) {
         let Turn { run, life, number, event: Kept { event, hidden }, steps, claims } = turn;
-        let (event, at) = (text(&event), event.at.as_microsecond());
-        let steps: Vec<String> = steps.iter().map(text).collect();
+        let event = text(&event);
+        let steps = (!steps.is_empty()).then(|| text(&steps));
         let of = root(&run).to_owned();
         let work = {
             let of = of.clone();
             move |change: &Transaction<'_>| {
                 change
                     .prepare_cached(
-                        "INSERT INTO events (run, life, number, hidden, event) VALUES (?1, ?2, ?3, ?4, ?5)",
+                        "INSERT INTO events (run, life, number, hidden, event, steps) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                     )?
-                    .execute(params![run, life, number, hidden, event])?;
-                let mut insert = change.prepare_cached(
-                    "INSERT INTO steps (run, life, number, place, ended, step) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                )?;
-                for (place, step) in (0_u32..).zip(&steps) {
-                    insert.execute(params![run, life, number, place, at, step])?;
-                }
+                    .execute(params![run, life, number, hidden, event, steps])?;
                 claims.iter().try_for_each(|claim| change_claim(change, &of, &run, claim))
             }
         };
@@ -131,15 +126,14 @@ impl Reader {
     fn answers(&self, run: &str) -> Result<Vec<StepRecord>, NotKept> {
         let steps: Vec<String> = self.ask(|connection| {
             let mut select = connection.prepare_cached(
-                "SELECT s.step FROM steps s JOIN events e USING (run, life, number)
-                 WHERE s.run = ?1 AND e.hidden = 0 ORDER BY s.life, s.number, s.place",
+                "SELECT steps FROM events WHERE run = ?1 AND hidden = 0 AND steps IS NOT NULL ORDER BY life, number",
             )?;
             select.query_map([run], |row| row.get(0))?.collect()
         })?;
         let trouble = Trouble::new(&self.path);
         let read = |text: &String| serde_json::from_str(text).map_err(|error| trouble.unreadable(run, &error));
-        let steps: Vec<StepRecord> = steps.iter().map(read).collect::<Result<_, _>>()?;
-        Ok(steps.into_iter().filter(|step| step.outcome == Outcome::Succeeded).collect())
+        let steps: Vec<Vec<StepRecord>> = steps.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(steps.into_iter().flatten().filter(|step| step.outcome == Outcome::Succeeded).collect())
     }
 }
 
@@ -152,10 +146,12 @@ fn note_key(change: &Transaction<'_>, of: &str, key: &str) -> rusqlite::Result<(
         .map(drop)
 }
 
-/// Has the run be found by the texts that it began with.
+/// Has the run be found by the texts that it began with, where it is kept and not found by them already.
 fn note_words(change: &Transaction<'_>, run: &str) -> rusqlite::Result<()> {
-    let new = change.prepare_cached("INSERT OR IGNORE INTO searched (run) VALUES (?1)")?.execute([run])? == 1;
-    if !new {
+    let new = change
+        .prepare_cached("INSERT OR IGNORE INTO searched (run) SELECT run FROM runs WHERE run = ?1")?
+        .execute([run])?;
+    if new == 0 {
         return Ok(());
     }
     let texts = "INSERT INTO words (rowid, text) SELECT ?1, substr(
@@ -164,6 +160,23 @@ fn note_words(change: &Transaction<'_>, run: &str) -> rusqlite::Result<()> {
             || coalesce((SELECT group_concat(atom, ' ') FROM json_tree(inputs) WHERE type = 'text'), ''), 1, 4000)
         FROM runs WHERE run = ?2";
     change.prepare_cached(texts)?.execute(params![change.last_insert_rowid(), run]).map(drop)
+}
+
+/// Has those runs be found that began before the process ended, and after what was noted last.
+pub(crate) fn note_missing_words(connection: &mut Connection) -> rusqlite::Result<()> {
+    // Runs begin in about the order in which they are noted.
+    const MARGIN: i64 = 3_600_000_000;
+    let change = connection.transaction()?;
+    let missing: Vec<String> = {
+        let mut select = change.prepare(
+            "SELECT run FROM runs r WHERE run = root AND NOT EXISTS (SELECT 1 FROM searched s WHERE s.run = r.run)
+             AND began >= coalesce((SELECT l.began FROM searched s JOIN runs l ON l.run = s.run
+                                    ORDER BY s.number DESC LIMIT 1), 0) - ?1 ORDER BY began, run",
+        )?;
+        select.query_map([MARGIN], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?
+    };
+    missing.iter().try_for_each(|run| note_words(&change, run))?;
+    change.commit()
 }
 
 fn change_claim(change: &Transaction<'_>, of: &str, run: &str, claim: &ClaimChange) -> rusqlite::Result<()> {
@@ -190,10 +203,13 @@ impl Journal {
     /// # Errors
     /// It cannot be written.
     pub async fn keep_version(&self, version: &str, source: &Value) -> Result<(), NotKept> {
-        let (version, source) = (version.to_owned(), text(source));
+        let (version, source, kept) = (version.to_owned(), text(source), Timestamp::now().as_microsecond());
         let work = move |change: &Transaction<'_>| {
             change
-                .execute("INSERT OR REPLACE INTO versions (version, source) VALUES (?1, ?2)", [&version, &source])
+                .execute(
+                    "INSERT OR REPLACE INTO versions (version, source, kept) VALUES (?1, ?2, ?3)",
+                    params![version, source, kept],
+                )
                 .map(drop)
         };
         self.writer().written(Box::new(work)).await

@@ -71,6 +71,7 @@ impl Journal {
         let mut connection = Connection::open_with_flags(path, flags).map_err(|error| trouble.told(&error))?;
         schema::prepare(&mut connection).map_err(|error| trouble.told(&error))?;
         schema::migrate(&mut connection, &trouble)?;
+        keeper::note_missing_words(&mut connection).map_err(|error| trouble.told(&error))?;
         let reader = Reader::open(path)?;
         let writer = Writer::begin(connection, trouble).map_err(|error| Trouble::new(path).file(&error))?;
         Ok(Self { opened: Arc::new(Opened { writer, reader, _lock: lock }) })
@@ -103,7 +104,7 @@ impl Journal {
     /// # Errors
     /// Nothing can be written any more.
     pub async fn flushed(&self) -> Result<(), NotKept> {
-        self.writer().settled(String::new()).await
+        self.writer().caught_up().await
     }
 }
 

@@ -135,6 +135,11 @@ impl Filter {
             values.extend_from_slice(bound);
         };
         let words = self.text.as_deref().and_then(words);
+        // Those that succeeded are many, and in no index of their own.
+        let rare = self.outcome.is_some_and(|outcome| outcome != Outcome::Succeeded);
+        if rare {
+            hold("r.outcome <> 'succeeded'", &[]);
+        }
         let (from, order) = match (&self.key, &words) {
             (Some(key), _) => {
                 hold("k.key = ?", &[Bound::Text(key.clone())]);
@@ -148,7 +153,7 @@ impl Filter {
                 )
             }
             // Left to itself the planner may take an index that gives the order, but reads other flows' runs as well.
-            (None, None) if self.flow.is_some() && self.outcome.is_some() => {
+            (None, None) if self.flow.is_some() && rare => {
                 ("runs r INDEXED BY runs_by_flow_and_outcome", "r.began DESC, r.run DESC")
             }
             (None, None) => ("runs r", "r.began DESC, r.run DESC"),
@@ -240,11 +245,18 @@ impl Reader {
                 })
                 .optional()?;
             let Some(mut shown) = shown else { return Ok(None) };
-            let mut select = connection
-                .prepare_cached("SELECT step FROM steps WHERE run = ?1 AND life = ?2 ORDER BY number, place")?;
+            let mut select = connection.prepare_cached(
+                "SELECT steps FROM events WHERE run = ?1 AND life = ?2 AND steps IS NOT NULL ORDER BY number",
+            )?;
             let steps = select.query_map(params![run, shown.listed.life], |row| Ok(json(&row.get::<_, String>(0)?)))?;
-            shown.steps = steps.collect::<rusqlite::Result<_>>()?;
-            let sql = format!("SELECT {LISTED} FROM runs r WHERE r.root = ?1 AND r.run <> ?1 ORDER BY r.began, r.run");
+            for ended in steps {
+                if let Value::Array(ended) = ended? {
+                    shown.steps.extend(ended);
+                }
+            }
+            let sql = format!(
+                "SELECT {LISTED} FROM runs r WHERE r.run > ?1 || '/' AND r.run < ?1 || '0' ORDER BY r.began, r.run"
+            );
             shown.called =
                 connection.prepare_cached(&sql)?.query_map([run], listed)?.collect::<rusqlite::Result<_>>()?;
             Ok(Some(shown))

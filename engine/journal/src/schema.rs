@@ -14,7 +14,7 @@ const APPLICATION: i64 = 0x6373_6c6c;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What makes a file of each version from one of the version before; the first begins it.
-const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
 
 /// The version of today's files.
 #[expect(clippy::cast_possible_wrap, reason = "there are few")]
@@ -81,35 +81,4 @@ fn version(connection: &Connection) -> rusqlite::Result<i64> {
 
 fn application(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "application_id", |row| row.get(0))
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-    use crate::read::Filter;
-    use crate::{Journal, Reader};
-
-    #[test]
-    fn runs_in_a_file_of_the_first_version_are_found_by_their_texts() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("journal.db");
-        let old = Connection::open(&path).unwrap();
-        old.execute_batch(MIGRATIONS[0]).unwrap();
-        old.execute_batch(
-            r#"INSERT INTO runs (run, root, flow, version, plan, key, trigger, inputs, left_out, life, skipped, began)
-               VALUES ('r1', 'r1', 'f', '1', 0, 'deal-7', '{"deal": {"name": "Fabrikam"}}', 'null', 0, 0, '[]', 0);"#,
-        )
-        .unwrap();
-        old.pragma_update(None, "application_id", APPLICATION).unwrap();
-        old.pragma_update(None, "user_version", 1).unwrap();
-        drop(old);
-        drop(Journal::open(&path).unwrap());
-        let reader = Reader::open(&path).unwrap();
-        for (text, found) in [("fabri", 1), ("deal 7", 1), ("name", 0)] {
-            let filter = Filter { text: Some(text.to_owned()), ..Filter::default() };
-            assert_eq!(reader.runs(&filter).unwrap().len(), found, "{text}");
-        }
-    }
 }

@@ -20,25 +20,20 @@ const AT_ONCE: u32 = 200;
 pub struct Retention {
     /// Runs that ended longer ago than this go.
     pub age: Duration,
-    /// While what is in the file is larger than so many bytes, the runs that ended first go.
+    /// While what is in the file is larger than so many bytes, those of the runs that have ended go that began first.
     pub bytes: i64,
 }
 
 /// The tables, in the order in which they are written out.
-const TABLES: [&str; 8] = ["versions", "runs", "events", "steps", "claims", "run_keys", "inbox", "positions"];
+const TABLES: [&str; 7] = ["versions", "runs", "events", "claims", "run_keys", "inbox", "positions"];
 
 /// What must hold beyond what SQLite checks: what it means that a row is found, and the question that finds it.
-const INVARIANTS: [(&str, &str); 6] = [
+const INVARIANTS: [(&str, &str); 5] = [
     (
         "the events of a run are numbered without a gap",
         "SELECT DISTINCT run FROM events GROUP BY run, life HAVING max(number) + 1 <> count(*) OR min(number) <> 0",
     ),
     ("every event is of a run", "SELECT DISTINCT run FROM events WHERE run NOT IN (SELECT run FROM runs)"),
-    (
-        "every step ended with an event",
-        "SELECT DISTINCT run FROM steps s WHERE NOT EXISTS
-         (SELECT 1 FROM events e WHERE e.run = s.run AND e.life = s.life AND e.number = s.number)",
-    ),
     ("every called run has its caller", "SELECT run FROM runs WHERE root NOT IN (SELECT run FROM runs)"),
     (
         "keys are held only by runs under way",
@@ -72,13 +67,18 @@ impl Journal {
             self.writer().written(Box::new(move |change| gone.iter().try_for_each(|run| forget(change, run)))).await?;
         }
         let work = move |change: &Transaction<'_>| {
+            // Events are numbered as they come, so the first that is not old ends the search.
             change.execute(
                 "DELETE FROM inbox WHERE state <> 0 AND received < ?1
+                 AND entry < coalesce((SELECT entry FROM inbox WHERE received >= ?1 ORDER BY entry LIMIT 1), 1 << 62)
                  AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.run = inbox.run)",
                 [oldest],
             )?;
+            // Runs begin in the version that was kept last, so one is needed no more when all runs began after the next.
             let unused = "DELETE FROM versions WHERE rowid < (SELECT max(rowid) FROM versions)
-                 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.version = versions.version AND r.run = r.root)";
+                 AND (SELECT min(n.kept) FROM versions n WHERE n.rowid > versions.rowid)
+                     <= coalesce((SELECT min(began) FROM runs WHERE run = root), 1 << 62)
+                 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.version = versions.version AND r.run = r.root AND r.ended IS NULL)";
             change.execute(unused, []).map(drop)
         };
         self.writer().written(Box::new(work)).await?;
@@ -86,15 +86,16 @@ impl Journal {
     }
 }
 
-/// Deletes a run with all that it called.
+/// Deletes a run with all that it called: those whose ids are its own and a slash, behind which `0` follows.
 fn forget(change: &Transaction<'_>, run: &str) -> rusqlite::Result<()> {
     for sql in [
-        "DELETE FROM steps WHERE run IN (SELECT run FROM runs WHERE root = ?1)",
-        "DELETE FROM events WHERE run IN (SELECT run FROM runs WHERE root = ?1)",
+        "DELETE FROM events WHERE run = ?1",
+        "DELETE FROM events WHERE run > ?1 || '/' AND run < ?1 || '0'",
         "DELETE FROM run_keys WHERE run = ?1",
         "DELETE FROM words WHERE rowid = (SELECT number FROM searched WHERE run = ?1)",
         "DELETE FROM searched WHERE run = ?1",
-        "DELETE FROM runs WHERE root = ?1",
+        "DELETE FROM runs WHERE run = ?1",
+        "DELETE FROM runs WHERE run > ?1 || '/' AND run < ?1 || '0'",
     ] {
         change.prepare_cached(sql)?.execute([run])?;
     }
@@ -128,7 +129,7 @@ impl Reader {
     fn ended_before(&self, before: i64) -> Result<Vec<String>, NotKept> {
         self.ask(|connection| {
             let mut select = connection.prepare_cached(
-                "SELECT run FROM runs WHERE run = root AND ended IS NOT NULL AND ended < ?1 ORDER BY ended LIMIT ?2",
+                "SELECT run FROM runs WHERE run = root AND ended < ?1 AND began < ?1 ORDER BY began, run LIMIT ?2",
             )?;
             select.query_map(rusqlite::params![before, AT_ONCE], |row| row.get(0))?.collect()
         })
@@ -192,7 +193,7 @@ impl Reader {
 /// A value as it is written out: what is JSON inside stays JSON.
 fn exported(name: &str, value: ValueRef<'_>) -> Value {
     const JSON: [&str; 11] =
-        ["source", "trigger", "inputs", "output", "failure", "answer", "event", "step", "keys", "payload", "position"];
+        ["source", "trigger", "inputs", "output", "failure", "answer", "event", "steps", "keys", "payload", "position"];
     match value {
         ValueRef::Integer(number) => Value::from(number),
         ValueRef::Real(number) => Value::from(number),

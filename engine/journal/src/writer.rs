@@ -23,6 +23,9 @@ const MOST: usize = 4096;
 /// How long what nobody is in a hurry for may wait for company.
 const LINGER: Duration = Duration::from_millis(10);
 
+/// How much is left for later at most.
+const MOST_LATER: usize = 1000;
+
 /// Whoever wants to know how long each commit took.
 type Heard = Arc<OnceLock<Box<dyn Fn(Duration) + Send + Sync>>>;
 
@@ -37,6 +40,10 @@ enum Order {
     Settle { root: String, tell: Told, hurry: bool },
     /// The run `root` is taken up again from what is kept of it.
     Mend { root: String, tell: Told },
+    /// Write this when there is nothing else to do: nothing rests on it, and it is cheaper with others of its kind.
+    Later { work: Work },
+    /// Write all that is there for later, and tell.
+    CatchUp { tell: Told },
 }
 
 /// The way to the thread. Dropping it waits for the last commit.
@@ -51,8 +58,13 @@ impl Writer {
     pub(crate) fn begin(connection: Connection, trouble: Trouble) -> std::io::Result<Self> {
         let (orders, received) = mpsc::channel();
         let heard = Heard::default();
-        let mut writing =
-            Writing { connection, trouble: trouble.clone(), broken: HashSet::new(), heard: Arc::clone(&heard) };
+        let mut writing = Writing {
+            connection,
+            trouble: trouble.clone(),
+            broken: HashSet::new(),
+            later: Vec::new(),
+            heard: heard.clone(),
+        };
         let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || writing.go(&received))?;
         Ok(Self { orders: Some(orders), thread: Some(thread), trouble, heard })
     }
@@ -87,6 +99,16 @@ impl Writer {
         self.asked(|tell| Order::Mend { root, tell })
     }
 
+    /// Hands over something on which nothing rests. It may be lost with the power.
+    pub(crate) fn later(&self, work: Work) {
+        self.send(Order::Later { work });
+    }
+
+    /// Waits until everything that was handed over is written, as far as it can be.
+    pub(crate) fn caught_up(&self) -> BoxFuture<'static, Result<(), NotKept>> {
+        self.asked(|tell| Order::CatchUp { tell })
+    }
+
     fn asked(&self, order: impl FnOnce(Told) -> Order) -> BoxFuture<'static, Result<(), NotKept>> {
         let (tell, told) = oneshot::channel();
         self.send(order(tell));
@@ -116,12 +138,14 @@ struct Writing {
     trouble: Trouble,
     /// Runs of which something could not be written.
     broken: HashSet<String>,
+    /// What is left for later.
+    later: Vec<Work>,
     heard: Heard,
 }
 
 impl Writing {
     fn go(&mut self, received: &Receiver<Order>) {
-        while let Ok(first) = received.recv() {
+        while let Some(first) = self.next(received) {
             let until = Instant::now() + LINGER;
             let mut hurry = first.is_in_a_hurry();
             let mut batch = vec![first];
@@ -137,22 +161,55 @@ impl Writing {
             }
             self.take(batch);
         }
+        self.catch_up();
+    }
+
+    /// Waits for something to do.
+    fn next(&mut self, received: &Receiver<Order>) -> Option<Order> {
+        if self.later.len() > MOST_LATER {
+            self.catch_up();
+        }
+        if !self.later.is_empty() {
+            match received.recv_timeout(LINGER) {
+                Ok(order) => return Some(order),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => self.catch_up(),
+            }
+        }
+        received.recv().ok()
+    }
+
+    fn catch_up(&mut self) {
+        let later = std::mem::take(&mut self.later);
+        if later.is_empty() {
+            return;
+        }
+        if let Err(error) = self.in_one(later.iter()) {
+            // What is lost so is found when the journal is opened.
+            tracing::debug!(%error, "what was left for later cannot be written");
+        }
     }
 
     fn take(&mut self, batch: Vec<Order>) {
-        // A run is mended between commits: what came before belongs to the broken one.
-        let mut rest = batch;
-        while !rest.is_empty() {
-            let upto = rest.iter().position(|order| matches!(order, Order::Mend { .. })).unwrap_or(rest.len());
-            let after = rest.split_off(upto);
-            self.commit(rest);
-            let mut after = after.into_iter();
-            if let Some(Order::Mend { root, tell }) = after.next() {
-                self.broken.remove(&root);
-                let _ = tell.send(Ok(()));
+        let mut now = Vec::with_capacity(batch.len());
+        for order in batch {
+            match order {
+                Order::Later { work } => self.later.push(work),
+                // A run is mended between commits: what came before belongs to the broken one.
+                Order::Mend { root, tell } => {
+                    self.commit(std::mem::take(&mut now));
+                    self.broken.remove(&root);
+                    let _ = tell.send(Ok(()));
+                }
+                Order::CatchUp { tell } => {
+                    self.commit(std::mem::take(&mut now));
+                    self.catch_up();
+                    let _ = tell.send(Ok(()));
+                }
+                order => now.push(order),
             }
-            rest = after.collect();
         }
+        self.commit(now);
     }
 
     fn commit(&mut self, orders: Vec<Order>) {
@@ -181,26 +238,27 @@ impl Writing {
                     let broken = self.broken.contains(&root);
                     let _ = tell.send(if broken { Err(self.trouble.parked()) } else { Ok(()) });
                 }
-                Order::Write { .. } | Order::Mend { .. } => {}
+                Order::Write { .. } | Order::Mend { .. } | Order::Later { .. } | Order::CatchUp { .. } => {}
             }
         }
     }
 
     fn try_commit(&mut self, orders: &[Order]) -> rusqlite::Result<()> {
-        let writes = |order: &&Order| match order {
-            Order::Write { root, .. } => !self.broken.contains(root),
-            _ => false,
-        };
-        if !orders.iter().any(|order| writes(&order)) {
-            return Ok(());
-        }
+        let works: Vec<&Work> = orders
+            .iter()
+            .filter_map(|order| match order {
+                Order::Write { root, work, .. } if !self.broken.contains(root) => Some(work),
+                _ => None,
+            })
+            .collect();
+        if works.is_empty() { Ok(()) } else { self.in_one(works) }
+    }
+
+    /// Commits all of it, or nothing.
+    fn in_one<'w>(&mut self, works: impl IntoIterator<Item = &'w Work>) -> rusqlite::Result<()> {
         let began = Instant::now();
         let change = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for order in orders.iter().filter(writes) {
-            if let Order::Write { work, .. } = order {
-                work(&change)?;
-            }
-        }
+        works.into_iter().try_for_each(|work| work(&change))?;
         change.commit()?;
         if let Some(heard) = self.heard.get() {
             heard(began.elapsed());
@@ -211,6 +269,6 @@ impl Writing {
 
 impl Order {
     fn is_in_a_hurry(&self) -> bool {
-        !matches!(self, Order::Write { tell: None, .. } | Order::Settle { hurry: false, .. })
+        !matches!(self, Order::Write { tell: None, .. } | Order::Settle { hurry: false, .. } | Order::Later { .. })
     }
 }

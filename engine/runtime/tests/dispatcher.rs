@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use cosell_model::{FlowId, Value};
 use cosell_runtime::dispatch::{Busy, Dispatcher, Room};
-use cosell_runtime::record::Nobody;
-use cosell_sdk::TriggerEvent;
+use cosell_runtime::memory::Engine;
+use cosell_runtime::record::{Nobody, Observer};
+use cosell_sdk::{Limits, TriggerEvent};
 use fake::{Bench, Notes};
 use serde_json::json;
 use support::rejected;
@@ -201,4 +202,36 @@ async fn whoever_asks_is_answered_before_the_run_has_ended_or_not_at_all() {
         dispatcher.ask(&FlowId::new("g"), event("b", Value::Null)).await.unwrap().is_none(),
         "the second time there is no run"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_down_for_an_hour_loses_and_doubles_nothing() {
+    // With fewer attempts a run may fail before the connection counts as down.
+    let flow = KEYED.replace("takes: 1 }", "takes: 1 }, retry: { policy: exponential, count: 4, interval: 7s }");
+    let bench = Bench::with(&[&flow], Limits::default(), Engine::patient);
+    let notes = Arc::new(Notes::default());
+    let dispatcher = Dispatcher::new(Arc::clone(&bench.engine), Arc::clone(&notes) as Arc<dyn Observer>);
+    bench.is_down(5, 65);
+    let name = |minute: usize| format!("{minute:02}");
+    for minute in 0..90 {
+        dispatcher.dispatch(&FlowId::new("f"), event(&name(minute), json!(minute % 7))).await.unwrap();
+        seconds(60).await;
+    }
+    dispatcher.idle().await;
+    let down = bench.seen().iter().filter(|seen| (300..3900).contains(&seen.after.as_secs())).count();
+    assert!(down < 50, "{down} calls while nobody was there");
+    let ended: Vec<String> = notes.told().lines.iter().filter(|line| line.starts_with("f ")).cloned().collect();
+    assert_eq!(ended.iter().filter(|line| *line == "f succeeded").count(), 90, "{ended:?}");
+    // What worked, in order: of each event one call, and those under one key as they came.
+    let worked: Vec<String> = bench
+        .seen()
+        .into_iter()
+        .filter(|seen| !(300..3900).contains(&seen.after.as_secs()))
+        .map(|seen| seen.name)
+        .collect();
+    for key in 0..7 {
+        let of_key = |name: &&String| name.parse::<usize>().unwrap() % 7 == key;
+        let expected: Vec<String> = (0..90).filter(|minute| minute % 7 == key).map(name).collect();
+        assert_eq!(worked.iter().filter(of_key).cloned().collect::<Vec<_>>(), expected);
+    }
 }

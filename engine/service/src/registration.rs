@@ -11,7 +11,7 @@ use cosell_sdk::{CallContext, CallError, Registration};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// The longest wait before what could not be found out is tried again.
+/// The longest wait before what was not in order, or could not be found out, is looked at again.
 const SOON: Duration = Duration::from_secs(60);
 
 /// A trigger whose remote system calls.
@@ -82,7 +82,7 @@ pub struct Registrations {
 }
 
 impl Registrations {
-    /// Looks now, and every so often; after what could not be found out, sooner. What is not as it should be is logged when
+    /// Looks now, and every so often; sooner where something is not in order. What is not as it should be is logged when
     /// it is first seen.
     pub fn keep(dispatcher: &Dispatcher, public_url: &str, every: Duration) -> Self {
         let (found, overview) = watch::channel(Overview::new());
@@ -91,9 +91,10 @@ impl Registrations {
             loop {
                 let now = look(&dispatcher.engine(), &public_url).await;
                 tell_changes(&found.borrow(), &now);
-                let known = now.values().all(Result::is_ok);
+                let in_order =
+                    now.values().all(|found| matches!(found, Ok(Registration::Here | Registration::Unknown)));
                 found.send_replace(now);
-                tokio::time::sleep(if known { every } else { every.min(SOON) }).await;
+                tokio::time::sleep(if in_order { every } else { every.min(SOON) }).await;
             }
         });
         Self { looking, overview }

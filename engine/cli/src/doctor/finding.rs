@@ -73,8 +73,11 @@ pub(super) fn show(findings: &[Finding]) {
             anstream::println!("    help: {}", indented(remedy));
         }
     }
-    let count = |level| findings.iter().filter(|finding| finding.level == level).count();
-    anstream::println!("\n{} errors, {} warnings", count(Level::Error), count(Level::Warning));
+    let count = |level, what: &str| match findings.iter().filter(|finding| finding.level == level).count() {
+        1 => format!("1 {what}"),
+        many => format!("{many} {what}s"),
+    };
+    anstream::println!("\n{}, {}", count(Level::Error, "error"), count(Level::Warning, "warning"));
 }
 
 /// Further lines beneath the first.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use cosell_compile::called_by;
 use cosell_compile::documents::{Document, Origin};
+use cosell_graph::started_by;
 use cosell_model::flow::{Flow, TriggerSource};
 use serde_json::{Value, json};
 
@@ -74,7 +75,7 @@ fn words(origin: Origin) -> (&'static str, &'static str) {
 }
 
 /// A flow that has errors can neither be on nor off.
-fn state(project: &Project, flow: &Flow) -> &'static str {
+pub(crate) fn state(project: &Project, flow: &Flow) -> &'static str {
     if project.off(&flow.id.value).is_some() {
         "off"
     } else if project.compilation.plans.contains_key(&flow.id.value) {
@@ -90,16 +91,6 @@ fn trigger(source: &TriggerSource) -> String {
         TriggerSource::Schedule => "schedule".to_owned(),
         TriggerSource::Http => "http".to_owned(),
         TriggerSource::Call => "call".to_owned(),
-        TriggerSource::Connector(name) => name.to_string(),
-    }
-}
-
-fn started_by(source: &TriggerSource) -> String {
-    match source {
-        TriggerSource::Manual => "a person".to_owned(),
-        TriggerSource::Schedule => "the clock".to_owned(),
-        TriggerSource::Http => "a web hook".to_owned(),
-        TriggerSource::Call => "other flows".to_owned(),
         TriggerSource::Connector(name) => name.to_string(),
     }
 }

@@ -5,7 +5,7 @@ mod diff;
 mod eject;
 mod list;
 
-pub(crate) use list::origin;
+pub(crate) use list::{origin, state};
 
 use clap::{Args, Subcommand};
 use cosell_sdk::Connector;

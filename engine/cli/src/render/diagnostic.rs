@@ -2,10 +2,11 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use cosell_compile::source::Sources;
-use cosell_model::{Diagnostic, Severity};
+use cosell_model::{Diagnostic, Severity, Span};
 use serde_json::{Value, json};
 
 use super::hidden::hidden;
+use crate::explain::explanation;
 
 /// All findings, one below the other, in colour; `anstream` takes the colour out where it is not wanted.
 pub(crate) fn all(findings: &[Diagnostic], sources: &Sources) -> String {
@@ -42,14 +43,22 @@ fn report<'s>(finding: &'s Diagnostic, sources: &'s Sources) -> Vec<Group<'s>> {
     vec![group]
 }
 
+/// The line and the column behind the last character.
+pub(super) fn end(span: Span, sources: &Sources) -> (usize, usize) {
+    sources.line_column(Span { start: span.end, ..span })
+}
+
 /// A finding for machines.
 pub(crate) fn as_json(finding: &Diagnostic, sources: &Sources) -> Value {
     let label = |label: &cosell_model::diagnostic::Label| {
         let (line, column) = sources.line_column(label.span);
+        let (end_line, end_column) = end(label.span, sources);
         json!({
             "file": sources.file(label.span.file).path,
             "line": line,
             "column": column,
+            "end_line": end_line,
+            "end_column": end_column,
             "start": label.span.start,
             "end": label.span.end,
             "text": label.text,
@@ -59,6 +68,7 @@ pub(crate) fn as_json(finding: &Diagnostic, sources: &Sources) -> Value {
         "code": finding.code,
         "severity": finding.severity,
         "message": finding.message,
+        "explanation": explanation(finding.code).1,
         "primary": label(&finding.primary),
         "context": finding.context.iter().map(label).collect::<Vec<_>>(),
         "help": finding.help,

@@ -1,11 +1,13 @@
-//! How things are shown: [`diagnostic`] findings (`hidden`: without the secrets beside them), [`run`] runs while they happen,
-//! [`past`] runs afterwards, [`table`] tables, [`time`] times. Colour is a second carrier only, and is left out where output is
-//! not a terminal.
+//! How things are shown: [`diagnostic`] findings (`hidden`: without the secrets beside them; [`github`] and [`sarif`]: for
+//! other programs), [`run`] runs while they happen, [`past`] runs afterwards, [`table`] tables, [`time`] times. Colour is a
+//! second carrier only, and is left out where output is not a terminal.
 
 pub(crate) mod diagnostic;
+pub(crate) mod github;
 mod hidden;
 pub(crate) mod past;
 pub(crate) mod run;
+pub(crate) mod sarif;
 pub(crate) mod table;
 pub(crate) mod time;
 

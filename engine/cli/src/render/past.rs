@@ -69,7 +69,7 @@ fn below(
             continue;
         }
         let name = parent.and_then(|parent| step.path.strip_prefix(parent)).unwrap_or(&step.path);
-        let known = if step.attempts == 0 && step.skipped.is_none() && step.target.is_some() {
+        let known = if step.attempts == 0 && step.outcome == Outcome::Succeeded && step.target.is_some() {
             styled(DIM, "  (known from before)")
         } else {
             String::new()

@@ -7,6 +7,8 @@ mod list;
 mod show;
 mod watch;
 
+pub(crate) use show::shown;
+
 use clap::Subcommand;
 use cosell_sdk::Connector;
 use cosell_service::api::{Letters, Resume, Skip, Started};

@@ -43,7 +43,11 @@ async fn with_called(source: &Source, run: Shown) -> Result<Whole, Trouble> {
     Ok(Whole { run, called })
 }
 
-async fn shown(source: &Source, run: &str) -> Result<Shown, Trouble> {
+/// One run.
+///
+/// # Errors
+/// There is none of this id, or it cannot be read.
+pub(crate) async fn shown(source: &Source, run: &str) -> Result<Shown, Trouble> {
     match source {
         Source::Service(service) => service.get(&of(run, ""), &()).await,
         Source::Journal(reader) => reader.run(run)?.ok_or_else(|| {

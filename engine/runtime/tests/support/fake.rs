@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "every test file takes what it needs")]
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use cosell_compile::source::{Layer, SourceFile};
 use cosell_model::{Catalogue, Effect, FlowId, Value};
 use cosell_runtime::memory::{Engine, Start};
 use cosell_runtime::record::{Observer, RunRecord, StepRecord};
-use cosell_sdk::{CallContext, CallError, Connect, Connector, JsonSchema, Limits, Operation, RequestRecord};
+use cosell_sdk::{CallContext, CallError, Connect, Connector, JsonSchema, Limits, Meaning, Operation, RequestRecord};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
@@ -44,6 +45,8 @@ pub struct Seen {
 struct World {
     began: Instant,
     answers: HashMap<String, VecDeque<Result<Value, CallError>>>,
+    /// Since the world began: between these two, no call works.
+    down: Range<Duration>,
     seen: Vec<Seen>,
     /// `+a` where a call began, `-a` where it ended, `!a` where it was dropped before.
     log: Vec<String>,
@@ -94,7 +97,11 @@ async fn act(fake: &Fake, input: Input, context: &CallContext) -> Result<Value, 
         let (name, after) = (input.name.clone(), world.began.elapsed());
         world.seen.push(Seen { name, key: context.idempotency_key, may_have_run: context.may_have_run, after });
         world.log.push(format!("+{}", input.name));
-        world.answers.get_mut(&input.name).and_then(VecDeque::pop_front)
+        if world.down.contains(&after) {
+            Some(Err(CallError::new(Meaning::Retry { after: None }, "down", "nobody is there")))
+        } else {
+            world.answers.get_mut(&input.name).and_then(VecDeque::pop_front)
+        }
     };
     context.note(RequestRecord {
         method: "GET".to_owned(),
@@ -158,7 +165,13 @@ impl Bench {
     pub fn with(texts: &[&str], limits: Limits, made: fn(Engine) -> Engine) -> Self {
         let world = {
             let mut worlds = worlds();
-            worlds.push(World { began: Instant::now(), answers: HashMap::new(), seen: Vec::new(), log: Vec::new() });
+            worlds.push(World {
+                began: Instant::now(),
+                answers: HashMap::new(),
+                down: Range::default(),
+                seen: Vec::new(),
+                log: Vec::new(),
+            });
             worlds.len() - 1
         };
         let connection = connector().open(json!({ "world": world })).unwrap().with_limits(limits);
@@ -168,6 +181,11 @@ impl Bench {
 
     pub fn answers(&self, name: &str, answers: impl IntoIterator<Item = Result<Value, CallError>>) {
         worlds()[self.world].answers.insert(name.to_owned(), answers.into_iter().collect());
+    }
+
+    /// Between these two minutes, no call works.
+    pub fn is_down(&self, from: u64, to: u64) {
+        worlds()[self.world].down = Duration::from_secs(60 * from)..Duration::from_secs(60 * to);
     }
 
     pub async fn run(&self) -> (RunRecord, Vec<StepRecord>) {
