@@ -110,6 +110,7 @@ fn every_command_explains_itself() {
         "flows",
         "graph",
         "mapping",
+        "schema",
         "variables",
         "run",
         "dry-run",

@@ -24,6 +24,7 @@ mod render;
 mod run;
 mod runs;
 mod sandbox;
+mod schema;
 mod serve;
 mod solutions;
 mod status;
@@ -66,6 +67,8 @@ enum Command {
     Graph(graph::Options),
     /// Show a mapping as a table, or list all mappings.
     Mapping(mapping::Options),
+    /// Print the JSON Schema of a kind of file, for editors, or write them all into a folder.
+    Schema(schema::Options),
     /// List variables with their values.
     Variables(variables::Options),
     /// Run one flow to its end against the configured connections.
@@ -159,6 +162,7 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
             Command::Flows(options) => flows::flows(&arguments.chosen, &options, &connectors),
             Command::Graph(options) => graph::graph(&arguments.chosen, &options, &connectors).await,
             Command::Mapping(options) => mapping::mapping(&arguments.chosen, &options, &connectors),
+            Command::Schema(options) => schema::schema(&options, &connectors),
             Command::Variables(options) => variables::variables(&arguments.chosen, &options, &connectors),
             Command::Run(options) => run::run(&arguments.chosen, &options, &connectors).await,
             Command::DryRun(options) => dry_run::dry_run(&arguments.chosen, &options, &connectors).await,

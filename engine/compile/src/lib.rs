@@ -25,6 +25,7 @@ mod read;
 mod resolve;
 mod scalar;
 pub mod schedule;
+pub mod schema;
 mod shape;
 pub mod source;
 mod suggest;

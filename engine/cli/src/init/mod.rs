@@ -9,7 +9,7 @@ use cosell_model::Catalogue;
 use cosell_sdk::Connector;
 
 use crate::project::files;
-use crate::{Ending, Trouble};
+use crate::{Ending, Trouble, schema};
 
 /// Where to lay it out.
 #[derive(Args, Debug)]
@@ -54,6 +54,9 @@ pub(crate) fn init(options: &Options, connectors: &[Connector]) -> Result<Ending
             .map_err(|error| Trouble::new(format!("{} cannot be written: {error}", path.display())))?;
         anstream::println!("  {}", path.display());
     }
+    let schemas = folder.join(schema::FOLDER);
+    schema::write_all(&schemas, connectors)?;
+    anstream::println!("  {}/", schemas.display());
     anstream::println!(
         "
 Next, in {}:
