@@ -1,0 +1,142 @@
+//! Reading a file of tests: the tests, and what each takes as given.
+
+use cosell_model::node::{Entry, NodeKind};
+use cosell_model::span::FileId;
+use cosell_model::{Diagnostic, Node, Span, Spanned, ids};
+
+use super::acts::{acts, faults};
+use super::then::then;
+use super::{Given, Referral, Row, Test};
+use crate::read::fields::{Fields, Findings, wrong_form};
+use crate::read::words;
+use crate::source::Sources;
+use crate::yaml;
+
+/// The tests of a file: one at the top, or a list under `tests`; and what is wrong with them.
+pub fn read(sources: &Sources, file: FileId) -> (Vec<Test>, Vec<Diagnostic>) {
+    let mut findings = Vec::new();
+    let node = match yaml::parse(file, &sources.file(file).text) {
+        Ok(node) => node,
+        Err(finding) => return (Vec::new(), vec![finding]),
+    };
+    let mut tests = Vec::new();
+    if node.get("test").is_some() {
+        tests.extend(test(&node, &mut findings));
+    } else if let Some(mut fields) = Fields::of(&node, "a file of tests", &mut findings) {
+        let list = fields.require("tests", &mut findings);
+        fields.finish(&mut findings);
+        for node in list.map(|list| items(list, "`tests`", "a list of tests", &mut findings)).unwrap_or_default() {
+            tests.extend(test(node, &mut findings));
+        }
+    }
+    findings.sort_by(|a, b| (a.primary.span, a.code, &a.message).cmp(&(b.primary.span, b.code, &b.message)));
+    (tests, findings)
+}
+
+fn test(node: &Node, findings: &mut Findings) -> Option<Test> {
+    let mut fields = Fields::of(node, "a test", findings)?;
+    let name = fields.require("test", findings).and_then(|node| spanned_text(node, "a test's name", findings));
+    fields.take("description").and_then(|node| words::text(node, "`description`", findings));
+    let flow = fields.take("flow").and_then(|node| spanned_text(node, "a flow's name", findings));
+    let given = fields.take("given").map(|node| given(node, findings)).unwrap_or_default();
+    let already = fields.take("already").map(|node| acts(node, "`already`", findings)).unwrap_or_default();
+    let when = fields.require("when", findings).map(|node| acts(node, "`when`", findings)).unwrap_or_default();
+    let then = fields.entry("then").and_then(|entry| then(entry, findings));
+    fields.finish(findings);
+    let entries = node.entries().unwrap_or_default();
+    let begin = entries.first().map_or(node.span, |entry| entry.key.span);
+    let end = Span { start: node.span.end, ..node.span };
+    Some(Test { name: name?, flow, given, already, when, then, end, begin })
+}
+
+fn given(node: &Node, findings: &mut Findings) -> Given {
+    let mut given = Given::default();
+    let Some(mut fields) = Fields::of(node, "`given`", findings) else { return given };
+    for entry in by_name(fields.take("variables"), "`variables`", findings) {
+        given.variables.push((entry.key.clone(), entry.value.to_value()));
+    }
+    for entry in by_name(fields.take("referrals"), "`referrals`", findings) {
+        given.referrals.extend(referral(entry, findings));
+    }
+    if let Some(tables) = fields.take("rows") {
+        for table in by_name(Some(tables), "`rows`", findings) {
+            for entry in by_name(Some(&table.value), "the rows of a table", findings) {
+                given.rows.extend(row(entry, &table.key.value, findings));
+            }
+        }
+    }
+    for entry in by_name(fields.take("opportunities"), "`opportunities`", findings) {
+        given.rows.extend(row(entry, "opportunity", findings));
+    }
+    for entry in by_name(fields.take("state"), "`state`", findings) {
+        given.state.push((entry.key.value.clone(), entry.value.clone()));
+    }
+    given.faults = fields.take("faults").map(|node| faults(node, findings)).unwrap_or_default();
+    fields.finish(findings);
+    given
+}
+
+fn referral(entry: &Entry, findings: &mut Findings) -> Option<Referral> {
+    named(&entry.key, findings);
+    let by_partner = entry.value.get("made_by").and_then(|node| super::acts::by_partner(node, "`made_by`", findings));
+    let members = members(&entry.value, "a referral", &["made_by"], findings);
+    Some(Referral { name: entry.key.clone(), by_partner: by_partner.unwrap_or_default(), members })
+}
+
+fn row(entry: &Entry, table: &str, findings: &mut Findings) -> Option<Row> {
+    named(&entry.key, findings);
+    let solutions = (table == "opportunity").then(|| entry.value.get("solutions")).flatten();
+    let solutions = solutions.map(|node| {
+        let items = items(node, "`solutions`", "a list of solutions by name", findings);
+        items.iter().filter_map(|item| spanned_text(item, "a solution", findings)).collect()
+    });
+    let without: &[&str] = if table == "opportunity" { &["solutions"] } else { &[] };
+    let columns = members(&entry.value, "a row", without, findings);
+    Some(Row { name: entry.key.clone(), table: table.to_owned(), columns, solutions })
+}
+
+/// A map without some of its entries; nothing at all is an empty one.
+fn members(node: &Node, what: &str, without: &[&str], findings: &mut Findings) -> Option<Node> {
+    match &node.kind {
+        NodeKind::Null => None,
+        NodeKind::Map(entries) => {
+            let entries = entries.iter().filter(|entry| !without.contains(&&*entry.key.value)).cloned().collect();
+            Some(Node { kind: NodeKind::Map(entries), span: node.span })
+        }
+        _ => {
+            findings.push(wrong_form(node, what, "a map of its values"));
+            None
+        }
+    }
+}
+
+pub(super) fn by_name<'n>(node: Option<&'n Node>, what: &str, findings: &mut Findings) -> &'n [Entry] {
+    let Some(node) = node else { return &[] };
+    match node.entries() {
+        Some(entries) => entries,
+        None if node.kind == NodeKind::Null => &[],
+        None => {
+            findings.push(wrong_form(node, what, "a map by name"));
+            &[]
+        }
+    }
+}
+
+pub(super) fn items<'n>(node: &'n Node, what: &str, expected: &str, findings: &mut Findings) -> &'n [Node] {
+    match node.items() {
+        Some(items) => items,
+        None => {
+            findings.push(wrong_form(node, what, expected));
+            &[]
+        }
+    }
+}
+
+pub(super) fn spanned_text(node: &Node, what: &str, findings: &mut Findings) -> Option<Spanned<String>> {
+    Some(Spanned::new(words::text(node, what, findings)?, node.span))
+}
+
+/// A name that stands in angle brackets elsewhere.
+pub(super) fn named(name: &Spanned<String>, findings: &mut Findings) {
+    words::name(name, "a record", ids::is_identifier, words::IDENTIFIER, findings);
+}
