@@ -58,9 +58,7 @@ pub(super) async fn edit(
     let mut text = format!("then:\n{indent}  ");
     block(&without_nothing(value), &format!("{indent}  "), &mut text);
     match &test.then {
-        Some(then) => {
-            Edit { file: *file, start: then.key.start as usize, end: then.span.end as usize, text }
-        }
+        Some(then) => Edit { file: *file, start: then.key.start as usize, end: then.span.end as usize, text },
         None => {
             let end = test.end.end as usize;
             Edit { file: *file, start: end, end, text: format!("\n{indent}{text}") }

@@ -10,6 +10,7 @@ use cosell_compile::Compilation;
 use cosell_compile::expr::path::member;
 use cosell_compile::mapping::Mapping;
 use cosell_compile::plan::{Action, BlockIx, Plan, StepIx, StepPlan};
+use cosell_compile::testcase::Unreachable;
 use cosell_model::flow::{Block, Flow, StepKind};
 use cosell_model::outcome::SkipReason;
 use cosell_model::{FlowId, Outcome, Span, Value};
@@ -98,7 +99,8 @@ fn reached(plan: &Plan, steps: &[StepRecord]) -> BTreeSet<(Of, Point)> {
             (Some(SkipReason::Condition), _) => drop(found.insert((flow(), Point::Skipped(id.to_owned())))),
             (None, _) => {
                 found.insert((flow(), Point::Ran(id.to_owned())));
-                found.extend(taken(plan, step, record, steps).map(|block| (flow(), Point::Taken(id.to_owned(), block))));
+                found
+                    .extend(taken(plan, step, record, steps).map(|block| (flow(), Point::Taken(id.to_owned(), block))));
             }
             _ => {}
         }
@@ -133,9 +135,11 @@ fn taken<'r>(
     steps: &'r [StepRecord],
 ) -> impl Iterator<Item = String> + 'r {
     let branches = branches(step);
+    // Only loops make steps of their own of those that they hold.
+    let round = record.path.rsplit_once('/').map_or(String::new(), |(round, _)| format!("{round}/"));
     let ran = |block: BlockIx| {
         plan.block(block).steps.iter().any(|step: &StepIx| {
-            let path = format!("{}/{}", record.path, plan.step(*step).id);
+            let path = format!("{round}{}", plan.step(*step).id);
             steps.iter().any(|held| held.path == path && held.skipped != Some(SkipReason::NotTaken))
         })
     };
@@ -166,9 +170,10 @@ fn rows(action: &Action, output: &Value) -> Vec<(Of, Point)> {
             rows.map(|row| point(mapping, &row.id, 1 - from)).collect()
         }
         Action::Compare { mapping, from, .. } => different(mapping, &output["differences"], 1 - from),
-        Action::Merge { mapping, .. } => {
-            [0, 1].into_iter().flat_map(|to| different(mapping, &output["differences"][&mapping.sides[to]], to)).collect()
-        }
+        Action::Merge { mapping, .. } => [0, 1]
+            .into_iter()
+            .flat_map(|to| different(mapping, &output["differences"][&mapping.sides[to]], to))
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -231,7 +236,9 @@ fn places_in(flow: &Flow, places: &mut BTreeMap<String, Span>) {
                 StepKind::Scope { body, .. } | StepKind::ForEach { body, .. } | StepKind::Until { body, .. } => {
                     of(body, places);
                 }
-                StepKind::If { then, otherwise, .. } => [then, otherwise].into_iter().for_each(|block| of(block, places)),
+                StepKind::If { then, otherwise, .. } => {
+                    [then, otherwise].into_iter().for_each(|block| of(block, places))
+                }
                 StepKind::Switch { cases, default, .. } => {
                     cases.iter().map(|case| &case.block).chain([default]).for_each(|block| of(block, places));
                 }
@@ -249,6 +256,8 @@ pub(super) struct Part {
     pub(super) all: usize,
     /// What is not reached: where it stands, and what it is.
     pub(super) missing: Vec<(String, String)>,
+    /// What a test file says cannot be reached, and why.
+    pub(super) excused: Vec<(String, String)>,
 }
 
 /// What is reached of everything.
@@ -258,13 +267,22 @@ pub(super) struct Coverage {
 
 impl Coverage {
     /// Holds what was reached against what there is.
-    pub(super) fn of(compilation: &Compilation, reached: &BTreeSet<(Of, Point)>) -> Self {
+    pub(super) fn of(compilation: &Compilation, reached: &BTreeSet<(Of, Point)>, unreachable: &[Unreachable]) -> Self {
         let mut parts: BTreeMap<Of, Part> = BTreeMap::new();
+        let excuse = |of: &Of, point: &Point| {
+            let (Of::Flow(flow), Some(step)) = (of, point.step()) else { return None };
+            unreachable.iter().find(|known| known.flow.value == *flow && known.step.value == step)
+        };
         for ((of, point), place) in Points::of(compilation).0 {
-            let new = || Part { of: of.clone(), reached: 0, all: 0, missing: Vec::new() };
+            let new = || Part { of: of.clone(), reached: 0, all: 0, missing: Vec::new(), excused: Vec::new() };
             let part = parts.entry(of.clone()).or_insert_with(new);
+            let is_reached = reached.contains(&(of.clone(), point.clone()));
+            if let (false, Some(excuse)) = (is_reached, excuse(&of, &point)) {
+                part.excused.push((place.unwrap_or_default(), format!("{}: {}", point.in_words(), excuse.because)));
+                continue;
+            }
             part.all += 1;
-            if reached.contains(&(of, point.clone())) {
+            if is_reached {
                 part.reached += 1;
             } else {
                 part.missing.push((place.unwrap_or_default(), point.in_words()));
@@ -286,10 +304,12 @@ impl Coverage {
     /// As JSON.
     pub(super) fn to_json(&self) -> Value {
         let part = |part: &Part| {
-            let missing = part.missing.iter().map(|(place, what)| json!({ "place": place, "what": what }));
+            let shown = |points: &[(String, String)]| -> Vec<Value> {
+                points.iter().map(|(place, what)| json!({ "place": place, "what": what })).collect()
+            };
             json!({
                 "reached": part.reached, "all": part.all, "percent": percent(part.reached, part.all),
-                "missing": missing.collect::<Vec<_>>(),
+                "missing": shown(&part.missing), "unreachable": shown(&part.excused),
             })
         };
         let (mut flows, mut mappings) = (Map::new(), Map::new());
@@ -318,6 +338,14 @@ pub(super) fn percent(reached: usize, all: usize) -> usize {
 }
 
 impl Point {
+    /// The step that it is about.
+    fn step(&self) -> Option<&str> {
+        match self {
+            Point::Ran(step) | Point::Skipped(step) | Point::Taken(step, _) => Some(step),
+            Point::Row(..) => None,
+        }
+    }
+
     fn in_words(&self) -> String {
         match self {
             Point::Ran(step) => format!("step `{step}` never runs"),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cosell_compile::source::Sources;
-use cosell_compile::testcase::{self, ActKind, Test};
+use cosell_compile::testcase::{self, ActKind, Test, Unreachable};
 use cosell_compile::{Compilation, did_you_mean};
 use cosell_model::span::FileId;
 use cosell_model::{Diagnostic, FlowId, Severity, Spanned};
@@ -20,6 +20,7 @@ const FOLDER: &str = "tests";
 pub(super) struct Read {
     pub(super) sources: Sources,
     pub(super) tests: Vec<(FileId, Test)>,
+    pub(super) unreachable: Vec<Unreachable>,
 }
 
 impl Read {
@@ -53,13 +54,15 @@ pub(super) fn read(project: &Project, options: &Options) -> Result<Read, Trouble
         found.extend(files::shipped_tests());
     }
     let sources = Sources::new(found);
-    let (mut tests, mut findings) = (Vec::new(), Vec::new());
+    let (mut tests, mut unreachable, mut findings) = (Vec::new(), Vec::new(), Vec::new());
     for (file, _) in sources.iter() {
         let (read, wrong) = testcase::read(&sources, file);
         findings.extend(wrong);
-        tests.extend(read.into_iter().map(|test| (file, test)));
+        tests.extend(read.tests.into_iter().map(|test| (file, test)));
+        unreachable.extend(read.unreachable);
     }
     findings.extend(tests.iter().flat_map(|(_, test)| unknown_flows(test, &project.compilation)));
+    findings.extend(unreachable.iter().flat_map(|step| unknown_step(step, &project.compilation)));
     findings.extend(twice(&tests));
     findings.sort_by(|a, b| (a.primary.span, a.code, &a.message).cmp(&(b.primary.span, b.code, &b.message)));
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
@@ -77,7 +80,30 @@ pub(super) fn read(project: &Project, options: &Options) -> Result<Read, Trouble
             names => format!("no test has {} in its name, or in that of its file", names.join(" or ")),
         }));
     }
-    Ok(Read { sources, tests })
+    Ok(Read { sources, tests, unreachable })
+}
+
+fn unknown_flow(flow: &Spanned<String>, compilation: &Compilation) -> Option<Diagnostic> {
+    if compilation.flows.contains_key(&FlowId::new(flow.value.as_str())) {
+        return None;
+    }
+    let near = did_you_mean(&flow.value, compilation.flows.keys().map(FlowId::as_str));
+    let finding =
+        Diagnostic::error("unknown-flow", format!("there is no flow `{}`", flow.value), flow.span, "no such flow");
+    Some(finding.help(near.unwrap_or_else(|| "`cosell flows` lists those there are".to_owned())))
+}
+
+/// A flow or a step of it that is called out of reach, and is not there at all.
+fn unknown_step(of: &Unreachable, compilation: &Compilation) -> Option<Diagnostic> {
+    let Some(plan) = compilation.plans.get(&FlowId::new(of.flow.value.as_str())) else {
+        return unknown_flow(&of.flow, compilation);
+    };
+    if plan.find(&of.step.value).is_some() {
+        return None;
+    }
+    let near = did_you_mean(&of.step.value, plan.steps.iter().map(|step| step.id.as_str()));
+    let message = format!("flow `{}` has no step `{}`", of.flow.value, of.step.value);
+    Some(Diagnostic::error("unknown-step", message, of.step.span, "no such step").maybe_help(near))
 }
 
 fn unknown_flows(test: &Test, compilation: &Compilation) -> Vec<Diagnostic> {
@@ -85,13 +111,7 @@ fn unknown_flows(test: &Test, compilation: &Compilation) -> Vec<Diagnostic> {
         ActKind::Run { flow, .. } => Some(flow),
         _ => None,
     });
-    let unknown = |flow: &&Spanned<String>| !compilation.flows.contains_key(&FlowId::new(flow.value.as_str()));
-    let finding = |flow: &Spanned<String>| {
-        let near = did_you_mean(&flow.value, compilation.flows.keys().map(FlowId::as_str));
-        Diagnostic::error("unknown-flow", format!("there is no flow `{}`", flow.value), flow.span, "no such flow")
-            .help(near.unwrap_or_else(|| "`cosell flows` lists those there are".to_owned()))
-    };
-    test.flow.iter().chain(acts).filter(unknown).map(finding).collect()
+    test.flow.iter().chain(acts).filter_map(|flow| unknown_flow(flow, compilation)).collect()
 }
 
 fn twice(tests: &[(FileId, Test)]) -> Vec<Diagnostic> {

@@ -134,8 +134,7 @@ pub(super) async fn record(name: &str, place: Span, found: &Found, stage: &Stage
         let referrals = referrals.map_err(|trouble| Mistake::new(place, plain(&trouble)))?;
         referrals.into_iter().find(|referral| referral["id"] == named.id.as_str())
     } else {
-        let input = json!({ "table": named.kind, "where": { format!("{}id", named.kind): named.id } });
-        Some(stage.crm("find_row", input).await.map_err(|message| Mistake::new(place, message))?)
+        stage.found(&named.kind, &named.id).await.map_err(|message| Mistake::new(place, message))?
     };
     Ok(found.names.shown(&record.unwrap_or_default()))
 }
@@ -239,9 +238,8 @@ pub(super) fn called(written: &Written, found: &Found) -> String {
 
 /// Writes in order. One that is missing, or that nobody expects, does not spoil those behind it.
 fn writes(expected: &[Write], place: Span, found: &Found, differences: &mut Vec<Difference>) {
-    let is = |write: &Write, written: &Written| {
-        write.verb == written.verb && write.record.value == called(written, found)
-    };
+    let is =
+        |write: &Write, written: &Written| write.verb == written.verb && write.record.value == called(written, found);
     let mut at = 0;
     let unexpected = |written: &[Written], place: Span, differences: &mut Vec<Difference>| {
         for written in written {

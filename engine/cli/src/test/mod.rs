@@ -126,7 +126,7 @@ pub(crate) async fn test(chosen: &Chosen, options: &Options, connectors: &[Conne
     let mut tested: Vec<Tested> = tested.into_iter().map(|(_, tested)| tested).collect();
     let took = began.elapsed();
 
-    let coverage = options.coverage.then(|| Coverage::of(&project.compilation, &reached));
+    let coverage = options.coverage.then(|| Coverage::of(&project.compilation, &reached, &read.unreachable));
     if let Some(file) = &options.junit {
         std::fs::write(file, junit::report(&read, &tested, took))
             .map_err(|error| Trouble::new(format!("{} cannot be written: {error}", file.display())))?;

@@ -78,6 +78,9 @@ pub(super) fn coverage(coverage: &Coverage) -> String {
         for (place, what) in &part.missing {
             let _ = writeln!(page, "      {} {what}", styled(DIM, place));
         }
+        for (place, what) in &part.excused {
+            let _ = writeln!(page, "      {}", styled(DIM, format!("{place} {what}")));
+        }
     }
     let (reached, all) = coverage.totals();
     let _ = writeln!(page, "{} % of {all} steps, branches and rows are reached", percent(reached, all));

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use cosell_compile::Compilation;
 use cosell_compile::plan::{Plan, SourcePlan};
 use cosell_compile::testcase::{Act, ActKind, Ended, Test, Verb};
-use cosell_compile::Compilation;
 use cosell_model::flow::Retry;
 use cosell_model::{FlowId, Spanned, Value};
 use cosell_runtime::core::entry;
@@ -151,9 +151,8 @@ impl Play<'_> {
                 self.tell_of_referral(act, "related-referral-updated", &microsoft).await
             }
             ActKind::Run { flow, inputs, event } => {
-                let resolve = |node: &Option<_>| {
-                    node.as_ref().map_or(Ok(Value::Null), |node| self.names.resolve(node, As::Id))
-                };
+                let resolve =
+                    |node: &Option<_>| node.as_ref().map_or(Ok(Value::Null), |node| self.names.resolve(node, As::Id));
                 let start = Start { inputs: resolve(inputs)?, trigger: resolve(event)?, ..Start::default() };
                 self.begin(&FlowId::new(flow.value.as_str()), start).await.map_err(|mistake| mistake.at(act))
             }
@@ -199,14 +198,7 @@ impl Play<'_> {
     }
 
     /// Dataverse tells of a row, each flow in the form of the trigger that it listens by.
-    async fn tell_of_row(
-        &mut self,
-        act: &Act,
-        table: &str,
-        id: &str,
-        change: &str,
-        row: Value,
-    ) -> Result<(), Mistake> {
+    async fn tell_of_row(&mut self, act: &Act, table: &str, id: &str, change: &str, row: Value) -> Result<(), Mistake> {
         let event = |source: &SourcePlan| {
             let listens = &*source.trigger.connector == "dataverse" && source.with["table"] == table;
             match &*source.trigger.operation {

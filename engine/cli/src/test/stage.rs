@@ -115,6 +115,19 @@ impl Stage {
         call(self.connections.get(DATAVERSE), operation, input).await
     }
 
+    /// A row of the CRM; none where it is not there.
+    pub(super) async fn found(&self, table: &str, id: &str) -> Result<Option<Value>, String> {
+        /// Dataverse's code for that (Web API, error codes: ObjectDoesNotExist).
+        const NOT_THERE: &str = "0x80040217";
+        let Some(connection) = self.connections.get(DATAVERSE) else { return Ok(None) };
+        let context = CallContext::new(Uuid::now_v7(), false);
+        match connection.call("get_row", json!({ "table": table, "id": id }), context).await {
+            Ok(row) => Ok(Some(row)),
+            Err(error) if error.code == NOT_THERE => Ok(None),
+            Err(error) => Err(error.message),
+        }
+    }
+
     /// The requests that reached the sandbox after number `after`.
     pub(super) async fn log(&self, after: u64) -> Result<Vec<Entry>, Trouble> {
         self.people.log(after).await
@@ -136,8 +149,7 @@ impl Stage {
     async fn row(&self, row: &Row, settings: &Settings<'_>, names: &mut Names) -> Result<(), Mistake> {
         let columns = row.columns.as_ref().map_or(Ok(json!({})), |columns| names.resolve(columns, As::Lookup))?;
         let is_opportunity = row.table == "opportunity";
-        let columns =
-            if is_opportunity { laid_beside(usual_opportunity(settings, names)?, columns) } else { columns };
+        let columns = if is_opportunity { laid_beside(usual_opportunity(settings, names)?, columns) } else { columns };
         let input = json!({ "table": row.table, "values": without_nothing(columns) });
         let made = self.crm("create_row", input).await.map_err(|message| Mistake::new(row.name.span, message))?;
         let id = made[format!("{}id", row.table)].as_str().unwrap_or_default().to_owned();

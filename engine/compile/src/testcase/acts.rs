@@ -165,20 +165,20 @@ fn fault(node: &Node, findings: &mut Findings) -> Option<Fault> {
         }
     }
     let does = fields.take("does").and_then(|node| one_of(node, "`does`", &DOES, findings));
-    let says = fields.take("says").and_then(|node| words::text(node, "`says`", findings));
-    rule["action"] = if let Some(does) = does { json!(does) } else { answer(&mut fields, says, findings)? };
+    rule["action"] = if let Some(does) = does { json!(does) } else { answer(&mut fields, findings)? };
     fields.finish(findings);
     Some(Fault { rule })
 }
 
-/// A refusal in the form of the system that is struck, or with words of the test's own.
-fn answer(fields: &mut Fields<'_>, says: Option<String>, findings: &mut Findings) -> Option<Value> {
+/// An answer in the place of the system's own: its refusal, or one with a body or words of the test's.
+fn answer(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Value> {
+    let says = fields.take("says").and_then(|node| words::text(node, "`says`", findings));
+    let body = fields.take("body").map(Node::to_value);
     let status = fields.require("answers", findings)?;
     let status = words::whole(status, "`answers`", 200, 599, findings)?;
-    Some(match says {
-        Some(says) => {
-            json!({ "status": status, "body": { "error": { "code": "invalidRequest", "message": says } } })
-        }
+    let says = says.map(|says| json!({ "error": { "code": "invalidRequest", "message": says } }));
+    Some(match says.or(body) {
+        Some(body) => json!({ "status": status, "body": body }),
         None => json!({ "status": status, "own_body": true }),
     })
 }

@@ -13,6 +13,26 @@ use cosell_model::{Node, Outcome, Span, Spanned, Value};
 
 pub use read::read;
 
+/// A file of tests.
+#[derive(Clone, Debug, Default)]
+pub struct TestFile {
+    /// The tests, in order.
+    pub tests: Vec<Test>,
+    /// Steps that no test can reach.
+    pub unreachable: Vec<Unreachable>,
+}
+
+/// A step that no test can reach, and why.
+#[derive(Clone, Debug)]
+pub struct Unreachable {
+    /// The flow.
+    pub flow: Spanned<String>,
+    /// The step.
+    pub step: Spanned<String>,
+    /// Why.
+    pub because: String,
+}
+
 /// One test.
 #[derive(Clone, Debug)]
 pub struct Test {

@@ -6,31 +6,42 @@ use cosell_model::{Diagnostic, Node, Span, Spanned, ids};
 
 use super::acts::{acts, faults};
 use super::then::then;
-use super::{Given, Referral, Row, Test};
+use super::{Given, Referral, Row, Test, TestFile, Unreachable};
 use crate::read::fields::{Fields, Findings, wrong_form};
 use crate::read::words;
 use crate::source::Sources;
 use crate::yaml;
 
 /// The tests of a file: one at the top, or a list under `tests`; and what is wrong with them.
-pub fn read(sources: &Sources, file: FileId) -> (Vec<Test>, Vec<Diagnostic>) {
-    let mut findings = Vec::new();
-    let node = match yaml::parse(file, &sources.file(file).text) {
-        Ok(node) => node,
-        Err(finding) => return (Vec::new(), vec![finding]),
-    };
-    let mut tests = Vec::new();
-    if node.get("test").is_some() {
-        tests.extend(test(&node, &mut findings));
-    } else if let Some(mut fields) = Fields::of(&node, "a file of tests", &mut findings) {
-        let list = fields.require("tests", &mut findings);
-        fields.finish(&mut findings);
-        for node in list.map(|list| items(list, "`tests`", "a list of tests", &mut findings)).unwrap_or_default() {
-            tests.extend(test(node, &mut findings));
-        }
+pub fn read(sources: &Sources, file: FileId) -> (TestFile, Vec<Diagnostic>) {
+    let (mut found, mut findings) = (TestFile::default(), Vec::new());
+    match yaml::parse(file, &sources.file(file).text) {
+        Ok(node) if node.get("test").is_some() => found.tests.extend(test(&node, &mut findings)),
+        Ok(node) => several(&node, &mut found, &mut findings),
+        Err(finding) => findings.push(finding),
     }
     findings.sort_by(|a, b| (a.primary.span, a.code, &a.message).cmp(&(b.primary.span, b.code, &b.message)));
-    (tests, findings)
+    (found, findings)
+}
+
+fn several(node: &Node, found: &mut TestFile, findings: &mut Findings) {
+    let Some(mut fields) = Fields::of(node, "a file of tests", findings) else { return };
+    let tests = fields.require("tests", findings);
+    let unreachable = fields.take("unreachable");
+    fields.finish(findings);
+    let tests = tests.map(|tests| items(tests, "`tests`", "a list of tests", findings)).unwrap_or_default();
+    found.tests.extend(tests.iter().filter_map(|node| test(node, findings)));
+    let steps = unreachable.map(|list| items(list, "`unreachable`", "a list of steps", findings)).unwrap_or_default();
+    found.unreachable.extend(steps.iter().filter_map(|node| out_of_reach(node, findings)));
+}
+
+fn out_of_reach(node: &Node, findings: &mut Findings) -> Option<Unreachable> {
+    let mut fields = Fields::of(node, "a step that cannot be reached", findings)?;
+    let flow = fields.require("flow", findings).and_then(|node| spanned_text(node, "a flow's name", findings));
+    let step = fields.require("step", findings).and_then(|node| spanned_text(node, "a step's name", findings));
+    let because = fields.require("because", findings).and_then(|node| words::text(node, "`because`", findings));
+    fields.finish(findings);
+    Some(Unreachable { flow: flow?, step: step?, because: because? })
 }
 
 fn test(node: &Node, findings: &mut Findings) -> Option<Test> {

@@ -41,7 +41,8 @@ fn outcome(node: &Node, findings: &mut Findings) -> Option<Spanned<Ended>> {
     if known.is_none() {
         let near = node.text().and_then(|text| nearest(text, words));
         findings.push(
-            wrong_form(node, "`outcome`", &either(&words)).maybe_help(near.map(|near| format!("did you mean `{near}`?"))),
+            wrong_form(node, "`outcome`", &either(&words))
+                .maybe_help(near.map(|near| format!("did you mean `{near}`?"))),
         );
     }
     Some(Spanned::new(known?, node.span))
@@ -99,9 +100,7 @@ fn write(node: &Node, findings: &mut Findings) -> Option<Write> {
 /// A text, a list of them, or either by the name of an opportunity.
 fn audit(node: &Node, findings: &mut Findings) -> Vec<(Option<Spanned<String>>, Vec<Spanned<String>>)> {
     match node.entries() {
-        Some(entries) => {
-            entries.iter().map(|entry| (Some(entry.key.clone()), texts(&entry.value, findings))).collect()
-        }
+        Some(entries) => entries.iter().map(|entry| (Some(entry.key.clone()), texts(&entry.value, findings))).collect(),
         None => vec![(None, texts(node, findings))],
     }
 }
