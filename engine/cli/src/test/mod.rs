@@ -27,7 +27,7 @@ use cosell_compile::Compilation;
 use cosell_compile::testcase::{ActKind, Test};
 use cosell_model::flow::{Backoff, Retry};
 use cosell_model::span::FileId;
-use cosell_model::{FlowId, Span, Value};
+use cosell_model::{Span, Value};
 use cosell_sdk::Connector;
 use serde_json::json;
 
@@ -198,11 +198,8 @@ impl Tests<'_> {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(test) = self.read.tests.get(number) else { break };
             tested.push((number, self.one(test, &mut stage, &watching).await));
-            // A token that has run out on a clock that was moved would not be valid when it is moved back.
-            let moves = test.1.already.iter().chain(&test.1.when).any(|act| matches!(act.kind, ActKind::Waits(_)));
-            if moves {
-                stage.connect(self.project, self.connectors)?;
-            }
+            // A token of a clock that was moved is not valid yet when it is moved back.
+            stage.stale |= test.1.already.iter().chain(&test.1.when).any(|act| matches!(act.kind, ActKind::Waits(_)));
         }
         stage.stop().await;
         Ok((tested, watching.reached()))
@@ -242,11 +239,11 @@ impl Tests<'_> {
         let compilation = self.compiled(test)?;
         watching.flows(&compilation);
         let with = Playing {
+            project: self.project,
             compilation: &compilation,
             retry: self.project.configuration.retry.clone().unwrap_or(RETRY),
             watching,
             connectors: self.connectors,
-            off: &|flow: &FlowId| self.project.off(flow).is_some(),
         };
         let found = play::play(stage, test, with).await?;
         let settings = Settings { compilation: &compilation };

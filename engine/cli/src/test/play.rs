@@ -20,6 +20,7 @@ use super::coverage::Watching;
 use super::names::{As, Mistake, Names, REFERRAL};
 use super::stage::{Settings, Stage, plain};
 use super::writes::{Written, written};
+use crate::project::Project;
 
 /// What was found when a test was played.
 pub(super) struct Found {
@@ -46,7 +47,7 @@ pub(super) struct Play<'p> {
     test: &'p Test,
     /// What new records are to be called, by kind, in the order in which they are made.
     wanted: BTreeMap<String, Vec<String>>,
-    off: &'p dyn Fn(&FlowId) -> bool,
+    project: &'p Project,
     run: Option<RunRecord>,
     writes: Vec<Written>,
     /// How far the sandbox's log was read.
@@ -55,11 +56,11 @@ pub(super) struct Play<'p> {
 
 /// With what a test is played.
 pub(super) struct Playing<'p> {
+    pub(super) project: &'p Project,
     pub(super) compilation: &'p Compilation,
     pub(super) retry: Retry,
     pub(super) watching: &'p Watching,
     pub(super) connectors: &'p [Connector],
-    pub(super) off: &'p dyn Fn(&FlowId) -> bool,
 }
 
 /// Plays a test on a stage; what was found is then to be judged.
@@ -67,8 +68,8 @@ pub(super) struct Playing<'p> {
 /// # Errors
 /// What cannot be done as the test has it.
 pub(super) async fn play(stage: &mut Stage, test: &Test, with: Playing<'_>) -> Result<Found, Mistake> {
-    let Playing { compilation, retry, watching, connectors, off } = with;
-    let (connections, names) = stage.prepare(&test.given, compilation, connectors).await?;
+    let Playing { project, compilation, retry, watching, connectors } = with;
+    let (connections, names) = stage.prepare(&test.given, project, compilation, connectors).await?;
     let engine = Engine::new(compilation.plans.clone(), connections, retry).hurried();
     let mut play = Play {
         stage,
@@ -78,7 +79,7 @@ pub(super) async fn play(stage: &mut Stage, test: &Test, with: Playing<'_>) -> R
         names,
         test,
         wanted: BTreeMap::new(),
-        off,
+        project,
         run: None,
         writes: Vec::new(),
         position: 0,
@@ -236,7 +237,8 @@ impl Play<'_> {
             return Ok(());
         }
         let meant = |plan: &&Arc<Plan>| {
-            !(self.off)(&plan.flow) && self.test.flow.as_ref().is_none_or(|flow| flow.value == plan.flow.as_str())
+            self.project.off(&plan.flow).is_none()
+                && self.test.flow.as_ref().is_none_or(|flow| flow.value == plan.flow.as_str())
         };
         let mut started = Vec::new();
         for plan in self.compilation.plans.values().filter(meant) {

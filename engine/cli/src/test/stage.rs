@@ -26,6 +26,8 @@ pub(super) struct Stage {
     pub(super) people: People,
     /// By name, as the project has them; the one that keeps values is new for each test.
     connections: BTreeMap<String, Connection>,
+    /// Whether the connections know what is not so any more.
+    pub(super) stale: bool,
 }
 
 /// The connector to the CRM, and those beside it that tests stand in for.
@@ -40,7 +42,7 @@ impl Stage {
     pub(super) async fn start(project: &Project, connectors: &[Connector]) -> Result<Self, Trouble> {
         let sandbox = demo::sandbox().await?;
         let people = People::new(&sandbox.addresses().control)?;
-        let mut stage = Self { sandbox, people, connections: BTreeMap::new() };
+        let mut stage = Self { sandbox, people, connections: BTreeMap::new(), stale: false };
         stage.connect(project, connectors)?;
         Ok(stage)
     }
@@ -49,7 +51,7 @@ impl Stage {
     ///
     /// # Errors
     /// Never, with the sandbox's own settings.
-    pub(super) fn connect(&mut self, project: &Project, connectors: &[Connector]) -> Result<(), Trouble> {
+    fn connect(&mut self, project: &Project, connectors: &[Connector]) -> Result<(), Trouble> {
         let standing_in = demo::connections(self.sandbox.addresses());
         let own = project.configuration.connections.iter().map(|(name, entry)| (name.clone(), entry.connector.clone()));
         let usual = standing_in.keys().map(|name| (name.clone(), name.clone()));
@@ -76,12 +78,22 @@ impl Stage {
     pub(super) async fn prepare(
         &mut self,
         given: &Given,
+        project: &Project,
         compilation: &Compilation,
         connectors: &[Connector],
     ) -> Result<(BTreeMap<String, Connection>, Names), Mistake> {
         let nowhere = given_place(given);
         let broken = |trouble: Trouble| Mistake::new(nowhere, trouble.text());
         self.people.order(Method::POST, "/reset", &json!({})).await.map_err(broken)?;
+        for column in &given.columns {
+            let path = format!("/crm/metadata/EntityDefinitions(LogicalName='{}')/Attributes", column.table);
+            let defined = self.people.order(Method::POST, &path, &column.definition).await;
+            defined.map_err(|trouble| Mistake::new(column.name.span, plain(&trouble)))?;
+        }
+        // What is known of tables is kept by connections for a while.
+        if std::mem::replace(&mut self.stale, !given.columns.is_empty()) || self.stale {
+            self.connect(project, connectors).map_err(broken)?;
+        }
         let mut connections = self.connections.clone();
         if let Some(state) = connectors.iter().find(|known| known.description().name == STATE) {
             let state = state.open(json!({})).map_err(|error| Mistake::new(nowhere, error.message))?;

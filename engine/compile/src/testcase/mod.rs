@@ -12,6 +12,7 @@ use std::time::Duration;
 use cosell_model::{Node, Outcome, Span, Spanned, Value};
 
 pub use read::read;
+pub(crate) use read::{is_tests, of};
 
 /// A file of tests.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +60,8 @@ pub struct Test {
 pub struct Given {
     /// Values of variables, over those of the configuration.
     pub variables: Vec<(Spanned<String>, Value)>,
+    /// Columns of the user's own in the CRM.
+    pub columns: Vec<Column>,
     /// Referrals in Partner Center.
     pub referrals: Vec<Referral>,
     /// Rows in the CRM, in this order.
@@ -67,6 +70,17 @@ pub struct Given {
     pub state: Vec<(String, Node)>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+}
+
+/// A column that the CRM has beside those that come with it.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// Its table.
+    pub table: String,
+    /// Its logical name.
+    pub name: Spanned<String>,
+    /// Its type in the metadata API (Web API, AttributeMetadata), and what belongs to it.
+    pub definition: Value,
 }
 
 /// A referral in Partner Center.

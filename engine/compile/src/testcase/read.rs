@@ -2,26 +2,45 @@
 
 use cosell_model::node::{Entry, NodeKind};
 use cosell_model::span::FileId;
-use cosell_model::{Diagnostic, Node, Span, Spanned, ids};
+use cosell_model::{Diagnostic, Node, Span, Spanned, Value, ids};
+use serde_json::json;
 
 use super::acts::{acts, faults};
 use super::then::then;
-use super::{Given, Referral, Row, Test, TestFile, Unreachable};
-use crate::read::fields::{Fields, Findings, wrong_form};
+use super::{Column, Given, Referral, Row, Test, TestFile, Unreachable};
+use crate::read::fields::{Fields, Findings, either, wrong_form};
 use crate::read::words;
 use crate::source::Sources;
 use crate::yaml;
 
 /// The tests of a file: one at the top, or a list under `tests`; and what is wrong with them.
 pub fn read(sources: &Sources, file: FileId) -> (TestFile, Vec<Diagnostic>) {
-    let (mut found, mut findings) = (TestFile::default(), Vec::new());
-    match yaml::parse(file, &sources.file(file).text) {
-        Ok(node) if node.get("test").is_some() => found.tests.extend(test(&node, &mut findings)),
-        Ok(node) => several(&node, &mut found, &mut findings),
-        Err(finding) => findings.push(finding),
-    }
+    let mut findings = Vec::new();
+    let found = match yaml::parse(file, &sources.file(file).text) {
+        Ok(node) => of(&node, &mut findings),
+        Err(finding) => {
+            findings.push(finding);
+            TestFile::default()
+        }
+    };
     findings.sort_by(|a, b| (a.primary.span, a.code, &a.message).cmp(&(b.primary.span, b.code, &b.message)));
     (found, findings)
+}
+
+/// Whether a file says that it holds tests.
+pub(crate) fn is_tests(node: &Node) -> bool {
+    node.get("test").is_some() || node.get("tests").is_some()
+}
+
+/// The tests that a file's content is.
+pub(crate) fn of(node: &Node, findings: &mut Findings) -> TestFile {
+    let mut found = TestFile::default();
+    if node.get("test").is_some() {
+        found.tests.extend(test(node, findings));
+    } else {
+        several(node, &mut found, findings);
+    }
+    found
 }
 
 fn several(node: &Node, found: &mut TestFile, findings: &mut Findings) {
@@ -66,6 +85,11 @@ fn given(node: &Node, findings: &mut Findings) -> Given {
     for entry in by_name(fields.take("variables"), "`variables`", findings) {
         given.variables.push((entry.key.clone(), entry.value.to_value()));
     }
+    for table in by_name(fields.take("columns"), "`columns`", findings) {
+        for entry in by_name(Some(&table.value), "the columns of a table", findings) {
+            given.columns.extend(column(entry, &table.key.value, findings));
+        }
+    }
     for entry in by_name(fields.take("referrals"), "`referrals`", findings) {
         given.referrals.extend(referral(entry, findings));
     }
@@ -85,6 +109,55 @@ fn given(node: &Node, findings: &mut Findings) -> Given {
     given.faults = fields.take("faults").map(|node| faults(node, findings)).unwrap_or_default();
     fields.finish(findings);
     given
+}
+
+/// The types of columns, with what the metadata API calls them.
+const TYPES: [(&str, &str); 8] = [
+    ("text", "String"),
+    ("long_text", "Memo"),
+    ("integer", "Integer"),
+    ("decimal", "Decimal"),
+    ("money", "Money"),
+    ("boolean", "Boolean"),
+    ("date", "DateTime"),
+    ("datetime", "DateTime"),
+];
+
+/// A type, or the numbers of a choice.
+fn column(entry: &Entry, table: &str, findings: &mut Findings) -> Option<Column> {
+    let of = |kind: &str, more: Value| {
+        let mut definition = json!({
+            "@odata.type": format!("Microsoft.Dynamics.CRM.{kind}AttributeMetadata"), "SchemaName": entry.key.value,
+        });
+        if let (Some(definition), Value::Object(more)) = (definition.as_object_mut(), more) {
+            definition.extend(more);
+        }
+        Some(Column { table: table.to_owned(), name: entry.key.clone(), definition })
+    };
+    if let Some(items) = entry.value.items() {
+        let option = |item: &Node| {
+            let label = json!({ "LocalizedLabels": [{ "Label": item.to_value().to_string(), "LanguageCode": 1033 }] });
+            json!({ "Value": item.to_value(), "Label": label })
+        };
+        let options: Vec<Value> = items.iter().map(option).collect();
+        return of(
+            "Picklist",
+            json!({ "OptionSet": { "IsGlobal": false, "OptionSetType": "Picklist", "Options": options } }),
+        );
+    }
+    let known = TYPES.iter().find(|(word, _)| entry.value.text() == Some(word));
+    let Some((word, kind)) = known else {
+        let words = TYPES.map(|(word, _)| word);
+        let expected = format!("{}, or the list of a choice's numbers", either(&words));
+        findings.push(wrong_form(&entry.value, "a column", &expected));
+        return None;
+    };
+    let more = match *word {
+        "text" | "long_text" => json!({ "MaxLength": 4000 }),
+        "date" => json!({ "Format": "DateOnly" }),
+        _ => json!({}),
+    };
+    of(kind, more)
 }
 
 fn referral(entry: &Entry, findings: &mut Findings) -> Option<Referral> {
