@@ -57,13 +57,26 @@ pub(super) async fn edit(
     let indent = " ".repeat(column - 1);
     let mut text = format!("then:\n{indent}  ");
     block(&without_nothing(value), &format!("{indent}  "), &mut text);
+    let all = &read.sources.file(*file).text;
     match &test.then {
-        Some(then) => Edit { file: *file, start: then.key.start as usize, end: then.span.end as usize, text },
+        Some(then) => {
+            let end = without_comments(all, then.span.end as usize);
+            Edit { file: *file, start: then.key.start as usize, end, text }
+        }
         None => {
-            let end = test.end.end as usize;
+            let end = without_comments(all, test.end.end as usize);
             Edit { file: *file, start: end, end, text: format!("\n{indent}{text}") }
         }
     }
+}
+
+/// Where what ends at `end` ends without the comments at its end: they are about what follows.
+fn without_comments(text: &str, end: usize) -> usize {
+    let mut kept = text[..end].trim_end();
+    while let Some((before, _)) = kept.rsplit_once('\n').filter(|(_, last)| last.trim_start().starts_with('#')) {
+        kept = before.trim_end();
+    }
+    kept.len()
 }
 
 /// Puts the texts into their files.

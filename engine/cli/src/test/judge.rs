@@ -89,7 +89,7 @@ pub(super) async fn judge(then: &Then, found: &Found, stage: &Stage, settings: &
 }
 
 /// How the run ended, with why.
-pub(super) fn ended(found: &Found) -> String {
+fn ended(found: &Found) -> String {
     let failure = found.run.as_ref().and_then(|run| run.failure.as_ref());
     let why = match (found.ended(), failure) {
         (Ended::NotStarted, _) => "no flow listens to what happened".to_owned(),
@@ -100,6 +100,14 @@ pub(super) fn ended(found: &Found) -> String {
         _ => return found.ended().as_str().to_owned(),
     };
     format!("{}: {why}", found.ended().as_str())
+}
+
+/// The same as a sentence.
+pub(super) fn story(found: &Found) -> String {
+    match found.ended() {
+        Ended::NotStarted => "no flow was run".to_owned(),
+        Ended::As(_) => format!("the run {}", ended(found)),
+    }
 }
 
 pub(super) fn answer((status, headers, body): (u16, Value, Value)) -> Value {

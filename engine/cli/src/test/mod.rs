@@ -251,7 +251,7 @@ impl Tests<'_> {
             Some(then) => judge::judge(then, &found, stage, &settings).await,
             None => Vec::new(),
         };
-        let story = if differences.is_empty() { Vec::new() } else { vec![format!("the run {}", judge::ended(&found))] };
+        let story = if differences.is_empty() { Vec::new() } else { vec![judge::story(&found)] };
         let edit = match self.accepts && (test.then.is_none() || !differences.is_empty()) {
             true => Some(accept::edit(in_file, &found, stage, &settings, self.read).await),
             false => None,

@@ -70,8 +70,9 @@ fn test(node: &Node, findings: &mut Findings) -> Option<Test> {
     let flow = fields.take("flow").and_then(|node| spanned_text(node, "a flow's name", findings));
     let given = fields.take("given").map(|node| given(node, findings)).unwrap_or_default();
     let already = fields.take("already").map(|node| acts(node, "`already`", findings)).unwrap_or_default();
-    let when = fields.require("when", findings).map(|node| acts(node, "`when`", findings)).unwrap_or_default();
+    // One letter lies between them: what is there is taken for itself first.
     let then = fields.entry("then").and_then(|entry| then(entry, findings));
+    let when = fields.require("when", findings).map(|node| acts(node, "`when`", findings)).unwrap_or_default();
     fields.finish(findings);
     let entries = node.entries().unwrap_or_default();
     let begin = entries.first().map_or(node.span, |entry| entry.key.span);
