@@ -334,7 +334,7 @@ fn line(place: &str) -> (String, usize) {
 
 /// How much of all: 100 only where nothing is missing.
 pub(super) fn percent(reached: usize, all: usize) -> usize {
-    if all == 0 { 100 } else { reached * 100 / all }
+    (reached * 100).checked_div(all).unwrap_or(100)
 }
 
 impl Point {

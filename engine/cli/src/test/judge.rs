@@ -1,6 +1,6 @@
 //! Holding what was found against what a test expects.
 
-use cosell_compile::testcase::{Ended, Then, Verb, Write};
+use cosell_compile::testcase::{Audit, Ended, Then, Verb, Write};
 use cosell_model::node::NodeKind;
 use cosell_model::{Node, Span, Value};
 use cosell_sdk::values::same;
@@ -63,7 +63,7 @@ pub(super) async fn judge(then: &Then, found: &Found, stage: &Stage, settings: &
             Err(mistake) => differences.push(mistake.into()),
         }
     }
-    for (name, texts) in &then.audit {
+    for Audit { of: name, says: texts } in &then.audit {
         let opportunity = match name {
             Some(name) => found.names.find(&name.value, name.span).map(|record| record.name.clone()),
             None => the_opportunity(found, texts.first().map_or(then.span, |text| text.span)),
@@ -183,7 +183,7 @@ pub(super) fn agrees(expected: &Node, found: &Value) -> bool {
 pub(super) async fn accepted_audit(then: &Then, found: &Found, stage: &Stage, settings: &Settings<'_>) -> Value {
     let column = settings.text("audit_column", "msft_microsoftpartnercenterreferralsyncaudit");
     let mut by_name = serde_json::Map::new();
-    for (name, texts) in &then.audit {
+    for Audit { of: name, says: texts } in &then.audit {
         let place = then.span;
         let opportunity = match name {
             Some(name) => name.value.clone(),

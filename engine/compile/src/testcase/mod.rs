@@ -208,8 +208,17 @@ pub struct Then {
     pub writes: Option<Spanned<Vec<Write>>>,
     /// What records look like.
     pub records: Vec<(Spanned<String>, Node)>,
-    /// What the column Audit of an opportunity says; of the only one where none is named.
-    pub audit: Vec<(Option<Spanned<String>>, Vec<Spanned<String>>)>,
+    /// What the column Audit says.
+    pub audit: Vec<Audit>,
+}
+
+/// What the column Audit of an opportunity says.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// The opportunity; the only one where none is named.
+    pub of: Option<Spanned<String>>,
+    /// Texts that stand somewhere in it.
+    pub says: Vec<Spanned<String>>,
 }
 
 /// How a run ended.

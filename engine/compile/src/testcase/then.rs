@@ -4,7 +4,7 @@ use cosell_model::node::Entry;
 use cosell_model::{Diagnostic, Node, Outcome, Spanned};
 
 use super::read::{by_name, items, named, spanned_text};
-use super::{Ended, Then, Verb, Write};
+use super::{Audit, Ended, Then, Verb, Write};
 use crate::read::fields::{Fields, Findings, either, wrong_form};
 use crate::suggest::nearest;
 
@@ -98,10 +98,11 @@ fn write(node: &Node, findings: &mut Findings) -> Option<Write> {
 }
 
 /// A text, a list of them, or either by the name of an opportunity.
-fn audit(node: &Node, findings: &mut Findings) -> Vec<(Option<Spanned<String>>, Vec<Spanned<String>>)> {
+fn audit(node: &Node, findings: &mut Findings) -> Vec<Audit> {
+    let named = |entry: &Entry| Audit { of: Some(entry.key.clone()), says: texts(&entry.value, findings) };
     match node.entries() {
-        Some(entries) => entries.iter().map(|entry| (Some(entry.key.clone()), texts(&entry.value, findings))).collect(),
-        None => vec![(None, texts(node, findings))],
+        Some(entries) => entries.iter().map(named).collect(),
+        None => vec![Audit { of: None, says: texts(node, findings) }],
     }
 }
 
