@@ -29,6 +29,7 @@ mod serve;
 mod solutions;
 mod status;
 mod sync;
+mod test;
 mod variables;
 mod webhooks;
 
@@ -75,6 +76,8 @@ enum Command {
     Run(run::Options),
     /// Show what a run would write, field by field: reads are real, and nothing is changed anywhere.
     DryRun(dry_run::Options),
+    /// Run tests of the flows against stand-ins on this machine, and say what no test reaches.
+    Test(test::Options),
     /// Run the flows whenever their triggers say so, until told to end; goes on with what was under way.
     Serve(serve::Options),
     /// See runs and repair them: list, show, watch, resume, skip, resubmit, cancel.
@@ -166,6 +169,7 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
             Command::Variables(options) => variables::variables(&arguments.chosen, &options, &connectors),
             Command::Run(options) => run::run(&arguments.chosen, &options, &connectors).await,
             Command::DryRun(options) => dry_run::dry_run(&arguments.chosen, &options, &connectors).await,
+            Command::Test(options) => test::test(&arguments.chosen, &options, &connectors).await,
             Command::Serve(options) => serve::serve(&arguments.chosen, &options, &connectors).await,
             Command::Runs(options) => runs::runs(&arguments.chosen, &options, &connectors).await,
             Command::Status(options) => status::status(&arguments.chosen, &options, &connectors).await,
