@@ -45,11 +45,12 @@ impl Schemas {
     /// What is wrong with a file by the schema of its kind: each message with its place.
     fn wrong(&self, text: &str) -> Vec<String> {
         let value = plain(serde_yaml::from_str(text).unwrap());
-        let kind = ["flow", "mapping", "variables"].into_iter().find(|kind| value.get(kind).is_some());
+        let kind = ["test", "tests", "flow", "mapping", "variables"].into_iter().find(|kind| value.get(kind).is_some());
         // Values of variables stand in the configuration as well, beside other things.
         let configures = ["connections", "flows", "environments", "service", "retry", "off"];
         let configuration = value.is_null() || configures.iter().any(|key| value.get(key).is_some());
-        let kind = if configuration { "configuration" } else { kind.unwrap_or("flow") };
+        let kind = if configuration { "configuration" } else { kind.unwrap_or("flow").trim_end_matches('s') };
+        let kind = if kind == "variable" { "variables" } else { kind };
         self.by(kind, &value)
     }
 
@@ -135,7 +136,7 @@ fn a_new_project_has_schemas_and_its_files_name_them() {
         assert_eq!(schemas.by(&kind, &value), [""; 0], "{}", path.display());
         seen.push(kind);
     }
-    assert_eq!(seen, ["configuration", "flow", "mapping", "mapping"]);
+    assert_eq!(seen, ["configuration", "flow", "mapping", "mapping", "test"]);
 }
 
 #[test]
@@ -178,6 +179,9 @@ fn mistakes_are_not_valid() {
         (mapping("{ l: { path: a, as: txt }, r: b }"), "/rows/x/l"),
         (mapping("{ l: { paht: a }, r: b }"), "/rows/x/l"),
         (mapping("{ l: a, r: b, when_empty: leave }"), "/rows/x/when_empty"),
+        ("test: a\nwhen: { created: x }\nthan: {}\n".to_owned(), ""),
+        ("tests: [{ test: a, when: { created: x }, then: { outcome: fine } }]\n".to_owned(), "/tests/0/then/outcome"),
+        ("tests: [{ test: a }]\n".to_owned(), "/tests/0"),
         ("variables: { a: { type: text } }\n".to_owned(), "/variables/a"),
         ("variables: { a: { type: string, default: x } }\n".to_owned(), "/variables/a/type"),
         ("connections: { dataverse: { adress: x } }\n".to_owned(), "/connections/dataverse"),

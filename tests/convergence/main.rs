@@ -2,7 +2,7 @@
 //!
 //! Cases are drawn (`case`) and played: people work (`people`, `edits`; `book` keeps what they did) on two systems with the
 //! program between them (`world`; `door` holds events back, `watch` looks at the program's runs). In the end each deal is
-//! judged by what the two systems have (`verdict`).
+//! judged by what the two systems have (`verdict`). The same cases show that a dry run tells what the run then does (`dry`).
 //!
 //! `PROPTEST_CASES` draws more cases than usual. They are the same ones every time.
 
@@ -11,15 +11,19 @@
 mod book;
 mod case;
 mod door;
+mod dry;
 mod edits;
 mod people;
 mod verdict;
 mod watch;
 mod world;
 
+use std::cell::RefCell;
+
 use book::{Book, Deal};
 use case::{Case, Center, Crm, Edit, Faults, Kind, News, Scene, Weather};
 use cosell_sandbox::Entry;
+use dry::Compared;
 use people::{HELP, VISIBLE};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
@@ -36,14 +40,19 @@ const WRITES_A_DEAL: usize = 6;
 /// Few are that dear: of 260 cases, the nearest to the bound made 16 writes of 24, for four deals without an edit.
 const WRITES_AN_EDIT: usize = 4;
 
-/// Draws cases and plays them; what fails is reduced to what is needed for it to fail.
+/// Draws cases and plays them.
 fn hold(cases: u32, strategy: &impl Strategy<Value = Case>) {
-    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(cases);
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 150, ..Config::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let world = runtime.block_on(World::start());
+    draw(cases, strategy, |case| runtime.block_on(play(&world, &case)));
+}
+
+/// Draws cases for which something must hold; what fails is reduced to what is needed for it to fail.
+fn draw(cases: u32, strategy: &impl Strategy<Value = Case>, holds: impl Fn(Case) -> Result<(), String>) {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(cases);
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 150, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    let held = runner.run(strategy, |case| runtime.block_on(play(&world, &case)).map_err(TestCaseError::fail));
+    let held = runner.run(strategy, |case| holds(case).map_err(TestCaseError::fail));
     if let Err(failure) = held {
         panic!("{failure}");
     }
@@ -133,6 +142,20 @@ fn both_sides_come_to_agree() {
 #[test]
 fn both_sides_come_to_agree_in_a_storm() {
     hold(10, &case::stormy());
+}
+
+#[test]
+fn a_dry_run_tells_what_the_run_then_does() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let world = runtime.block_on(World::start());
+    let compared = RefCell::new(Compared::default());
+    draw(12, &case::calm(), |case| runtime.block_on(dry::play(&world, &case, &mut compared.borrow_mut())));
+    let compared = compared.into_inner();
+    let unseen: Vec<_> = world.flows().filter(|flow| !compared.flows.contains_key(flow)).collect();
+    assert!(unseen.is_empty(), "never run: {unseen:?}");
+    // Hundreds of generated cases, unless fewer were asked for.
+    let enough = compared.runs >= 250 && compared.writes >= 500 && compared.fields >= 1000;
+    assert!(enough || std::env::var("PROPTEST_CASES").is_ok(), "{compared:?}");
 }
 
 #[test]

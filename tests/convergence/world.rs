@@ -36,6 +36,13 @@ pub struct World {
     connections: BTreeMap<String, Connection>,
 }
 
+/// Two systems that nothing happens between, unless somebody runs a flow.
+pub struct Still {
+    pub people: People,
+    pub plans: BTreeMap<FlowId, Arc<Plan>>,
+    pub connections: BTreeMap<String, Connection>,
+}
+
 /// The program at work, for one case.
 pub struct Program {
     pub people: People,
@@ -69,6 +76,20 @@ impl World {
             (name.to_owned(), connector.open(settings).unwrap())
         });
         Self { connections: connections.collect(), plans: compilation.plans, sandbox }
+    }
+
+    /// All the shipped flows.
+    pub fn flows(&self) -> impl Iterator<Item = &FlowId> {
+        self.plans.keys()
+    }
+
+    /// Everything anew, with nobody at work on it.
+    pub async fn still(&self) -> Still {
+        let people = People::new(self.sandbox.addresses());
+        people.control("POST", "/reset", &json!({})).await.unwrap();
+        let mut connections = self.connections.clone();
+        connections.insert("state".to_owned(), cosell_state::connector().open(json!({})).unwrap());
+        Still { people, plans: self.plans.clone(), connections }
     }
 
     /// Everything anew, and the program at work on it.
@@ -132,7 +153,7 @@ fn settings(addresses: &Addresses) -> Vec<(&'static str, Value)> {
 }
 
 /// So many attempts that no fault of a storm outlasts them, quickly one behind the other.
-fn retry() -> Retry {
+pub fn retry() -> Retry {
     Retry {
         count: 20,
         backoff: Backoff::Exponential,

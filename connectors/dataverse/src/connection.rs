@@ -10,6 +10,7 @@ use cosell_sdk::{CallContext, CallError, Connect, JsonSchema};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::foresee;
 use crate::metadata::{Head, Table, Tables};
 use crate::values::filter;
 
@@ -144,14 +145,27 @@ impl Dataverse {
         query: impl IntoIterator<Item = (&'static str, Option<&str>)>,
         context: &CallContext,
     ) -> Result<Option<Map<String, Value>>, CallError> {
+        let query: Vec<_> = query.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        let foreseen = match context.foreseen(address) {
+            Some(Some(Value::Object(row))) => Some(row),
+            Some(_) => return Ok(None),
+            None => None,
+        };
+        // Of a row that was foreseen, only what is read along must be asked for.
+        if let (Some(row), false) = (&foreseen, query.iter().any(|(name, _)| *name == "$expand")) {
+            let select = query.iter().find(|(name, _)| *name == "$select").map(|(_, select)| *select);
+            return Ok(Some(foresee::selected(row, select)));
+        }
         let mut request = headed(self.client.get(&[address])).header("prefer", ANNOTATIONS).allow(404);
         for (name, value) in query {
-            if let Some(value) = value {
-                request = request.query(name, value);
-            }
+            request = request.query(name, value);
         }
         let response = request.send(context).await?;
-        if response.status == 404 { Ok(None) } else { response.json().map(Some) }
+        let row = if response.status == 404 { None } else { response.json().map(Some)? };
+        Ok(match (row, foreseen) {
+            (Some(row), Some(foreseen)) => Some(foresee::over(row, &foreseen)),
+            (row, foreseen) => row.or(foreseen),
+        })
     }
 
     /// Reads one row that must exist.

@@ -10,6 +10,7 @@
 pub mod connection;
 #[cfg(test)]
 mod contract;
+mod foresee;
 pub mod metadata;
 pub mod operations;
 mod preview;

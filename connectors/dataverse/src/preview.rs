@@ -1,26 +1,51 @@
 //! What a write would do, said without writing.
 
-use cosell_sdk::{Change, Prediction};
-use serde_json::{Map, Value};
+use cosell_sdk::{CallContext, Change, Prediction};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::metadata::Head;
+use crate::foresee;
+use crate::metadata::{Head, Table};
 use crate::row::Row;
 use crate::values::assign::Assignment;
 
 /// A row that would be created, with the identifier chosen for it.
-pub(crate) fn creation(head: &Head, id: Uuid, assignments: &[Assignment]) -> Prediction<Row> {
-    let mut after = Map::new();
-    after.insert(head.primary_id.clone(), Value::String(id.to_string()));
-    assignments.iter().for_each(|assignment| assignment.apply(&mut after));
-    between(head, id, &Map::new(), &after)
+pub(crate) fn creation(head: &Head, id: Uuid, assignments: &[Assignment], context: &CallContext) -> Prediction<Row> {
+    between(head, id, &Map::new(), &new(head, id, assignments), context)
+}
+
+/// The same, where the table is known as a whole: the row then also has the state in which it would begin.
+pub(crate) fn creation_in(
+    table: &Table,
+    id: Uuid,
+    assignments: &[Assignment],
+    context: &CallContext,
+) -> Prediction<Row> {
+    let mut after = new(&table.head, id, assignments);
+    let changes = differences(&table.head, id, &Map::new(), &after);
+    foresee::begin_open(table, &mut after);
+    foresee::row(&table.head, id, &after, context);
+    Prediction { record: Row::from_wire(&after), changes }
+}
+
+fn new(head: &Head, id: Uuid, assignments: &[Assignment]) -> Map<String, Value> {
+    let mut row = Map::new();
+    row.insert(head.primary_id.clone(), Value::String(id.to_string()));
+    assignments.iter().for_each(|assignment| assignment.apply(&mut row));
+    row
 }
 
 /// A row that would be changed.
-pub(crate) fn change(head: &Head, id: Uuid, row: &Map<String, Value>, assignments: &[Assignment]) -> Prediction<Row> {
+pub(crate) fn change(
+    head: &Head,
+    id: Uuid,
+    row: &Map<String, Value>,
+    assignments: &[Assignment],
+    context: &CallContext,
+) -> Prediction<Row> {
     let mut after = row.clone();
     assignments.iter().filter(|wanted| !wanted.is_done(row)).for_each(|assignment| assignment.apply(&mut after));
-    between(head, id, row, &after)
+    between(head, id, row, &after, context)
 }
 
 /// A row before and after, both as they come.
@@ -29,9 +54,16 @@ pub(crate) fn between(
     id: Uuid,
     before: &Map<String, Value>,
     after: &Map<String, Value>,
+    context: &CallContext,
 ) -> Prediction<Row> {
+    foresee::row(head, id, after, context);
+    Prediction { record: Row::from_wire(after), changes: differences(head, id, before, after) }
+}
+
+/// What would change, column by column.
+fn differences(head: &Head, id: Uuid, before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Change> {
     let (before, after) = (Row::from_wire(before), Row::from_wire(after));
-    let changes = after
+    after
         .columns
         .iter()
         .map(|(field, new)| Change {
@@ -40,14 +72,15 @@ pub(crate) fn between(
             old: before.columns.get(field).cloned().unwrap_or_default(),
             new: new.clone(),
         })
-        .filter(|change| change.old != change.new)
-        .collect();
-    Prediction { record: after, changes }
+        // Which row it is, its name says.
+        .filter(|change| change.old != change.new && change.field != head.primary_id)
+        .collect()
 }
 
-/// A row as a whole.
-pub(crate) fn whole(head: &Head, id: Uuid, old: Value, new: Value) -> Change {
-    Change { record: name(head, id), field: "*".to_owned(), old, new }
+/// A row that would be deleted.
+pub(crate) fn deletion(head: &Head, id: Uuid, row: &Map<String, Value>, context: &CallContext) -> Change {
+    foresee::gone(head, id, context);
+    Change { record: name(head, id), field: "*".to_owned(), old: json!(Row::from_wire(row)), new: Value::Null }
 }
 
 fn name(head: &Head, id: Uuid) -> String {
@@ -82,7 +115,7 @@ mod tests {
             (&made.record["opportunityid"], &made.record["customerid"]["table"]),
             (&json!(KEY), &json!("account"))
         );
-        assert_eq!(told(&made)[1], ("name".to_owned(), Value::Null, json!("Deal")));
+        assert_eq!(told(&made)[0], ("name".to_owned(), Value::Null, json!("Deal")));
         assert_eq!(made.changes[0].record, format!("opportunity {KEY}"));
 
         let values = json!({ "name": "Deal", "estimatedvalue": 91000, "customerid": { "contact": KEY } });

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::preview;
 use crate::referral::Referral;
 
 /// Settings of a connection to Partner Center's referrals.
@@ -87,6 +88,9 @@ pub(crate) struct Page {
 impl PartnerCenter {
     /// Reads one referral.
     pub(crate) async fn get(&self, id: Uuid, context: &CallContext) -> Result<Referral, CallError> {
+        if let Some(Some(foreseen)) = context.foreseen(&preview::foreseen_as(id)) {
+            return preview::read(foreseen);
+        }
         headed(self.client.get(&["referrals", &id.to_string()])).send(context).await?.json()
     }
 

@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
+
+use crate::foreseen::Foreseen;
 
 /// What a call is told beside its input.
 #[derive(Clone, Debug)]
@@ -15,6 +18,7 @@ pub struct CallContext {
     /// True where an earlier attempt of this very call may have taken effect: the call must find out before it writes.
     pub may_have_run: bool,
     reads_only: bool,
+    foreseen: Option<Foreseen>,
     noted: Arc<Mutex<Noted>>,
 }
 
@@ -28,13 +32,34 @@ struct Noted {
 impl CallContext {
     /// A context for one attempt.
     pub fn new(idempotency_key: Uuid, may_have_run: bool) -> Self {
-        Self { idempotency_key, may_have_run, reads_only: false, noted: Arc::default() }
+        Self { idempotency_key, may_have_run, reads_only: false, foreseen: None, noted: Arc::default() }
     }
 
     /// The same, for a prediction: the HTTP kit refuses to send a write.
     #[must_use]
     pub fn reading_only(self) -> Self {
         Self { reads_only: true, ..self }
+    }
+
+    /// The same, for a call of a dry run: the HTTP kit refuses to send a write, and what earlier calls would have written
+    /// counts as written.
+    #[must_use]
+    pub fn foreseeing(self, foreseen: Foreseen) -> Self {
+        Self { reads_only: true, foreseen: Some(foreseen), ..self }
+    }
+
+    /// Notes what a prediction makes of a record, by the connector's own name for it: none where it would be gone. Nothing
+    /// is noted outside a dry run.
+    pub fn foresee(&self, record: impl Into<String>, value: Option<Value>) {
+        if let Some(foreseen) = &self.foreseen {
+            foreseen.note(record.into(), value);
+        }
+    }
+
+    /// What earlier calls of a dry run would have made of a record: none where they would have left it alone, and within
+    /// it none where it would be gone.
+    pub fn foreseen(&self, record: &str) -> Option<Option<Value>> {
+        self.foreseen.as_ref()?.of(record)
     }
 
     /// Whether writes are refused.

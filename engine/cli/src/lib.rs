@@ -2,11 +2,13 @@
 //!
 //! [`project`] loads what a command works on; [`render`] shows findings and runs; the rest are the commands.
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 done; 1 it was tried and failed, or
-//! findings are errors; 2 it could not be tried (arguments, configuration, files); 130 it was interrupted.
+//! findings are errors; 2 it could not be tried (arguments, configuration, files); 3 a dry run found that something would
+//! change; 130 it was interrupted.
 
 mod check;
 mod demo;
 mod doctor;
+mod dry_run;
 mod end;
 mod explain;
 mod flows;
@@ -28,6 +30,7 @@ mod serve;
 mod solutions;
 mod status;
 mod sync;
+mod test;
 mod variables;
 mod webhooks;
 
@@ -74,6 +77,10 @@ enum Command {
     Variables(variables::Options),
     /// Run one flow to its end against the configured connections.
     Run(run::Options),
+    /// Show what a run would write, field by field: reads are real, and nothing is changed anywhere.
+    DryRun(dry_run::Options),
+    /// Run tests of the flows against stand-ins on this machine, and say what no test reaches.
+    Test(test::Options),
     /// Run the flows whenever their triggers say so, until told to end; goes on with what was under way.
     Serve(serve::Options),
     /// See runs and repair them: list, show, watch, resume, skip, resubmit, cancel.
@@ -107,6 +114,8 @@ enum Ending {
     Done,
     /// It was tried, and failed.
     Failed,
+    /// Nothing was done, and something would be.
+    Changes,
     /// It was interrupted, and can be gone on with.
     Interrupted,
 }
@@ -163,6 +172,8 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
             Command::Lsp(options) => lsp::lsp(&arguments.chosen, &options, &connectors),
             Command::Variables(options) => variables::variables(&arguments.chosen, &options, &connectors),
             Command::Run(options) => run::run(&arguments.chosen, &options, &connectors).await,
+            Command::DryRun(options) => dry_run::dry_run(&arguments.chosen, &options, &connectors).await,
+            Command::Test(options) => test::test(&arguments.chosen, &options, &connectors).await,
             Command::Serve(options) => serve::serve(&arguments.chosen, &options, &connectors).await,
             Command::Runs(options) => runs::runs(&arguments.chosen, &options, &connectors).await,
             Command::Status(options) => status::status(&arguments.chosen, &options, &connectors).await,
@@ -178,6 +189,7 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
     match ended {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Failed) => ExitCode::FAILURE,
+        Ok(Ending::Changes) => ExitCode::from(3),
         Ok(Ending::Interrupted) => ExitCode::from(130),
         Err(trouble) => {
             anstream::eprintln!("{}", trouble.text());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use cosell_model::flow::ValueType;
 use cosell_model::{FlowId, Outcome, Value};
-use cosell_runtime::memory::Start;
+use cosell_runtime::memory::{Engine, Start};
 use cosell_runtime::record::Observer;
 use cosell_sdk::Connector;
 use serde_json::Map;
@@ -36,11 +36,8 @@ pub(crate) async fn run(chosen: &Chosen, options: &Options, connectors: &[Connec
     let flow = FlowId::new(options.flow.as_str());
     let engine = project.engine(std::slice::from_ref(&flow), false, connectors)?;
     let trigger = options.event.as_deref().map_or(Ok(Value::Null), event)?;
-    let kinds: Vec<(String, ValueType)> = engine
-        .plan(&flow)
-        .map(|plan| plan.trigger.inputs.iter().map(|input| (input.name.clone(), input.kind)).collect())
-        .unwrap_or_default();
-    let start = Start { trigger, inputs: Value::Object(inputs(&options.inputs, &kinds)?), ..Start::default() };
+    let inputs = Value::Object(inputs(&options.inputs, &kinds(&engine, &flow))?);
+    let start = Start { trigger, inputs, ..Start::default() };
     let (people, machines) = (People, Machines::default());
     let observer: &dyn Observer = if options.json { &machines } else { &people };
     let run = engine.run(&flow, start, observer).await;
@@ -51,7 +48,8 @@ pub(crate) async fn run(chosen: &Chosen, options: &Options, connectors: &[Connec
     Ok(if run.outcome == Outcome::Succeeded { Ending::Done } else { Ending::Failed })
 }
 
-fn event(path: &Path) -> Result<Value, Trouble> {
+/// What the trigger brings, from a file.
+pub(crate) fn event(path: &Path) -> Result<Value, Trouble> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Trouble::new(format!("the event `{}` cannot be read: {error}", path.display())))?;
     serde_json::from_str(&text).map_err(|error| {
@@ -59,8 +57,14 @@ fn event(path: &Path) -> Result<Value, Trouble> {
     })
 }
 
+/// The inputs that a flow declares, with their types.
+pub(crate) fn kinds(engine: &Engine, flow: &FlowId) -> Vec<(String, ValueType)> {
+    let inputs = engine.plan(flow).into_iter().flat_map(|plan| &plan.trigger.inputs);
+    inputs.map(|input| (input.name.clone(), input.kind)).collect()
+}
+
 /// `name=value`; the value is read as the declared type wants it: text as it stands, the rest as JSON.
-fn inputs(given: &[String], kinds: &[(String, ValueType)]) -> Result<Map<String, Value>, Trouble> {
+pub(crate) fn inputs(given: &[String], kinds: &[(String, ValueType)]) -> Result<Map<String, Value>, Trouble> {
     let mut inputs = Map::new();
     for pair in given {
         let (name, text) = pair

@@ -31,6 +31,8 @@ enum Chosen {
     Variables,
     /// The configuration, `cosell.yaml`.
     Configuration,
+    /// Tests of flows.
+    Test,
 }
 
 impl From<Chosen> for Kind {
@@ -40,6 +42,7 @@ impl From<Chosen> for Kind {
             Chosen::Mapping => Kind::Mapping,
             Chosen::Variables => Kind::Variables,
             Chosen::Configuration => Kind::Configuration,
+            Chosen::Test => Kind::Test,
         }
     }
 }

@@ -7,7 +7,7 @@
 //! `overlay` (a user's file over a shipped one), `read` (values to a flow as written), `layout` (numbers for steps),
 //! [`expr`], `values` and `resolve` (expressions, values with them, and the names in them), `graph` (the order of steps),
 //! `lower` (all of it into a [`plan`]), `check` (what goes beyond looking names up). [`mapping`] is the language's tables
-//! of fields, [`schedule`] its times.
+//! of fields, [`schedule`] its times; [`testcase`] what tests of flows are.
 
 pub mod assist;
 mod calls;
@@ -30,6 +30,7 @@ pub mod schema;
 mod shape;
 pub mod source;
 mod suggest;
+pub mod testcase;
 mod values;
 pub mod variables;
 mod yaml;

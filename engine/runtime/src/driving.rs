@@ -7,7 +7,7 @@ use std::time::Duration;
 use cosell_compile::plan::{Action, Plan};
 use cosell_model::flow::Sensitive;
 use cosell_model::{Effect, Failure, Outcome, Value};
-use cosell_sdk::{CallContext, CallError, RequestRecord};
+use cosell_sdk::{CallContext, CallError, Change, Prediction, RequestRecord};
 use futures::future::{AbortHandle, Abortable, BoxFuture};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
@@ -294,7 +294,12 @@ impl<'r> Driving<'r> {
             }
             Command::SetTimer { step, timer, after } => {
                 let waited = timer == Timer::Wait && self.answers.contains_key(&self.state.path(self.plan, step));
-                let after = if waited { Duration::ZERO } else { after };
+                let skips = match timer {
+                    Timer::Wait => self.engine.dry || self.engine.hurried,
+                    Timer::Retry(_) => self.engine.hurried,
+                    _ => false,
+                };
+                let after = if waited || skips { Duration::ZERO } else { after };
                 if let Timer::Retry(next) = timer {
                     let path = self.state.path(self.plan, step);
                     let why = self.done.get(&step).map_or("", |done| &done.last_error);
@@ -348,6 +353,11 @@ impl<'r> Driving<'r> {
         same.then(|| Value::clone(&answer.output))
     }
 
+    /// Whether what a step is given is kept out of records.
+    fn hides_input(&self, step: Address) -> bool {
+        self.plan.step(step.step).sensitive.input || self.sensitive.input || self.sensitive.output
+    }
+
     fn abandon(&mut self, step: Address) {
         for handle in self.handles.remove(&step).into_iter().flatten() {
             handle.abort();
@@ -394,6 +404,8 @@ impl<'r> Driving<'r> {
         let path = self.state.path(self.plan, step);
         let key = idempotency_key(self.state.id(), &path);
         let (gate, observer) = (self.engine.gate(connection), self.observer);
+        let dry = self.engine.dry && *effect == Effect::Write;
+        let (run, depth, hidden) = (self.state.id().to_owned(), self.depth, self.hides_input(step));
         let span = tracing::info_span!("attempt", step = path, attempt, operation = %operation, connection);
         // A write rests on everything before it, so that must be safe first.
         let safe =
@@ -404,6 +416,15 @@ impl<'r> Driving<'r> {
             }
             let context = CallContext::new(key, may_have_run);
             let called = match gate {
+                Some(gate) if dry => {
+                    let (input, context) = (Arc::unwrap_or_clone(input), context.clone());
+                    let predicted = gate.predict(&operation.operation, input, context, observer).await;
+                    predicted.map(|prediction| {
+                        let told = if hidden { hide(&prediction) } else { prediction.clone() };
+                        observer.foreseen(&run, depth, &path, &told);
+                        prediction.record
+                    })
+                }
                 Some(gate) => {
                     let input = Arc::unwrap_or_clone(input);
                     gate.call(&operation.operation, input, context.clone(), observer).await
@@ -447,6 +468,12 @@ impl<'r> Driving<'r> {
         }
         .boxed()
     }
+}
+
+/// Leaves of a prediction only which fields it is about.
+fn hide(prediction: &Prediction) -> Prediction {
+    let hidden = |change: &Change| Change { old: Value::Null, new: Value::from("(sensitive)"), ..change.clone() };
+    Prediction { record: Value::Null, changes: prediction.changes.iter().map(hidden).collect() }
 }
 
 /// Stands in for what a call says that was given something sensitive.

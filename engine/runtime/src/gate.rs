@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cosell_model::Value;
-use cosell_sdk::{CallContext, CallError, Connection, Poll};
+use cosell_sdk::{CallContext, CallError, Connection, Foreseen, Poll, Prediction};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -27,6 +27,8 @@ pub(crate) struct Gate {
     calls: Mutex<Calls>,
     /// Told when a call has ended.
     ended: Notify,
+    /// In a dry run: what writes would have left behind.
+    foreseen: Option<Foreseen>,
 }
 
 /// A call that has begun.
@@ -40,12 +42,24 @@ impl Gate {
     /// Keeps to the connection's own limits.
     pub(crate) fn new(name: &str, connection: Connection) -> Self {
         let calls = Mutex::new(Calls::new(connection.limits(), None));
-        Self { name: name.to_owned(), connection, turn: tokio::sync::Mutex::default(), calls, ended: Notify::new() }
+        Self {
+            name: name.to_owned(),
+            connection,
+            turn: tokio::sync::Mutex::default(),
+            calls,
+            ended: Notify::new(),
+            foreseen: None,
+        }
     }
 
     /// The same, and calls wait for the service while it is down.
     pub(crate) fn patient(self) -> Self {
         Self { calls: Mutex::new(Calls::new(self.connection.limits(), Some(Breaker::new()))), ..self }
+    }
+
+    /// The same, and nothing is written: calls see what was predicted before.
+    pub(crate) fn dry(self) -> Self {
+        Self { foreseen: Some(Foreseen::default()), ..self }
     }
 
     pub(crate) fn connection(&self) -> &Connection {
@@ -60,6 +74,9 @@ impl Gate {
         mut context: CallContext,
         observer: &dyn Observer,
     ) -> Result<Value, CallError> {
+        if let Some(foreseen) = &self.foreseen {
+            context = context.foreseeing(foreseen.clone());
+        }
         let began = Instant::now();
         let repeats = self.calls().is_patient();
         loop {
@@ -74,6 +91,21 @@ impl Gate {
             }
             context.may_have_run |= error.is_some_and(|error| error.meaning == cosell_sdk::Meaning::OutcomeUnknown);
         }
+    }
+
+    /// Asks what a write would do, once the connection may be called.
+    pub(crate) async fn predict(
+        &self,
+        operation: &str,
+        input: Value,
+        context: CallContext,
+        observer: &dyn Observer,
+    ) -> Result<Prediction, CallError> {
+        let context = context.foreseeing(self.foreseen.clone().unwrap_or_default());
+        let pass = self.enter(observer).await;
+        let predicted = self.connection.predict(operation, input, context.clone()).await;
+        pass.end(Sign::of(&predicted), predicted.as_ref().err(), context.requests().len(), observer);
+        predicted
     }
 
     /// Asks a trigger, once it may be asked.

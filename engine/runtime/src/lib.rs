@@ -3,7 +3,7 @@
 //! Read [`core`] first, then [`memory`] (the engine), `running` (runs from beginning to end), `driving` (one being driven), [`keep`] (what outlives the process)
 //! and `recovery` (going on with it), `keys` (who has which key), `gate`, `limits` and `breaker` (when a connection may be
 //! called), [`inbox`], [`dispatch`], `lanes`, `backlog` and `debounce` (from events to runs), [`answer`] (to whoever started one), `reading` (looking
-//! without a run) and [`record`] (what happened, for people and machines).
+//! without a run), [`record`] (what happened, for people and machines) and [`preview`] (what would happen, found by a dry run).
 
 pub mod answer;
 mod backlog;
@@ -19,6 +19,7 @@ mod keys;
 mod lanes;
 mod limits;
 pub mod memory;
+pub mod preview;
 mod reading;
 pub mod record;
 mod recovery;

@@ -38,6 +38,10 @@ pub struct Engine {
     pub(crate) keeper: Option<Arc<dyn Keeper>>,
     keys: Keys,
     held: Arc<Mutex<Held>>,
+    /// Whether writes are predicted instead of made.
+    pub(crate) dry: bool,
+    /// Whether waits take no time, those between attempts among them.
+    pub(crate) hurried: bool,
 }
 
 /// Keys of scopes that are not being driven: those of runs to be gone on with.
@@ -73,7 +77,16 @@ impl Engine {
     ) -> Self {
         let flows = Flows { version: String::new(), plans, default_retry };
         let gates = connections.into_iter().map(|(name, open)| (name.clone(), Gate::new(&name, open))).collect();
-        Self { flows, older: BTreeMap::new(), gates, keeper: None, keys: Keys::default(), held: Arc::default() }
+        Self {
+            flows,
+            older: BTreeMap::new(),
+            gates,
+            keeper: None,
+            keys: Keys::default(),
+            held: Arc::default(),
+            dry: false,
+            hurried: false,
+        }
     }
 
     /// The same engine, whose calls wait for a service that is down, however long, instead of spending their attempts:
@@ -81,6 +94,23 @@ impl Engine {
     #[must_use]
     pub fn patient(mut self) -> Self {
         self.gates = self.gates.into_iter().map(|(name, gate)| (name, gate.patient())).collect();
+        self
+    }
+
+    /// The same engine for a dry run: reads are real, writes are predicted and told to the
+    /// [observer](Observer::foreseen), and what a write would have left behind is what later reads by identifier find.
+    /// Waits take no time.
+    #[must_use]
+    pub fn dry(mut self) -> Self {
+        self.gates = self.gates.into_iter().map(|(name, gate)| (name, gate.dry())).collect();
+        self.dry = true;
+        self
+    }
+
+    /// The same engine for tests against stand-ins: what waits, as a step or before another attempt, goes on at once.
+    #[must_use]
+    pub fn hurried(mut self) -> Self {
+        self.hurried = true;
         self
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cosell_model::outcome::SkipReason;
 use cosell_model::{Failure, FlowId, Outcome, Value};
-use cosell_sdk::RequestRecord;
+use cosell_sdk::{Prediction, RequestRecord};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +101,9 @@ pub trait Observer: Send + Sync {
 
     /// A step has ended.
     fn step_ended(&self, _run: &str, _depth: usize, _step: &StepRecord) {}
+
+    /// In a dry run: what a step would have written. It is told before the step ends.
+    fn foreseen(&self, _run: &str, _depth: usize, _step: &str, _prediction: &Prediction) {}
 
     /// An attempt did not work, and the next one follows after a wait.
     fn retrying(&self, _run: &str, _depth: usize, _step: &str, _next: u32, _after: Duration, _why: &str) {}

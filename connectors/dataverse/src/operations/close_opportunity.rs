@@ -1,5 +1,5 @@
 use cosell_sdk::values::guid;
-use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation, Prediction, Write};
+use cosell_sdk::{CallContext, CallError, Change, Effect, JsonSchema, Operation, Prediction, Write};
 use serde::Deserialize;
 use serde_json::{Map, Number, Value, json};
 use uuid::Uuid;
@@ -186,7 +186,15 @@ impl Closing {
         if let Some(revenue) = self.activity.get("actualrevenue") {
             after.insert("actualvalue".to_owned(), revenue.clone());
         }
-        Ok(preview::between(&head, self.id, &row, &after))
+        let mut closed = preview::between(&head, self.id, &row, &after, context);
+        let activity = self.activity.into_iter().filter(|(column, new)| !column.contains('@') && new != "");
+        closed.changes.extend(activity.map(|(field, new)| Change {
+            record: "new opportunityclose".to_owned(),
+            field,
+            old: Value::Null,
+            new,
+        }));
+        Ok(closed)
     }
 }
 

@@ -1,11 +1,9 @@
 use cosell_sdk::values::guid;
 use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation, Prediction, Write};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::connection::{Dataverse, missing};
 use crate::preview;
-use crate::row::Row;
 
 /// Which row to delete.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -72,7 +70,7 @@ impl Write for DeleteRow {
         let id = guid("id", &input.id)?;
         let head = dataverse.head(&input.table, context).await?;
         let row = dataverse.read_existing_row(&head, &head.row(id), None, context).await?;
-        let changes = vec![preview::whole(&head, id, json!(Row::from_wire(&row)), Value::Null)];
+        let changes = vec![preview::deletion(&head, id, &row, context)];
         Ok(Prediction { record: DeletedRow { id: id.to_string() }, changes })
     }
 }

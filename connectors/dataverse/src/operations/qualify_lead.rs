@@ -5,6 +5,8 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::connection::Dataverse;
+use crate::preview;
+use crate::values::assign::{Write as Kind, assignments};
 
 /// State of a lead that is qualified.
 const QUALIFIED: i64 = 1;
@@ -110,7 +112,8 @@ impl Write for QualifyLead {
         context: &CallContext,
     ) -> Result<Prediction<QualifiedLead>, CallError> {
         let (id, _) = action(&input)?;
-        let lead = read_lead(dataverse, id, context).await?;
+        let head = dataverse.head("lead", context).await?;
+        let lead = dataverse.read_existing_row(&head, &head.row(id), None, context).await?;
         let state = lead.get("statecode").cloned().unwrap_or_default();
         if state.as_i64() != Some(0) {
             return Err(CallError::rejected(
@@ -118,8 +121,10 @@ impl Write for QualifyLead {
                 format!("the lead {id} is in the state {state}; only an open lead (0) can be qualified"),
             ));
         }
-        let record = format!("lead {id}");
-        let mut changes = vec![Change { record, field: "statecode".to_owned(), old: state, new: json!(QUALIFIED) }];
+        let mut qualified = lead.clone();
+        qualified.insert("statecode".to_owned(), json!(QUALIFIED));
+        qualified.insert("statuscode".to_owned(), json!(input.status));
+        let mut changes = preview::between(&head, id, &lead, &qualified, context).changes;
         let mut made = |wanted: bool, table: &str| {
             wanted.then(|| {
                 let record = format!("new {table}");
@@ -128,11 +133,16 @@ impl Write for QualifyLead {
                 context.idempotency_key.to_string()
             })
         };
-        let record = QualifiedLead {
-            account: made(input.create_account, "account"),
-            contact: made(input.create_contact, "contact"),
-            opportunity: made(input.create_opportunity, "opportunity"),
-        };
+        let (account, contact) = (made(input.create_account, "account"), made(input.create_contact, "contact"));
+        let mut record = QualifiedLead { account, contact, opportunity: None };
+        if input.create_opportunity {
+            let table = dataverse.table("opportunity", context).await?;
+            let mut values = carried(&lead, &input, &record, id);
+            values.retain(|column, _| table.columns.contains_key(column));
+            let assignments = assignments(dataverse, &table, &values, Kind::Create, context).await?;
+            changes.extend(preview::creation_in(&table, context.idempotency_key, &assignments, context).changes);
+            record.opportunity = Some(context.idempotency_key.to_string());
+        }
         Ok(Prediction { record, changes })
     }
 }
@@ -161,6 +171,39 @@ fn action(input: &QualifyLeadInput) -> Result<(Uuid, Value), CallError> {
         }
     }
     Ok((id, body))
+}
+
+/// What an opportunity would have of the lead that it is made of (Dynamics 365 Sales, field mappings to other entities).
+fn carried(lead: &Map<String, Value>, input: &QualifyLeadInput, made: &QualifiedLead, id: Uuid) -> Map<String, Value> {
+    let of_lead = |name: &str| lead.get(name).filter(|value| !value.is_null());
+    let reference = |made: &Option<String>, name: &str| made.clone().map(Value::String).or(of_lead(name).cloned());
+    let account = reference(&made.account, "_parentaccountid_value");
+    let contact = reference(&made.contact, "_parentcontactid_value");
+    let to = |table: &str, id: &Value| json!({ table: id });
+    let chosen = (input.customer_account.as_ref().map(|id| json!({ "account": id })))
+        .or(input.customer_contact.as_ref().map(|id| json!({ "contact": id })));
+    let customer = chosen
+        .or(account.as_ref().map(|account| to("account", account)))
+        .or(contact.as_ref().map(|contact| to("contact", contact)));
+    let currency = input.currency.clone().map(Value::String).or(of_lead("_transactioncurrencyid_value").cloned());
+    [
+        ("name", of_lead("subject").cloned()),
+        ("description", of_lead("description").cloned()),
+        ("estimatedvalue", of_lead("estimatedamount").cloned()),
+        ("estimatedclosedate", of_lead("estimatedclosedate").cloned()),
+        ("budgetamount", of_lead("budgetamount").cloned()),
+        ("budgetstatus", of_lead("budgetstatus").cloned()),
+        ("purchasetimeframe", of_lead("purchasetimeframe").cloned()),
+        ("emailaddress", of_lead("emailaddress1").cloned()),
+        ("customerid", customer),
+        ("parentaccountid", account),
+        ("parentcontactid", contact),
+        ("originatingleadid", Some(json!(id))),
+        ("transactioncurrencyid", currency),
+    ]
+    .into_iter()
+    .filter_map(|(column, value)| Some((column.to_owned(), value?)))
+    .collect()
 }
 
 async fn read_lead(dataverse: &Dataverse, id: Uuid, context: &CallContext) -> Result<Map<String, Value>, CallError> {

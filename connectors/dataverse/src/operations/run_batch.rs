@@ -11,7 +11,6 @@ use super::{CreateRowInput, DeleteRowInput, UpdateRowInput};
 use crate::connection::{API, Dataverse};
 use crate::metadata::Head;
 use crate::preview;
-use crate::row::Row;
 use crate::values::assign::{Assignment, Write as Kind, assignments, body};
 use crate::values::cut::cut;
 
@@ -194,14 +193,14 @@ impl Write for RunBatch {
         let mut changes = Vec::new();
         for Part { head, id, what, .. } in &parts {
             match what {
-                What::Create(wanted) => changes.extend(preview::creation(head, *id, wanted).changes),
+                What::Create(wanted) => changes.extend(preview::creation(head, *id, wanted, context).changes),
                 What::Update(wanted) => {
                     let row = dataverse.read_existing_row(head, &head.row(*id), None, context).await?;
-                    changes.extend(preview::change(head, *id, &row, wanted).changes);
+                    changes.extend(preview::change(head, *id, &row, wanted, context).changes);
                 }
                 What::Delete => {
                     let row = dataverse.read_existing_row(head, &head.row(*id), None, context).await?;
-                    changes.push(preview::whole(head, *id, json!(Row::from_wire(&row)), Value::Null));
+                    changes.push(preview::deletion(head, *id, &row, context));
                 }
             }
         }

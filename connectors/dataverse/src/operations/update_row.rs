@@ -89,7 +89,7 @@ impl Write for UpdateRow {
         let values = cut(dataverse, &table, &input.values, &input.cut, context).await?;
         let assignments = assignments(dataverse, &table, &values, Kind::Update, context).await?;
         let row = dataverse.read_existing_row(&table.head, &table.head.row(id), None, context).await?;
-        let changed = preview::change(&table.head, id, &row, &assignments);
+        let changed = preview::change(&table.head, id, &row, &assignments, context);
         let is_changed = !changed.changes.is_empty();
         Ok(changed.map(|row| UpdatedRow { row, changed: is_changed }))
     }

@@ -94,7 +94,7 @@ impl Write for UpsertRow {
         let mut wanted = assignments(dataverse, &table, &values, Kind::Update, context).await?;
         if let Some(row) = dataverse.read_row(&which.address(&table)?, None, context).await? {
             let id = row.get(&head.primary_id).and_then(Value::as_str).and_then(|id| id.parse().ok());
-            let prediction = preview::change(head, id.unwrap_or_default(), &row, &wanted);
+            let prediction = preview::change(head, id.unwrap_or_default(), &row, &wanted, context);
             let changed = !prediction.changes.is_empty();
             return Ok(prediction.map(|row| UpsertedRow { row, created: false, changed }));
         }
@@ -105,7 +105,11 @@ impl Write for UpsertRow {
                 context.idempotency_key
             }
         };
-        Ok(preview::creation(head, id, &wanted).map(|row| UpsertedRow { row, created: true, changed: true }))
+        Ok(preview::creation_in(&table, id, &wanted, context).map(|row| UpsertedRow {
+            row,
+            created: true,
+            changed: true,
+        }))
     }
 }
 

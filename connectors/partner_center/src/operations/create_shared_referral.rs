@@ -109,7 +109,7 @@ impl Write for CreateSharedReferral {
             return Ok(Prediction::unchanged(SharedReferral { referral, microsoft_referral }));
         }
         invitation::address(&mut own, engagement);
-        let microsofts = preview::created(&own, context)?;
+        let microsofts = preview::invited(&own, context)?;
         changes.extend(microsofts.changes);
         Ok(Prediction { record: SharedReferral { referral, microsoft_referral: microsofts.record }, changes })
     }

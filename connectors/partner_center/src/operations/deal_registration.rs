@@ -111,7 +111,7 @@ impl Write for CreateDealRegistration {
             })
             .into_iter()
             .collect();
-        preview::changed(referral, &changes)
+        preview::changed(referral, &changes, context)
     }
 }
 
@@ -190,7 +190,7 @@ impl Write for UpdateDealRegistration {
         context: &CallContext,
     ) -> Result<Prediction<UpdatedReferral>, CallError> {
         let (referral, changes) = Self::prepare(connection, input, context).await?;
-        preview::changed(referral, &changes)
+        preview::changed(referral, &changes, context)
     }
 }
 

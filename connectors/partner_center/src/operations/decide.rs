@@ -98,7 +98,7 @@ impl<D: Decision> Write for Decide<D> {
     ) -> Result<Prediction<UpdatedReferral>, CallError> {
         let referral = connection.get(guid("id", &input.id)?, context).await?;
         let changes = Self::outstanding(&referral, input.reason.as_deref())?;
-        preview::changed(referral, &changes)
+        preview::changed(referral, &changes, context)
     }
 }
 

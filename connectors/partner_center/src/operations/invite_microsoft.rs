@@ -133,8 +133,8 @@ impl Write for InviteMicrosoft {
         match Task::new(connection, id, &input, context).await? {
             Task::Nothing(shared) => Ok(Prediction::unchanged(*shared)),
             Task::Invite { own, consent, invitation } => {
-                let shown = preview::changed(*own, &consent)?;
-                let invited = preview::created(&invitation, context)?;
+                let shown = preview::changed(*own, &consent, context)?;
+                let invited = preview::invited(&invitation, context)?;
                 let record = SharedReferral { referral: shown.record.referral, microsoft_referral: invited.record };
                 Ok(Prediction { record, changes: shown.changes.into_iter().chain(invited.changes).collect() })
             }

@@ -74,7 +74,7 @@ impl Write for RenameReferral {
         let referral = connection.get(guid("id", &input.id)?, context).await?;
         let renamed = referral.name.as_deref() != Some(input.name.as_str());
         let change = Change { path: "/name".to_owned(), value: json!(input.name) };
-        preview::changed(referral, if renamed { std::slice::from_ref(&change) } else { &[] })
+        preview::changed(referral, if renamed { std::slice::from_ref(&change) } else { &[] }, context)
     }
 }
 

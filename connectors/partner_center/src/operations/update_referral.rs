@@ -88,7 +88,7 @@ impl Write for UpdateReferral {
         {
             status::check_step(&referral, status)?;
         }
-        preview::changed(referral, &changes)
+        preview::changed(referral, &changes, context)
     }
 }
 

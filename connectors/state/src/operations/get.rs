@@ -2,6 +2,7 @@ use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::read;
 use crate::connection::State;
 
 /// Which value.
@@ -36,8 +37,8 @@ impl Operation for Get {
     const EFFECT: Effect = Effect::Read;
     const EXAMPLE: &'static str = r#"{ "key": "agreed:3f2504e0-4f89-11d3-9a0c-0305e82c3301" }"#;
 
-    async fn call(state: &State, input: GetInput, _: &CallContext) -> Result<GetOutput, CallError> {
-        let value = state.get(input.key).await?;
+    async fn call(state: &State, input: GetInput, context: &CallContext) -> Result<GetOutput, CallError> {
+        let value = read(state, &input.key, context).await?;
         Ok(GetOutput { found: value.is_some(), value: value.unwrap_or_default() })
     }
 }

@@ -8,9 +8,11 @@ pub use get::{Get, GetInput, GetOutput};
 pub use put::{Put, PutInput};
 pub use remove::{Remove, RemoveInput};
 
-use cosell_sdk::{Change, JsonSchema, Prediction};
+use cosell_sdk::{CallContext, CallError, Change, JsonSchema, Prediction};
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::connection::State;
 
 /// What a write did.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -19,16 +21,31 @@ pub struct Written {
     pub changed: bool,
 }
 
-/// That the value under `key` would become another.
-fn prediction(key: &str, old: Option<Value>, new: Option<Value>) -> Prediction<Written> {
-    if old == new {
-        return Prediction::unchanged(Written { changed: false });
+/// The value under `key`, as a dry run has made it so far.
+async fn read(state: &State, key: &str, context: &CallContext) -> Result<Option<Value>, CallError> {
+    match context.foreseen(key) {
+        Some(foreseen) => Ok(foreseen),
+        None => state.get(key.to_owned()).await,
     }
+}
+
+/// That the value under `key` would become another.
+async fn prediction(
+    state: &State,
+    key: &str,
+    new: Option<Value>,
+    context: &CallContext,
+) -> Result<Prediction<Written>, CallError> {
+    let old = read(state, key, context).await?;
+    if old == new {
+        return Ok(Prediction::unchanged(Written { changed: false }));
+    }
+    context.foresee(key, new.clone());
     let change = Change {
         record: format!("state {key}"),
         field: "*".to_owned(),
         old: old.unwrap_or_default(),
         new: new.unwrap_or_default(),
     };
-    Prediction { record: Written { changed: true }, changes: vec![change] }
+    Ok(Prediction { record: Written { changed: true }, changes: vec![change] })
 }

@@ -39,8 +39,7 @@ impl Operation for Put {
 impl Write for Put {
     const FINDS_OUT: &'static str = "Putting the same value again changes nothing.";
 
-    async fn predict(state: &State, input: PutInput, _: &CallContext) -> Result<Prediction<Written>, CallError> {
-        let old = state.get(input.key.clone()).await?;
-        Ok(prediction(&input.key, old, Some(input.value)))
+    async fn predict(state: &State, input: PutInput, context: &CallContext) -> Result<Prediction<Written>, CallError> {
+        prediction(state, &input.key, Some(input.value), context).await
     }
 }

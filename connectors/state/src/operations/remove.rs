@@ -35,8 +35,11 @@ impl Operation for Remove {
 impl Write for Remove {
     const FINDS_OUT: &'static str = "Removing again changes nothing.";
 
-    async fn predict(state: &State, input: RemoveInput, _: &CallContext) -> Result<Prediction<Written>, CallError> {
-        let old = state.get(input.key.clone()).await?;
-        Ok(prediction(&input.key, old, None))
+    async fn predict(
+        state: &State,
+        input: RemoveInput,
+        context: &CallContext,
+    ) -> Result<Prediction<Written>, CallError> {
+        prediction(state, &input.key, None, context).await
     }
 }

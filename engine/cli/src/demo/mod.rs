@@ -4,7 +4,7 @@
 //! makes it hard; [`verdict`] says whether both sides agree in the end.
 
 mod faults;
-mod people;
+pub(crate) mod people;
 mod scenes;
 mod story;
 mod verdict;
@@ -64,9 +64,7 @@ struct Stage {
 
 /// Shows it.
 pub(crate) async fn demo(options: &Options, connectors: &[Connector]) -> Result<Ending, Trouble> {
-    let sandbox = Sandbox::start(cosell_sandbox::Options::default())
-        .await
-        .map_err(|error| Trouble::new(format!("the sandbox cannot be started: {error}")))?;
+    let sandbox = sandbox().await?;
     let project = Project::shipped_with(connections(sandbox.addresses()), connectors)?;
     let flows = FLOWS.map(FlowId::new);
     let engine = project.engine(&flows, true, connectors)?.with_default_retry(faults::patience());
@@ -99,8 +97,39 @@ pub(crate) async fn demo(options: &Options, connectors: &[Connector]) -> Result<
     Ok(if wrong.is_empty() { Ending::Done } else { Ending::Failed })
 }
 
+/// A sandbox of its own.
+///
+/// # Errors
+/// Where no port can be listened on.
+pub(crate) async fn sandbox() -> Result<Sandbox, Trouble> {
+    let sandbox = Sandbox::start(cosell_sandbox::Options::default()).await;
+    sandbox.map_err(|error| Trouble::new(format!("the sandbox cannot be started: {error}")))
+}
+
+/// A sandbox with the demo's two deals, before anything has brought them to the other side.
+pub(crate) struct TwoDeals {
+    pub(crate) sandbox: Sandbox,
+    /// The referral of the deal that Microsoft shares.
+    pub(crate) referral: String,
+    /// The opportunity of the deal that the CRM has.
+    pub(crate) opportunity: String,
+}
+
+impl TwoDeals {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// Where no port can be listened on.
+    pub(crate) async fn start() -> Result<Self, Trouble> {
+        let sandbox = sandbox().await?;
+        let people = People::new(&sandbox.addresses().control)?;
+        let (referral, opportunity) = (scenes::shared_deal(&people).await?, scenes::own_deal(&people).await?);
+        Ok(Self { sandbox, referral, opportunity })
+    }
+}
+
 /// The sandbox as a configuration has it; what flows keep is in memory.
-fn connections(addresses: &Addresses) -> BTreeMap<String, Value> {
+pub(crate) fn connections(addresses: &Addresses) -> BTreeMap<String, Value> {
     let sign_in = |refresh_token: Option<&String>| {
         let mut sign_in = json!({
             "authority": addresses.entra,

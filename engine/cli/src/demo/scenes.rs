@@ -4,6 +4,7 @@ use cosell_model::Value;
 use serde_json::json;
 
 use super::Stage;
+use super::people::People;
 use super::story::Story;
 use crate::Trouble;
 
@@ -15,12 +16,11 @@ pub(super) async fn play(stage: &Stage, story: &mut Story) -> Result<(), Trouble
     let people = &stage.people;
 
     story.scene("A Microsoft seller shares a deal", "it becomes an opportunity, with its account and contact");
-    let shared = people.share(&shared_deal()).await?;
-    let referral = shared["id"].as_str().unwrap_or_default().to_owned();
+    let referral = shared_deal(people).await?;
     rest(stage, story).await?;
 
     story.scene("A seller in the CRM asks Microsoft for help", "the opportunity becomes a co-sell referral");
-    let opportunity = own_deal(stage).await?;
+    let opportunity = own_deal(people).await?;
     rest(stage, story).await?;
 
     story.scene("The Microsoft seller changes the first deal", "value, closing date and notes follow in the CRM");
@@ -63,7 +63,13 @@ async fn rest(stage: &Stage, story: &mut Story) -> Result<(), Trouble> {
     Ok(())
 }
 
-fn shared_deal() -> Value {
+/// A Microsoft seller shares the first deal; its referral.
+pub(super) async fn shared_deal(people: &People) -> Result<String, Trouble> {
+    let shared = people.share(&first_deal()).await?;
+    Ok(shared["id"].as_str().unwrap_or_default().to_owned())
+}
+
+fn first_deal() -> Value {
     json!({
         "name": "Contoso Foods: analytics for 40 stores",
         "customerProfile": {
@@ -84,9 +90,9 @@ fn shared_deal() -> Value {
     })
 }
 
-/// Creates the second deal as a seller would: first the opportunity, then its solution, then "Sync" set to Yes.
-async fn own_deal(stage: &Stage) -> Result<String, Trouble> {
-    let people = &stage.people;
+/// Creates the second deal as a seller would: first the opportunity, then its solution, then "Sync" set to Yes. The
+/// opportunity.
+pub(super) async fn own_deal(people: &People) -> Result<String, Trouble> {
     let missing = |what: &str| Trouble::new(format!("the sandbox's seed has no {what}"));
     let accounts = people.rows("accounts").await?;
     let account =

@@ -19,11 +19,12 @@ pub(crate) struct Options {
 }
 
 /// Every file with its content, except for the variables in the first.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("cosell.yaml", include_str!("template/cosell.yaml")),
     ("flows/customize.yaml", include_str!("template/customize.yaml")),
     ("flows/mappings/referral-opportunity.yaml", include_str!("template/referral-opportunity.yaml")),
     ("events/referral-created.json", include_str!("template/referral-created.json")),
+    ("tests/arrivals.yaml", include_str!("template/arrivals.yaml")),
     (".env.example", include_str!("template/env.example")),
     (".gitignore", include_str!("template/gitignore")),
     ("README.md", include_str!("template/README.md")),
@@ -63,7 +64,8 @@ Next, in {}:
   1. copy .env.example to .env, and fill it in
   2. put the addresses of your CRM into cosell.yaml
   3. cosell check
-  4. cosell run partner-center-to-dynamics --event events/referral-created.json",
+  4. cosell test
+  5. cosell run partner-center-to-dynamics --event events/referral-created.json",
         folder.display()
     );
     Ok(Ending::Done)

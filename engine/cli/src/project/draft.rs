@@ -44,7 +44,11 @@ pub(crate) fn draft(path: &Path, environment: Option<&str>, open: &Buffers, cata
 /// or variables. What the program keeps does not.
 fn is_one(path: &Path, text: &str, base: &Path, folders: &[PathBuf]) -> bool {
     let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-    let says = || ["flow:", "mapping:", "variables:"].iter().any(|key| text.lines().any(|line| line.starts_with(key)));
+    let says = || {
+        ["flow:", "mapping:", "variables:", "test:", "tests:"]
+            .iter()
+            .any(|key| text.lines().any(|line| line.starts_with(key)))
+    };
     let settings = || text.lines().any(|line| line.starts_with("connections:"));
     let kept = path.starts_with(base.join(".cosell"));
     yaml && !kept && (folders.iter().any(|folder| path.starts_with(folder)) || says() && !settings())

@@ -13,11 +13,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use cosell_compile::configuration::{self, Configuration, Setting, off};
+use cosell_compile::configuration::{self, Configuration, ConnectionEntry, Setting, off};
 use cosell_compile::plan::{Action, Plan};
 use cosell_compile::source::{Layer, SourceFile, Sources};
 use cosell_compile::{Compilation, compile, did_you_mean, variables};
+use cosell_model::catalogue::Limits;
 use cosell_model::flow::Retry;
+use cosell_model::span::FileId;
 use cosell_model::{Catalogue, Diagnostic, FlowId, Severity, Span, Value};
 use cosell_runtime::memory::Engine;
 use cosell_sdk::settings::Secret;
@@ -51,6 +53,8 @@ pub(crate) struct Project {
     configuration_sources: Sources,
     base: PathBuf,
     environment: dotenv::Variables,
+    /// Whether connections are to stand-ins, whose sign-ins must not take the place of people's own.
+    stands_in: bool,
 }
 
 impl Project {
@@ -88,7 +92,7 @@ impl Project {
         Ok(Self { base, environment, ..project })
     }
 
-    /// The shipped flows with settings made by the program itself.
+    /// The shipped flows with connections to stand-ins.
     pub(crate) fn shipped_with(
         connections: BTreeMap<String, Value>,
         connectors: &[Connector],
@@ -100,7 +104,27 @@ impl Project {
         if !findings.is_empty() {
             return Err(Trouble::Findings(diagnostic::all(&findings, &sources)));
         }
-        Self::of(files::shipped(), configuration, sources, connectors)
+        let project = Self::of(files::shipped(), configuration, sources, connectors)?;
+        Ok(Self { stands_in: true, ..project })
+    }
+
+    /// The same project, with connections to stand-ins in the place of those that are configured.
+    pub(crate) fn connected(mut self, connections: BTreeMap<String, Value>) -> Self {
+        let entry = |(name, settings): (String, Value)| {
+            let (connector, limits, span) = (name.clone(), Limits::default(), Span::new(FileId(0), 0, 0));
+            (name, ConnectionEntry { connector, settings, limits, span })
+        };
+        self.configuration.connections = connections.into_iter().map(entry).collect();
+        self.stands_in = true;
+        self
+    }
+
+    /// The same files compiled once more, with these values of variables over the configuration's.
+    pub(crate) fn compiled_with(&self, values: &BTreeMap<String, Value>, connectors: &[Connector]) -> Compilation {
+        let files = self.compilation.sources.iter().map(|(_, file)| file.clone()).collect();
+        let set = self.configuration.variables.iter().map(|(name, set)| (name.clone(), set.value.clone()));
+        let values = set.chain(values.clone()).collect();
+        compile(files, &catalogue(connectors), &values)
     }
 
     fn of(
@@ -109,15 +133,14 @@ impl Project {
         configuration_sources: Sources,
         connectors: &[Connector],
     ) -> Result<Self, Trouble> {
-        let catalogue = Catalogue::new(connectors.iter().map(|connector| connector.description().clone()));
         let values = configuration.variables.iter().map(|(name, set)| (name.clone(), set.value.clone())).collect();
-        let compilation = compile(files, &catalogue, &values);
+        let compilation = compile(files, &catalogue(connectors), &values);
         let wrong = wrong_settings(&configuration, &compilation);
         if !wrong.is_empty() {
             return Err(Trouble::Findings(diagnostic::all(&wrong, &configuration_sources)));
         }
         let (base, environment) = (PathBuf::new(), dotenv::Variables::default());
-        Ok(Self { compilation, configuration, configuration_sources, base, environment })
+        Ok(Self { compilation, configuration, configuration_sources, base, environment, stands_in: false })
     }
 
     /// The compilation's errors as one text; none where there are none.
@@ -297,7 +320,7 @@ impl Project {
 
     /// Where a connection acts for a person, says where that one's sign-in is kept, and how it is encrypted.
     fn keep_sign_in(&self, name: &str, settings: &mut Value) {
-        let Some(Value::Object(sign_in)) = settings.get_mut("sign_in") else { return };
+        let Some(Value::Object(sign_in)) = settings.get_mut("sign_in").filter(|_| !self.stands_in) else { return };
         if sign_in.get("person") != Some(&json!(true)) && !sign_in.contains_key("refresh_token") {
             return;
         }
@@ -310,6 +333,10 @@ impl Project {
             sign_in.insert("token_key".to_owned(), json!(key));
         }
     }
+}
+
+fn catalogue(connectors: &[Connector]) -> Catalogue {
+    Catalogue::new(connectors.iter().map(|connector| connector.description().clone()))
 }
 
 fn connector_of<'c>(name: &str, connectors: &'c [Connector]) -> Option<&'c Connector> {

@@ -20,7 +20,7 @@ const PAGE: usize = 100;
 /// Which side's records are walked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Direction {
+pub(crate) enum Direction {
     /// Referrals, to the CRM.
     Referrals,
     /// Opportunities that are to be synced, to Partner Center.
@@ -33,7 +33,7 @@ impl Direction {
     pub(super) const ALL: [Self; 2] = [Self::Referrals, Self::Opportunities];
 
     /// The flow that its records are run through.
-    pub(super) fn flow(self) -> FlowId {
+    pub(crate) fn flow(self) -> FlowId {
         FlowId::new(match self {
             Self::Referrals => "partner-center-to-dynamics",
             Self::Opportunities => "dynamics-opportunity-to-partner-center",
@@ -210,24 +210,22 @@ fn created(record: &Value, member: &str) -> Result<Timestamp, CallError> {
 }
 
 /// As `partner_center_events.received` brings it. Only shared deals have a side of Microsoft's to look at as well.
-fn referral(referral: &Value, created_at: Timestamp) -> Record {
+pub(crate) fn referral_event(referral: &Value) -> Value {
     let event = if referral["type"] == "Shared" { "related-referral-updated" } else { "referral-updated" };
-    Record {
-        id: text(referral, "id"),
-        name: text(referral, "name"),
-        created_at,
-        trigger: json!({ "event": event, "referral_id": referral["id"], "changed_at": referral["updatedDateTime"] }),
-    }
+    json!({ "event": event, "referral_id": referral["id"], "changed_at": referral["updatedDateTime"] })
+}
+
+fn referral(referral: &Value, created_at: Timestamp) -> Record {
+    Record { id: text(referral, "id"), name: text(referral, "name"), created_at, trigger: referral_event(referral) }
 }
 
 /// As `dataverse.row_changed` brings it.
+pub(crate) fn opportunity_event(row: &Value) -> Value {
+    json!({ "table": "opportunity", "id": row["opportunityid"], "change": "saved", "row": row })
+}
+
 fn opportunity(row: &Value, created_at: Timestamp) -> Record {
-    Record {
-        id: text(row, "opportunityid"),
-        name: text(row, "name"),
-        created_at,
-        trigger: json!({ "table": "opportunity", "id": row["opportunityid"], "change": "saved", "row": row }),
-    }
+    Record { id: text(row, "opportunityid"), name: text(row, "name"), created_at, trigger: opportunity_event(row) }
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ impl Cursor<'_> {
         let documents = match self.kind {
             Kind::Flow => &self.compilation.documents.flows,
             Kind::Mapping => &self.compilation.documents.mappings,
-            Kind::Variables | Kind::Configuration => return None,
+            Kind::Variables | Kind::Configuration | Kind::Test => return None,
         };
         let [shipped, _] = documents.get(self.name)?.files.as_slice() else { return None };
         let whole = yaml::parse(*shipped, &self.compilation.sources.file(*shipped).text).ok()?;

@@ -101,6 +101,7 @@ impl<'c> Cursor<'c> {
             _ if configuration => (Kind::Configuration, ""),
             Some(("mapping", name)) => (Kind::Mapping, name),
             Some(("variables", _)) => (Kind::Variables, ""),
+            Some(("test", _)) => (Kind::Test, ""),
             Some((_, name)) => (Kind::Flow, name),
             None => (Kind::Flow, ""),
         };

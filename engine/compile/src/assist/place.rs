@@ -54,6 +54,11 @@ pub(super) fn word(text: &str, offset: usize, also: &[char]) -> Range<usize> {
 
 /// What a flow, a mapping or variables say at their top: which of them it is, and its name.
 pub(super) fn title(text: &str) -> Option<(&'static str, &str)> {
+    // A test names the flow that it is of.
+    let tests = text.lines().any(|line| line.starts_with("test:") || line.starts_with("tests:"));
+    if tests {
+        return Some(("test", ""));
+    }
     text.lines().find_map(|line| {
         let (key, name) = line.split_once(':')?;
         let kind = ["flow", "mapping", "variables"].into_iter().find(|kind| *kind == key)?;

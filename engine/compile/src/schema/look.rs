@@ -4,6 +4,7 @@ use super::flow::FLOW;
 use super::mapping::{MAPPING, VARIABLES};
 use super::step::{COMMON, KINDS};
 use super::table::{Key, Table, Takes};
+use super::test::TESTS;
 use super::{Kind, configuration::CONFIGURATION};
 
 /// The keys of the map at `path` of a file of this kind.
@@ -13,6 +14,7 @@ pub(crate) fn keys(kind: Kind, path: &[String]) -> Vec<&'static Key> {
         Kind::Mapping => &MAPPING,
         Kind::Variables => &VARIABLES,
         Kind::Configuration => &CONFIGURATION,
+        Kind::Test => &TESTS,
     });
     let mut found = Vec::new();
     tables(&whole, path, &mut found);

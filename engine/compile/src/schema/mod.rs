@@ -1,6 +1,6 @@
 //! JSON Schemas (draft 2020-12) of the files that people write, for editors.
 //!
-//! `flow`, `step`, `mapping` and `configuration` are the tables of keys, in the form that `table` gives them; `draw` makes
+//! `flow`, `step`, `mapping`, `configuration` and `test` are the tables of keys, in the form that `table` gives them; `draw` makes
 //! schemas of them, and `offers` adds what connectors offer; `look` looks single keys up. That the tables have the keys that the compiler takes, and no
 //! others, is a test.
 
@@ -12,6 +12,7 @@ mod mapping;
 mod offers;
 mod step;
 mod table;
+mod test;
 #[cfg(test)]
 mod tests;
 
@@ -33,11 +34,13 @@ pub enum Kind {
     Variables,
     /// The configuration.
     Configuration,
+    /// Tests of flows.
+    Test,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 4] = [Kind::Flow, Kind::Mapping, Kind::Variables, Kind::Configuration];
+    pub const ALL: [Kind; 5] = [Kind::Flow, Kind::Mapping, Kind::Variables, Kind::Configuration, Kind::Test];
 
     /// Its word.
     pub fn as_str(self) -> &'static str {
@@ -46,6 +49,7 @@ impl Kind {
             Kind::Mapping => "mapping",
             Kind::Variables => "variables",
             Kind::Configuration => "configuration",
+            Kind::Test => "test",
         }
     }
 }
@@ -58,6 +62,11 @@ pub fn of(kind: Kind, catalogue: &Catalogue) -> Schema {
         Kind::Flow => flow_file(catalogue, &mut all),
         Kind::Mapping => all.table(&mapping::MAPPING),
         Kind::Variables => all.table(&mapping::VARIABLES),
+        Kind::Test => {
+            let fault = all.table(&test::FAULT);
+            all.add("fault", || fault);
+            all.table(&test::TESTS)
+        }
         Kind::Configuration => {
             all.add("elsewhere", elsewhere);
             let connections = offers::connections(catalogue, &configuration::LIMITS, &mut all);

@@ -9,7 +9,7 @@ use cosell_model::{Catalogue, Diagnostic};
 
 use super::step::{COMMON, KINDS};
 use super::table::Table;
-use super::{configuration, flow, mapping, names, step};
+use super::{configuration, flow, mapping, names, step, test};
 use crate::source::{Layer, SourceFile};
 use crate::{compile, configuration as compiled};
 
@@ -114,6 +114,29 @@ fn the_keys_of_mappings_and_variables() {
 }
 
 #[test]
+fn the_keys_of_tests() {
+    let one = |text: &str| asked(&format!("tests: [{{ test: a, {text} }}]\n"));
+    assert_eq!(one("when: { created: x }, ?"), keys(&test::TEST));
+    assert_eq!(one("when: { created: x }, given: { ? }"), keys(&test::GIVEN));
+    assert_eq!(one("when: { created: x }, then: { ? }"), keys(&test::THEN));
+    let mut all = asked("tests: []\n?\n");
+    all.extend(keys(&test::TEST));
+    assert_eq!(all, keys(&test::TESTS));
+    assert_eq!(asked("tests: []\nunreachable: [{ ? }]\n"), keys(&test::UNREACHABLE));
+    let together = |texts: &[String]| texts.iter().flat_map(|text| one(text)).collect::<BTreeSet<_>>();
+    let verbs = ["saved", "deleted", "won", "lost", "added", "created", "updated", "accepted", "declined", "run"];
+    let acts: Vec<String> = verbs.iter().map(|verb| format!("when: {{ {verb}: x, ? }}")).collect();
+    let mut acts = together(&acts);
+    acts.extend(set(&["waits", "faults"]));
+    assert_eq!(acts, keys(&test::ACT));
+    let writes = ["create", "change", "delete"]
+        .map(|verb| format!("when: {{ created: x }}, then: {{ writes: [{{ {verb}: x, ? }}] }}"));
+    assert_eq!(together(&writes), keys(&test::WRITE));
+    let faults = ["does: throttle", "answers: 500"].map(|what| format!("when: {{ faults: [{{ {what}, ? }}] }}"));
+    assert_eq!(together(&faults), keys(&test::FAULT));
+}
+
+#[test]
 fn the_keys_of_configurations() {
     for (text, table) in [
         ("?\n", &configuration::CONFIGURATION),
@@ -149,6 +172,13 @@ fn every_example_is_json() {
         &configuration::LIMITS,
         &configuration::SERVED,
         &configuration::TLS,
+        &test::TESTS,
+        &test::TEST,
+        &test::GIVEN,
+        &test::ACT,
+        &test::FAULT,
+        &test::THEN,
+        &test::WRITE,
     ];
     let of_steps = KINDS.iter().flat_map(|kind| kind.keys.iter().chain([&kind.main])).chain(&COMMON);
     for key in tables.iter().flat_map(|table| table.keys).chain(of_steps) {

@@ -106,6 +106,13 @@ impl Bulk {
                     found.insert(head.row(id), row);
                 }
             }
+            for address in some.iter().map(|id| head.row(*id)) {
+                match context.foreseen(&address) {
+                    Some(Some(Value::Object(row))) => drop(found.insert(address, row)),
+                    Some(_) => drop(found.remove(&address)),
+                    None => {}
+                }
+            }
         }
         for row in self.rows.iter().filter(|row| row.id.is_none()) {
             if let Some(read) = dataverse.read_row(&row.address, None, context).await? {
@@ -167,8 +174,8 @@ impl Bulk {
             .flat_map(|row| {
                 let id = row.id.unwrap_or_default();
                 match found.get(&row.address) {
-                    Some(found) => preview::change(self.head(), id, found, &row.assignments).changes,
-                    None => preview::creation(self.head(), id, &row.assignments).changes,
+                    Some(found) => preview::change(self.head(), id, found, &row.assignments, context).changes,
+                    None => preview::creation_in(&self.table, id, &row.assignments, context).changes,
                 }
             })
             .collect();
