@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use cosell_compile::testcase::{Then, Verb, Write};
+use cosell_compile::testcase::{Then, Write};
 use cosell_model::node::NodeKind;
 use cosell_model::span::FileId;
 use cosell_model::{Node, Value};
@@ -16,7 +16,7 @@ use super::files::Read;
 use super::judge::{self, called};
 use super::play::Found;
 use super::stage::{Settings, Stage};
-use super::writes::Written;
+use super::writes::telling;
 use crate::Trouble;
 
 /// The text that takes a place in a file.
@@ -26,19 +26,6 @@ pub(super) struct Edit {
     end: usize,
     text: String,
 }
-
-/// What the systems put into every new record by themselves.
-const MADE_BY_ITSELF: [&str; 9] = [
-    "dealSensitivity",
-    "direction",
-    "donotemail",
-    "isrevenuesystemcalculated",
-    "mpnId",
-    "ownerid",
-    "registrationStatus",
-    "statecode",
-    "trackingInfo",
-];
 
 /// The `then` of a test by what was found.
 pub(super) async fn edit(
@@ -177,7 +164,7 @@ fn writes(expected: &[Write], found: &Found) -> Value {
         let with = match expected.map(|write| &write.with) {
             Some(None) => Value::Null,
             Some(Some(with)) => updated(with, &values),
-            None => telling(written, values),
+            None => telling(written.verb, values),
         };
         let mut write = Map::from_iter([(written.verb.as_str().to_owned(), json!(name))]);
         if let Some(name) = expected.and_then(|write| write.name.as_ref()) {
@@ -189,18 +176,6 @@ fn writes(expected: &[Write], found: &Found) -> Value {
         Value::Object(write)
     });
     shown.collect()
-}
-
-/// The values of a write that say something.
-fn telling(written: &Written, values: Value) -> Value {
-    match (written.verb, values) {
-        (Verb::Delete, _) => Value::Null,
-        (Verb::Create, values) => {
-            let Value::Object(values) = without_nothing(values) else { return Value::Null };
-            values.into_iter().filter(|(name, _)| !MADE_BY_ITSELF.contains(&&**name)).collect()
-        }
-        (Verb::Change, values) => values,
-    }
 }
 
 /// Without members that are null, but in what a change writes.
