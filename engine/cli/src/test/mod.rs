@@ -242,17 +242,23 @@ impl Tests<'_> {
         watching: &Watching,
     ) -> Result<(Vec<Difference>, Vec<String>, Option<Edit>), Mistake> {
         let (_, test) = in_file;
-        let compilation = self.compiled(test)?;
-        watching.flows(&compilation);
+        let with_values;
+        let compilation = if test.given.variables.is_empty() {
+            &self.project.compilation
+        } else {
+            with_values = self.compiled(test)?;
+            &*with_values
+        };
+        watching.flows(compilation);
         let with = Playing {
             project: self.project,
-            compilation: &compilation,
+            compilation,
             retry: self.project.configuration.retry.clone().unwrap_or(RETRY),
             watching,
             connectors: self.connectors,
         };
         let found = play::play(stage, test, with).await?;
-        let settings = Settings { compilation: &compilation };
+        let settings = Settings { compilation };
         let differences = match &test.then {
             Some(then) => judge::judge(then, &found, stage, &settings).await,
             None => Vec::new(),
