@@ -186,6 +186,15 @@ tests:
 }
 
 #[test]
+fn a_file_that_accepting_would_break_is_left_as_it_is() {
+    let tests = "tests:\n  - { test: Between braces, when: { saved: iris } }\n";
+    let project = project("test_braces", tests);
+    let seen = project.transcript(&["test", "--accept"]);
+    assert!(seen.starts_with("exit code 2") && seen.contains("write each test over several lines"), "{seen}");
+    assert_eq!(std::fs::read_to_string(project.folder.join("tests/greeting.yaml")).unwrap(), tests);
+}
+
+#[test]
 fn what_no_test_reaches_is_told_with_its_place() {
     let project = project("test_coverage", GREETED);
     let output = project.run(&["test", "--coverage"]);

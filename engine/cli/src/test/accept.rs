@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use cosell_compile::testcase::{Then, Verb, Write};
+use cosell_compile::source::{Layer, SourceFile, Sources};
+use cosell_compile::testcase::{self, Then, Write};
 use cosell_model::node::NodeKind;
 use cosell_model::span::FileId;
 use cosell_model::{Node, Value};
@@ -16,7 +17,7 @@ use super::files::Read;
 use super::judge::{self, called};
 use super::play::Found;
 use super::stage::{Settings, Stage};
-use super::writes::Written;
+use super::writes::telling;
 use crate::Trouble;
 
 /// The text that takes a place in a file.
@@ -27,22 +28,9 @@ pub(super) struct Edit {
     text: String,
 }
 
-/// What the systems put into every new record by themselves.
-const MADE_BY_ITSELF: [&str; 9] = [
-    "dealSensitivity",
-    "direction",
-    "donotemail",
-    "isrevenuesystemcalculated",
-    "mpnId",
-    "ownerid",
-    "registrationStatus",
-    "statecode",
-    "trackingInfo",
-];
-
 /// The `then` of a test by what was found.
 pub(super) async fn edit(
-    (file, test): &(FileId, cosell_compile::testcase::Test),
+    (file, test): &(FileId, testcase::Test),
     found: &Found,
     stage: &Stage,
     settings: &Settings<'_>,
@@ -82,7 +70,7 @@ fn without_comments(text: &str, end: usize) -> usize {
 /// Puts the texts into their files.
 ///
 /// # Errors
-/// A file that comes with the program, or that cannot be written.
+/// A file that comes with the program, that cannot be written, or that would not be one of tests any more.
 pub(super) fn write(read: &Read, edits: Vec<Edit>) -> Result<Vec<String>, Trouble> {
     let mut by_file: BTreeMap<FileId, Vec<Edit>> = BTreeMap::new();
     for edit in edits {
@@ -91,7 +79,7 @@ pub(super) fn write(read: &Read, edits: Vec<Edit>) -> Result<Vec<String>, Troubl
     let mut written = Vec::new();
     for (file, mut edits) in by_file {
         let source = read.sources.file(file);
-        if source.layer == cosell_compile::source::Layer::Shipped {
+        if source.layer == Layer::Shipped {
             let message = format!("{} comes with the program, and is not changed", source.path);
             return Err(Trouble::new(format!("{message}\nhelp: copy the test into `tests`, and change it there")));
         }
@@ -99,6 +87,14 @@ pub(super) fn write(read: &Read, edits: Vec<Edit>) -> Result<Vec<String>, Troubl
         let mut text = source.text.clone();
         for edit in edits {
             text.replace_range(edit.start..edit.end, &edit.text);
+        }
+        let file = SourceFile { text: text.clone(), ..source.clone() };
+        let (_, findings) = testcase::read(&Sources::new(vec![file]), FileId(0));
+        if !findings.is_empty() {
+            let message = format!("what was found cannot be written into {}", source.path);
+            return Err(Trouble::new(format!(
+                "{message}\nhelp: write each test over several lines, not between braces"
+            )));
         }
         std::fs::write(&source.path, text)
             .map_err(|error| Trouble::new(format!("{} cannot be written: {error}", source.path)))?;
@@ -177,7 +173,7 @@ fn writes(expected: &[Write], found: &Found) -> Value {
         let with = match expected.map(|write| &write.with) {
             Some(None) => Value::Null,
             Some(Some(with)) => updated(with, &values),
-            None => telling(written, values),
+            None => telling(written.verb, values),
         };
         let mut write = Map::from_iter([(written.verb.as_str().to_owned(), json!(name))]);
         if let Some(name) = expected.and_then(|write| write.name.as_ref()) {
@@ -189,18 +185,6 @@ fn writes(expected: &[Write], found: &Found) -> Value {
         Value::Object(write)
     });
     shown.collect()
-}
-
-/// The values of a write that say something.
-fn telling(written: &Written, values: Value) -> Value {
-    match (written.verb, values) {
-        (Verb::Delete, _) => Value::Null,
-        (Verb::Create, values) => {
-            let Value::Object(values) = without_nothing(values) else { return Value::Null };
-            values.into_iter().filter(|(name, _)| !MADE_BY_ITSELF.contains(&&**name)).collect()
-        }
-        (Verb::Change, values) => values,
-    }
 }
 
 /// Without members that are null, but in what a change writes.
@@ -264,18 +248,55 @@ fn below(value: &Value, indent: &str, text: &mut String) {
 
 /// A value on one line. JSON is YAML; text that YAML would not take for anything else stands without quotes.
 fn scalar(value: &Value) -> String {
-    let Value::String(text) = value else { return value.to_string() };
+    let Value::String(text) = value else { return quoted(value) };
     let begins = |c: char| c.is_alphabetic() || ['<', '✔', '✖', '…'].contains(&c);
     let plain = text.starts_with(begins)
         && !text.ends_with(' ')
-        && !text.contains(|c: char| c.is_control() || ":#{}[],&*!|\"%@`".contains(c))
+        && !text.contains(|c: char| c.is_control() || c.is_whitespace() && c != ' ' || ":#{}[],&*!|\"%@`".contains(c))
         && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&text.to_lowercase().as_str());
-    if plain { text.clone() } else { value.to_string() }
+    if plain { text.clone() } else { quoted(value) }
+}
+
+/// Text between quotes. What JSON leaves alone and YAML takes for a line's end, or not at all, is written by its number.
+fn quoted(text: &Value) -> String {
+    let mut out = String::new();
+    for c in text.to_string().chars() {
+        let alone =
+            c == ' ' || !(c.is_control() || c.is_whitespace() || ['\u{feff}', '\u{fffe}', '\u{ffff}'].contains(&c));
+        if alone {
+            out.push(c);
+        } else {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        }
+    }
+    out
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read_as_the_same() {
+        let words =
+            ["yes", "Null", "~", "1e3", "0x1f", "2026-01-02", "a: b", "a #b", "- a", "", " a", "a ", "é…", "\u{2028}"];
+        let words = words.map(|word| vec![word.to_owned()]);
+        let holds = |texts: &Vec<String>| {
+            let members: Map<String, Value> =
+                texts.iter().enumerate().map(|(at, text)| (format!("a{at}"), json!([text, { "b": text }]))).collect();
+            let output = json!({ "output": { "one": texts, "more": members } });
+            let mut text = "test: A\nwhen: { waits: 1s }\nthen:\n  ".to_owned();
+            block(&output, "  ", &mut text);
+            let file = SourceFile { path: "a.yaml".to_owned(), text: text.clone(), layer: Layer::Own };
+            let (read, findings) = testcase::read(&Sources::new(vec![file]), FileId(0));
+            assert!(findings.is_empty(), "{text}: {findings:?}");
+            let found = read.tests[0].then.as_ref().unwrap().output.as_ref().unwrap().to_value();
+            assert_eq!(found, output["output"], "{text}");
+        };
+        words.iter().for_each(holds);
+        bolero::check!().with_type::<Vec<String>>().for_each(holds);
+    }
 
     #[test]
     fn what_is_written_is_yaml_that_reads_well() {

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::names::{Mistake, REFERRAL};
 use super::play::Found;
 use super::stage::{Settings, Stage, plain};
-use super::writes::Written;
+use super::writes::{Written, telling};
 
 /// Something that is not as expected.
 #[derive(Clone, Debug)]
@@ -252,7 +252,7 @@ fn writes(expected: &[Write], place: Span, found: &Found, differences: &mut Vec<
     let unexpected = |written: &[Written], place: Span, differences: &mut Vec<Difference>| {
         for written in written {
             let what = format!("{} {}", written.verb.as_str(), called(written, found));
-            let values = shown(&found.names.shown(&written.values));
+            let values = shown(&telling(written.verb, found.names.shown(&written.values)));
             differences.push(Difference {
                 place,
                 what: "writes".to_owned(),

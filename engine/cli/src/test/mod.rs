@@ -115,10 +115,16 @@ pub(crate) async fn test(chosen: &Chosen, options: &Options, connectors: &[Conne
         compiled: Mutex::default(),
     };
     let at_once = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, AT_ONCE).min(read.tests.len());
-    let players = futures::future::try_join_all((0..at_once).map(|_| playing.play())).await?;
+    // Each plays in a thread of its own: a test is work, and little of it is waiting.
+    let here = tokio::runtime::Handle::current();
+    let played: Vec<_> = std::thread::scope(|scope| {
+        let players: Vec<_> = (0..at_once).map(|_| scope.spawn(|| here.block_on(playing.play()))).collect();
+        players.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
+    });
     let mut tested = Vec::new();
     let mut reached = BTreeSet::new();
-    for (some, more) in players {
+    for played in played {
+        let (some, more) = played.map_err(|_| Trouble::new("a test could not be played to its end"))??;
         tested.extend(some);
         reached.extend(more);
     }
@@ -236,17 +242,23 @@ impl Tests<'_> {
         watching: &Watching,
     ) -> Result<(Vec<Difference>, Vec<String>, Option<Edit>), Mistake> {
         let (_, test) = in_file;
-        let compilation = self.compiled(test)?;
-        watching.flows(&compilation);
+        let with_values;
+        let compilation = if test.given.variables.is_empty() {
+            &self.project.compilation
+        } else {
+            with_values = self.compiled(test)?;
+            &*with_values
+        };
+        watching.flows(compilation);
         let with = Playing {
             project: self.project,
-            compilation: &compilation,
+            compilation,
             retry: self.project.configuration.retry.clone().unwrap_or(RETRY),
             watching,
             connectors: self.connectors,
         };
         let found = play::play(stage, test, with).await?;
-        let settings = Settings { compilation: &compilation };
+        let settings = Settings { compilation };
         let differences = match &test.then {
             Some(then) => judge::judge(then, &found, stage, &settings).await,
             None => Vec::new(),

@@ -41,6 +41,31 @@ pub(super) fn written(entry: &Entry, made: &[String]) -> Vec<Written> {
     found
 }
 
+/// What the systems put into every new record by themselves.
+const MADE_BY_ITSELF: [&str; 9] = [
+    "dealSensitivity",
+    "direction",
+    "donotemail",
+    "isrevenuesystemcalculated",
+    "mpnId",
+    "ownerid",
+    "registrationStatus",
+    "statecode",
+    "trackingInfo",
+];
+
+/// The values of a write that say something.
+pub(super) fn telling(verb: Verb, values: Value) -> Value {
+    match (verb, values) {
+        (Verb::Delete, _) => Value::Null,
+        (Verb::Create, Value::Object(values)) => {
+            let says = |(name, value): &(String, Value)| !value.is_null() && !MADE_BY_ITSELF.contains(&&**name);
+            values.into_iter().filter(says).collect()
+        }
+        (_, values) => values,
+    }
+}
+
 /// A referral's members are told by JSON pointers, a row's columns by name.
 fn put(values: &mut Value, change: &Change) {
     let mut place = values;
