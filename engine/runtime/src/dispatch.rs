@@ -267,6 +267,10 @@ impl Dispatcher {
         let discarded = self.shared.inbox.discard(run, "cancelled by a person").await?;
         if discarded {
             self.shared.lanes().discarded.insert(run.to_owned());
+            // Its turn may have come meanwhile.
+            if self.engine().cancel(run) {
+                self.shared.lanes().discarded.remove(run);
+            }
         }
         Ok(discarded)
     }

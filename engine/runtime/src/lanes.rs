@@ -217,10 +217,12 @@ impl Shared {
             None => None,
         };
         let _one = self.at_once.acquire().await.ok();
-        if self.lanes().discarded.remove(&entry.run) {
-            return;
-        }
         let engine = self.flowing().engine;
+        // Before the look at what was discarded: whoever discards it from now on finds a run to cancel.
+        engine.cancellable(&entry.run);
+        if self.lanes().discarded.remove(&entry.run) {
+            return engine.not_cancellable(&entry.run);
+        }
         let observer = Answering::new(&*self.observer, asked);
         let (mut wait, longest) = PARKED;
         loop {

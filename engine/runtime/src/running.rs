@@ -82,7 +82,7 @@ impl Engine {
         observer: &dyn Observer,
     ) -> Result<RunRecord, NotKept> {
         let sensitive = Sensitive::default();
-        let again = Arc::new(Again { cancel: self.cancels(&id), ..Again::default() });
+        let again = Arc::new(Again { cancel: self.cancellable(&id), ..Again::default() });
         let going = Going { id, flow, key, start, depth: 0, sensitive, past: None, again };
         self.driven(&self.flows, going, observer).await
     }
@@ -105,7 +105,7 @@ impl Engine {
         };
         let began = past.ok_or_else(|| NotKept(format!("there is no run {run}")))?.began;
         let flows = if original { self.version(&began)? } else { &self.flows };
-        let again = Arc::new(Again { life: began.life + 1, skipped, cancel: self.cancels(run) });
+        let again = Arc::new(Again { life: began.life + 1, skipped, cancel: self.cancellable(run) });
         let start = Start { trigger: began.trigger, inputs: began.inputs, left_out: began.left_out };
         let (id, key, sensitive) = (began.run, began.key, Sensitive::default());
         let going = Going { id, flow: &began.flow, key, start, depth: 0, sensitive, past: None, again };
@@ -128,8 +128,14 @@ impl Engine {
         }
     }
 
-    fn cancels(&self, run: &str) -> Arc<Notify> {
+    /// From now on the run can be cancelled; gives what it is told by.
+    pub(crate) fn cancellable(&self, run: &str) -> Arc<Notify> {
         Arc::clone(self.held().cancels.entry(run.to_owned()).or_default())
+    }
+
+    /// The run does not begin after all.
+    pub(crate) fn not_cancellable(&self, run: &str) {
+        self.held().cancels.remove(run);
     }
 
     /// The flows as they were when a run began.
@@ -176,7 +182,7 @@ impl Engine {
         let start = Start { trigger: began.trigger, inputs: began.inputs, left_out: began.left_out };
         let (id, key, sensitive) = (began.run, began.key, Sensitive::default());
         let flow = began.flow;
-        let again = Arc::new(Again { life: began.life, skipped: began.skipped, cancel: self.cancels(&id) });
+        let again = Arc::new(Again { life: began.life, skipped: began.skipped, cancel: self.cancellable(&id) });
         let going = Going { id, flow: &flow, key, start, depth: 0, sensitive, past: Some(past), again };
         self.driven(flows, going, observer).await
     }

@@ -8,14 +8,19 @@ mod fake;
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use cosell_model::{FlowId, Value};
 use cosell_runtime::dispatch::{Busy, Dispatcher, Room};
+use cosell_runtime::inbox::{Arrival, Inbox, Position, Taken, Waiting};
+use cosell_runtime::keep::NotKept;
 use cosell_runtime::memory::Engine;
 use cosell_runtime::record::{Nobody, Observer};
 use cosell_sdk::{Limits, TriggerEvent};
 use fake::{Bench, Notes};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use serde_json::json;
 use support::rejected;
 
@@ -234,4 +239,62 @@ async fn a_connection_that_is_down_for_an_hour_loses_and_doubles_nothing() {
         let expected: Vec<String> = (0..90).filter(|minute| minute % 7 == key).map(name).collect();
         assert_eq!(worked.iter().filter(of_key).cloned().collect::<Vec<_>>(), expected);
     }
+}
+
+/// An inbox that takes two seconds to discard something. Holds how many events came.
+#[derive(Default)]
+struct Slow(AtomicU64);
+
+impl Inbox for Slow {
+    fn outlives(&self) -> bool {
+        false
+    }
+
+    fn receive(&self, arrivals: Vec<Arrival>, _: Option<Position>) -> BoxFuture<'static, Taken> {
+        let number = |_: &Arrival| Some(self.0.fetch_add(1, Ordering::Relaxed));
+        std::future::ready(Ok(arrivals.iter().map(number).collect())).boxed()
+    }
+
+    fn waiting(&self, _: usize) -> Result<Vec<Waiting>, NotKept> {
+        Ok(Vec::new())
+    }
+
+    fn begun(&self) -> Result<Vec<Waiting>, NotKept> {
+        Ok(Vec::new())
+    }
+
+    fn over(&self, _: &str) -> Result<Option<Waiting>, NotKept> {
+        Ok(None)
+    }
+
+    fn discard(&self, _: &str, _: &str) -> BoxFuture<'static, Result<bool, NotKept>> {
+        seconds(2).map(|()| Ok(true)).boxed()
+    }
+
+    fn collapsed(&self, _: Vec<String>, _: &str) {}
+
+    fn position(&self, _: &str) -> Result<Option<Value>, NotKept> {
+        Ok(None)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_turn_comes_while_it_is_cancelled_is_cancelled() {
+    let flow = KEYED.replace("takes: 1", "takes: \"${{ trigger.takes }}\"");
+    let bench = Bench::new(&[&flow]);
+    let notes = Arc::new(Notes::default());
+    let observer = Arc::clone(&notes) as Arc<dyn Observer>;
+    let dispatcher =
+        Dispatcher::with_inbox(Arc::clone(&bench.engine), observer, Arc::new(Slow::default()), Room::default());
+    let mut runs = Vec::new();
+    for (name, takes) in [("a1", 1), ("a2", 3600)] {
+        let payload = json!({ "name": name, "key": "a", "takes": takes });
+        let inputs = Value::Null;
+        runs.push(dispatcher.start(&FlowId::new("f"), payload, inputs).await.unwrap());
+    }
+    assert!(dispatcher.cancel(&runs[1]).await.unwrap());
+    dispatcher.idle().await;
+    assert_eq!(bench.elapsed(), Duration::from_secs(2));
+    let ended = |how: &str| notes.told().lines.iter().filter(|line| *line == how).count();
+    assert_eq!((ended("f succeeded"), ended("f cancelled")), (1, 1));
 }
