@@ -18,6 +18,7 @@ mod journal;
 mod login;
 mod logs;
 mod mapping;
+mod metadata;
 mod project;
 mod reach;
 mod render;
@@ -54,7 +55,7 @@ struct Arguments {
 enum Command {
     /// Show a deal crossing both ways, against stand-ins on this machine.
     Demo(demo::Options),
-    /// Compile all flows and report what is wrong with them; calls nobody.
+    /// Compile all flows and report what is wrong with them; calls nobody unless told to.
     Check(check::Options),
     /// Say what a finding means, with a wrong and a right example; list all codes.
     Explain(explain::Options),
@@ -66,6 +67,9 @@ enum Command {
     Graph(graph::Options),
     /// Show a mapping as a table, or list all mappings.
     Mapping(mapping::Options),
+    /// Save what the CRM says of its tables and columns, so that `check` knows them.
+    #[command(subcommand)]
+    Metadata(metadata::Command),
     /// List variables with their values.
     Variables(variables::Options),
     /// Run one flow to its end against the configured connections.
@@ -153,12 +157,13 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
         match arguments.command {
             Command::Demo(options) => demo::demo(&options, &connectors).await,
             Command::Solutions(command) => solutions::solutions(&arguments.chosen, &command, &connectors).await,
-            Command::Check(options) => check::check(&arguments.chosen, &options, &connectors),
+            Command::Check(options) => check::check(&arguments.chosen, &options, &connectors).await,
             Command::Explain(options) => explain::explain(&options),
             Command::Init(options) => init::init(&options, &connectors),
             Command::Flows(options) => flows::flows(&arguments.chosen, &options, &connectors),
             Command::Graph(options) => graph::graph(&arguments.chosen, &options, &connectors).await,
             Command::Mapping(options) => mapping::mapping(&arguments.chosen, &options, &connectors),
+            Command::Metadata(command) => metadata::metadata(&arguments.chosen, &command, &connectors).await,
             Command::Variables(options) => variables::variables(&arguments.chosen, &options, &connectors),
             Command::Run(options) => run::run(&arguments.chosen, &options, &connectors).await,
             Command::DryRun(options) => dry_run::dry_run(&arguments.chosen, &options, &connectors).await,

@@ -76,7 +76,7 @@ fn unknown(what: &str, key: &str, span: Span) -> Diagnostic {
 }
 
 /// Follows `members` through a schema as far as it says something certain.
-fn in_schema(root: &Schema, schema: &Schema, what: &str, members: &[(&Segment, Span)], findings: &mut Findings) {
+pub(crate) fn in_schema(root: &Schema, schema: &Schema, what: &str, members: &[(&Segment, Span)], findings: &mut Findings) {
     let Some(((segment, span), rest)) = members.split_first() else { return };
     let Some(schema) = concrete(root, schema) else { return };
     match segment {

@@ -48,6 +48,8 @@ const TOKEN_KEY: &str = "COSELL_TOKEN_KEY";
 /// Everything a command works on, compiled.
 pub(crate) struct Project {
     pub(crate) compilation: Compilation,
+    /// What it was compiled against.
+    pub(crate) catalogue: Catalogue,
     pub(crate) configuration: Configuration,
     configuration_sources: Sources,
     base: PathBuf,
@@ -141,7 +143,7 @@ impl Project {
             return Err(Trouble::Findings(diagnostic::all(&wrong, &configuration_sources)));
         }
         let (base, environment) = (PathBuf::new(), dotenv::Variables::default());
-        Ok(Self { compilation, configuration, configuration_sources, base, environment, stands_in: false })
+        Ok(Self { compilation, catalogue, configuration, configuration_sources, base, environment, stands_in: false })
     }
 
     /// The compilation's errors as one text; none where there are none.

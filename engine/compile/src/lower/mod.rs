@@ -315,6 +315,7 @@ impl Lowering<'_, '_> {
                 name: name.value.clone(),
                 title: String::new(),
                 sides: Default::default(),
+                records: [None, None],
                 rows: Vec::new(),
             })
         };
