@@ -54,12 +54,10 @@ pub(crate) async fn check(chosen: &Chosen, options: &Options, connectors: &[Conn
         (false, Some(named)) => metadata::saved(named)?,
         (false, None) => metadata::saved(&project.path(metadata::FILE))?,
     };
-    let mut findings = compilation.diagnostics.clone();
-    if let Some(metadata) = &metadata {
-        findings.extend(tables::check(compilation, &project.catalogue, metadata));
-        findings.sort_by(|a, b| (a.primary.span, a.code, &a.message).cmp(&(b.primary.span, b.code, &b.message)));
-    }
-    let findings = &findings;
+    let findings = &match &metadata {
+        Some(metadata) => tables::check(compilation, &project.catalogue, metadata),
+        None => compilation.diagnostics.clone(),
+    };
     match options.format {
         Format::Json => {
             let shown: Vec<Value> = findings.iter().map(|f| diagnostic::as_json(f, &compilation.sources)).collect();

@@ -43,8 +43,9 @@ pub(crate) async fn metadata(chosen: &Chosen, command: &Command, connectors: &[C
     let project = Project::load(chosen, &[], connectors)?;
     let metadata = ask(&project, connectors).await?;
     let path = options.output.clone().unwrap_or_else(|| project.path(FILE));
-    let unwritable =
-        |error: &dyn std::fmt::Display| Trouble::new(format!("the file `{}` cannot be written: {error}", path.display()));
+    let unwritable = |error: &dyn std::fmt::Display| {
+        Trouble::new(format!("the file `{}` cannot be written: {error}", path.display()))
+    };
     let text = serde_json::to_string_pretty(&metadata).map_err(|error| unwritable(&error))?;
     std::fs::write(&path, text + "\n").map_err(|error| unwritable(&error))?;
     for (connection, tables) in &metadata.connections {

@@ -125,6 +125,7 @@ pub fn compile(files: Vec<SourceFile>, catalogue: &Catalogue, values: &BTreeMap<
     for flow in flows.values() {
         tables::names::check(flow, catalogue, &sources, &current, &mut findings);
     }
+    variables::unused(&documents.variables, &sources, &mut findings);
     check::triggers::told_apart(&plans, &flows, &mut findings);
     let sound = |document: &Document| {
         let broken = |finding: &Diagnostic| {

@@ -176,7 +176,8 @@ pub(super) async fn said(
     head: &Head,
     context: &CallContext,
 ) -> Result<BTreeMap<String, Said>, CallError> {
-    let request = client.get(&[&definition(head), "Attributes"]).query("$select", "LogicalName,DisplayName,RequiredLevel");
+    let request =
+        client.get(&[&definition(head), "Attributes"]).query("$select", "LogicalName,DisplayName,RequiredLevel");
     let all: All<SaidAttribute> = request.header("accept", "application/json").send(context).await?.json()?;
     let said = |attribute: SaidAttribute| {
         let label = attribute.display_name.pointer("/UserLocalizedLabel/Label").and_then(Value::as_str);

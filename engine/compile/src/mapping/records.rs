@@ -13,12 +13,7 @@ use crate::suggest::did_you_mean;
 use crate::values::constant_text;
 
 /// Reads `records: { referral: partner_center.get_referral, opportunity: opportunity }`.
-pub(super) fn read(
-    node: &Node,
-    sides: &[String; 2],
-    given: Given<'_>,
-    findings: &mut Findings,
-) -> [Option<Record>; 2] {
+pub(super) fn read(node: &Node, sides: &[String; 2], given: Given<'_>, findings: &mut Findings) -> [Option<Record>; 2] {
     let Some(entries) = node.entries() else {
         findings.push(wrong_form(node, "`records`", "a map by side, such as `{ opportunity: opportunity }`"));
         return [None, None];
@@ -80,7 +75,12 @@ pub(super) fn check(
         let kind = reached.and_then(|reached| kind(root, reached));
         let form = row.fields[side].form;
         if let Some(kind) = kind.filter(|kind| !takes(form, kind)) {
-            let message = format!("`{name}.{}` is {}, and `as` takes it for {}", row.fields[side].path_text(), in_words(kind), form.describe());
+            let message = format!(
+                "`{name}.{}` is {}, and `as` takes it for {}",
+                row.fields[side].path_text(),
+                in_words(kind),
+                form.describe()
+            );
             let place = field.get("as").unwrap_or(place);
             findings.push(
                 Diagnostic::error("unfit-form", message, place.span, format!("expected {}", in_words(kind)))

@@ -67,7 +67,8 @@ pub(super) fn value(column: &Column, node: &Node, is_cut: bool, findings: &mut V
         | ("time" | "choice", NodeKind::Bool(_))
         | ("boolean", NodeKind::Number(_) | NodeKind::Text(_))
         | ("time", NodeKind::Number(_)) => {
-            let message = format!("the column `{}` holds {}, and this is {}", column.name, holds(column), node.describe());
+            let message =
+                format!("the column `{}` holds {}, and this is {}", column.name, holds(column), node.describe());
             findings.push(Diagnostic::error("unfit-value", message, node.span, format!("expected {}", holds(column))));
         }
         _ => {}
@@ -76,9 +77,7 @@ pub(super) fn value(column: &Column, node: &Node, is_cut: bool, findings: &mut V
 
 fn choice(column: &Column, node: &Node, findings: &mut Vec<Diagnostic>) {
     let (is_known, shown) = match &node.kind {
-        NodeKind::Number(number) => {
-            (number.as_i64().is_some_and(|number| has(column, number)), number.to_string())
-        }
+        NodeKind::Number(number) => (number.as_i64().is_some_and(|number| has(column, number)), number.to_string()),
         NodeKind::Text(text) => (
             column.choices.iter().any(|choice| choice.label.as_ref().is_some_and(|l| l.eq_ignore_ascii_case(text))),
             text.clone(),

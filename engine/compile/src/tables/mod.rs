@@ -41,8 +41,8 @@ pub fn named(compilation: &Compilation, catalogue: &Catalogue) -> BTreeMap<Strin
     named
 }
 
-/// What is wrong with tables and columns, by what the remote systems say of them. Connections that `metadata` does not have
-/// are left out.
+/// Every finding of a compilation, and what is wrong with tables and columns by what the remote systems say of them.
+/// Connections that `metadata` does not have are left out.
 pub fn check(compilation: &Compilation, catalogue: &Catalogue, metadata: &Metadata) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let variables = current(compilation);
@@ -66,6 +66,13 @@ pub fn check(compilation: &Compilation, catalogue: &Catalogue, metadata: &Metada
             }
         }
     }
+    // Where it is known which column a name for people means, that says it all.
+    let is_told = |finding: &&Diagnostic| {
+        finding.code == "display-name" && findings.iter().any(|known| known.primary.span == finding.primary.span)
+    };
+    let of_compilation: Vec<Diagnostic> =
+        compilation.diagnostics.iter().filter(|finding| !is_told(finding)).cloned().collect();
+    findings.extend(of_compilation);
     findings.sort_by(|a, b| (a.primary.span, a.code, &a.message).cmp(&(b.primary.span, b.code, &b.message)));
     findings.dedup();
     findings

@@ -36,10 +36,8 @@ fn display_name(name: &Spanned<String>, what: &str, findings: &mut Findings) {
         return;
     }
     let message = format!("`{}` is no logical name of a {what}", name.value);
-    findings.push(
-        Diagnostic::error("display-name", message, name.span, "a name for people").help(format!(
-            "a logical name has lower-case letters, digits and `_`, such as `estimatedvalue`; the CRM shows it in the \
+    findings.push(Diagnostic::error("display-name", message, name.span, "a name for people").help(format!(
+        "a logical name has lower-case letters, digits and `_`, such as `estimatedvalue`; the CRM shows it in the \
              properties of the {what}, and `cosell metadata pull` has the check say which one is meant"
-        )),
-    );
+    )));
 }

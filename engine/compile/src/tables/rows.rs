@@ -39,8 +39,12 @@ fn row_writes(
                 .warning(),
         );
     } else if !columns::fits(form, column) {
-        let message =
-            format!("the column `{}` holds {}, and the row writes {}", column.name, columns::holds(column), form.describe());
+        let message = format!(
+            "the column `{}` holds {}, and the row writes {}",
+            column.name,
+            columns::holds(column),
+            form.describe()
+        );
         let place = field.get("as").unwrap_or(place);
         findings.push(
             Diagnostic::error("unfit-form", message, place.span, format!("expected {}", columns::holds(column)))

@@ -8,6 +8,7 @@ use super::names::is_logical;
 use super::used::{How, Uses};
 
 pub(super) fn check(uses: &Uses<'_>, table: &Table, findings: &mut Vec<Diagnostic>) {
+    let before = findings.len();
     // A name for people is reported without metadata, and with it as well: only here is known which column is meant.
     for used in uses.columns.iter().filter(|used| is_logical(&used.name.value) || is_label(&used.name.value, table)) {
         let (name, span) = (&used.name.value, used.name.span);
@@ -28,7 +29,8 @@ pub(super) fn check(uses: &Uses<'_>, table: &Table, findings: &mut Vec<Diagnosti
             columns::value(column, value, uses.cut.contains(name), findings);
         }
     }
-    let Some(whole) = uses.whole else { return };
+    // What is wrong with the columns that are named may be why another is missing.
+    let Some(whole) = uses.whole.filter(|_| findings.len() == before) else { return };
     let given = |name: &str| uses.columns.iter().any(|used| used.how == How::New && used.name.value == name);
     for column in table.columns.iter().filter(|column| column.required && column.creatable && !given(&column.name)) {
         let message = format!("a new row of `{}` needs the column `{}`", table.logical_name, column.name);

@@ -86,7 +86,8 @@ impl<'f> Reading<'f, '_> {
         };
         let (_, table) = of_kind("table").first().copied()?;
         let table = Spanned::new(self.text(table)?, table.span);
-        let mut uses = Uses { connection: connection.to_owned(), table, columns: Vec::new(), whole: None, cut: Vec::new() };
+        let mut uses =
+            Uses { connection: connection.to_owned(), table, columns: Vec::new(), whole: None, cut: Vec::new() };
         for (name, node) in of_kind("columns") {
             let named = self.named(node, How::Read);
             if name == "cut" {
