@@ -65,7 +65,7 @@ fn every_command_line_parses() {
             let words = command.split_whitespace().skip(1).map(|word| word.trim_matches(['[', ']', '…', '\'', '"']));
             let words = words
                 .filter(|word| !word.is_empty())
-                .map(|word| word.replace("NUMBER", "1").replace("TIME", "2026-11-01"));
+                .map(|word| word.replace("NUMBER", "1").replace("TIME", "2026-11-01").replace("KIND", "flow"));
             let output = Command::new(env!("CARGO_BIN_EXE_cosell")).args(words).arg("--help").output().unwrap();
             assert!(output.status.success(), "{path}: {command}: {}", String::from_utf8_lossy(&output.stderr));
         }

@@ -208,7 +208,7 @@ fn a_flow_that_is_owned_is_whole_and_keeps_its_comments() {
         let original = Path::new(env!("CARGO_MANIFEST_DIR")).join("flows").join(shipped.unwrap());
         let original = std::fs::read_to_string(original).unwrap();
         let own = |line: &&str| !line.starts_with("whole:") && !line.starts_with("based_on:");
-        let kept: Vec<&str> = copy.lines().skip(3).filter(own).collect();
+        let kept: Vec<&str> = copy.lines().skip(4).filter(own).collect();
         assert_eq!(kept, original.lines().collect::<Vec<_>>(), "{name}");
     }
     let checked = succeeds(&project, &["check"]);

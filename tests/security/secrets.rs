@@ -133,6 +133,7 @@ impl Scene {
             ("refresh_token", stage.addresses.refresh_token.clone()),
             ("token_key", STANDARD.encode([Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat())),
             ("access_token", "acce55-t0ken-of-the-stub".to_owned()),
+            ("api_token", API_TOKEN.to_owned()),
             // Every token of the sandbox, and nothing else, begins so.
             ("any_token", "eyJhbGci".to_owned()),
         ];
@@ -179,6 +180,7 @@ impl Scene {
             let own = json!({ "connector": "http", "address": self.stub.origin(), "authentication": authentication });
             connections.insert(name.to_owned(), own);
         }
+        settings["service"] = json!({ "token": { "env": "COSELL_API_TOKEN" } });
         settings["connections"]["state"] = json!({ "file": "state.jsonl" });
         Project::new(name).file("cosell.yaml", &settings.to_string()).flow(FLOW)
     }
@@ -188,6 +190,13 @@ impl Scene {
         let output = program(project, arguments).output().unwrap();
         self.haystacks.push((format!("the output of {arguments:?}"), output.stdout));
         self.haystacks.push((format!("the log of {arguments:?}"), output.stderr));
+    }
+
+    /// Asks the service as an operator, and keeps what it answers.
+    fn ask(&mut self, service: &Service, path: &str) {
+        let request = self.stage.http.get(service.hooks.replace("hooks/", path)).bearer_auth(API_TOKEN);
+        let answer = self.stage.runtime.block_on(async { request.send().await.unwrap().bytes().await.unwrap() });
+        self.haystacks.push((format!("the answer to {path}"), answer.to_vec()));
     }
 
     /// Everything that was written to the project's folder, but the configuration itself.
@@ -208,9 +217,13 @@ impl Scene {
     }
 }
 
+/// What an operator shows to the service.
+const API_TOKEN: &str = "t0ken-of-the-operator";
+
 fn program(project: &Project, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cosell"));
-    command.args(arguments).current_dir(&project.folder).env_clear().env("COSELL_LOG", "trace").env("NO_COLOR", "1");
+    command.args(arguments).current_dir(&project.folder).env_clear();
+    command.env("COSELL_LOG", "trace").env("NO_COLOR", "1").env("COSELL_API_TOKEN", API_TOKEN);
     command
 }
 
@@ -263,6 +276,11 @@ fn no_secret_is_written_anywhere() {
         assert!(waited.elapsed() < Duration::from_secs(30), "the run does not end: {:?}", scene.stub.lines());
         std::thread::sleep(Duration::from_millis(20));
     }
+    for path in ["metrics", "ready", "api/v1/status", "api/v1/runs", "api/v1/openapi.json"] {
+        scene.ask(&service, path);
+    }
+    let (_, metrics) = scene.haystacks.iter().find(|(name, _)| name == "the answer to metrics").unwrap();
+    assert!(String::from_utf8_lossy(metrics).contains("cosell_steps_total"));
     service.stop();
 
     let input = format!("opportunity_id={opportunity}");

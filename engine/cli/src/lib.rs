@@ -25,10 +25,12 @@ mod render;
 mod run;
 mod runs;
 mod sandbox;
+mod schema;
 mod serve;
 mod solutions;
 mod status;
 mod sync;
+mod test;
 mod variables;
 mod webhooks;
 
@@ -70,12 +72,16 @@ enum Command {
     /// Save what the CRM says of its tables and columns, so that `check` knows them.
     #[command(subcommand)]
     Metadata(metadata::Command),
+    /// Print the JSON Schema of a kind of file, for editors, or write them all into a folder.
+    Schema(schema::Options),
     /// List variables with their values.
     Variables(variables::Options),
     /// Run one flow to its end against the configured connections.
     Run(run::Options),
     /// Show what a run would write, field by field: reads are real, and nothing is changed anywhere.
     DryRun(dry_run::Options),
+    /// Run tests of the flows against stand-ins on this machine, and say what no test reaches.
+    Test(test::Options),
     /// Run the flows whenever their triggers say so, until told to end; goes on with what was under way.
     Serve(serve::Options),
     /// See runs and repair them: list, show, watch, resume, skip, resubmit, cancel.
@@ -164,9 +170,11 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
             Command::Graph(options) => graph::graph(&arguments.chosen, &options, &connectors).await,
             Command::Mapping(options) => mapping::mapping(&arguments.chosen, &options, &connectors),
             Command::Metadata(command) => metadata::metadata(&arguments.chosen, &command, &connectors).await,
+            Command::Schema(options) => schema::schema(&options, &connectors),
             Command::Variables(options) => variables::variables(&arguments.chosen, &options, &connectors),
             Command::Run(options) => run::run(&arguments.chosen, &options, &connectors).await,
             Command::DryRun(options) => dry_run::dry_run(&arguments.chosen, &options, &connectors).await,
+            Command::Test(options) => test::test(&arguments.chosen, &options, &connectors).await,
             Command::Serve(options) => serve::serve(&arguments.chosen, &options, &connectors).await,
             Command::Runs(options) => runs::runs(&arguments.chosen, &options, &connectors).await,
             Command::Status(options) => status::status(&arguments.chosen, &options, &connectors).await,

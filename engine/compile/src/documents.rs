@@ -9,7 +9,7 @@ use crate::overlay::{self, BasedOn, Change, Place};
 use crate::read::fields::{Findings, wrong_form};
 use crate::source::{Layer, SourceFile, Sources};
 use crate::suggest::{did_you_mean, nearest};
-use crate::yaml;
+use crate::{testcase, yaml};
 
 /// All files, by what they are.
 #[derive(Debug, Default)]
@@ -108,6 +108,8 @@ impl Documents {
         let (table, kind, name) = match (node.get("flow"), node.get("mapping")) {
             (Some(name), _) => (&mut self.flows, FLOW, name),
             (_, Some(name)) => (&mut self.mappings, MAPPING, name),
+            // Tests may lie beside the flows; they are no part of them, and are looked at all the same.
+            _ if testcase::is_tests(&node) => return drop(testcase::of(&node, findings)),
             _ => {
                 findings.push(unknown_file(file, &node));
                 return;
@@ -183,7 +185,9 @@ fn unknown_file(file: &SourceFile, node: &Node) -> Diagnostic {
         node.span.part(0, first),
         "the file begins here",
     )
-    .help("a flow has `flow: its-name` at the top, a mapping `mapping: its-name`, variables `variables:`")
+    .help(
+        "a flow has `flow: its-name` at the top, a mapping `mapping: its-name`, variables `variables:`, tests `tests:`",
+    )
 }
 
 /// A user's file that changes a shipped one, which is not there: after an upgrade, perhaps no longer.

@@ -7,7 +7,8 @@
 //! `overlay` (a user's file over a shipped one), `read` (values to a flow as written), `layout` (numbers for steps),
 //! [`expr`], `values` and `resolve` (expressions, values with them, and the names in them), `graph` (the order of steps),
 //! `lower` (all of it into a [`plan`]), `check` (what goes beyond looking names up). [`mapping`] is the language's tables
-//! of fields, [`schedule`] its times, [`tables`] what the CRM says of the tables and columns that all of it names.
+//! of fields, [`schedule`] its times, [`tables`] what the CRM says of the tables and columns that all of it names;
+//! [`testcase`] what tests of flows are.
 
 mod calls;
 mod check;
@@ -25,10 +26,12 @@ mod read;
 mod resolve;
 mod scalar;
 pub mod schedule;
+pub mod schema;
 mod shape;
 pub mod source;
 mod suggest;
 pub mod tables;
+pub mod testcase;
 mod values;
 pub mod variables;
 mod yaml;

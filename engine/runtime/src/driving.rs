@@ -294,8 +294,12 @@ impl<'r> Driving<'r> {
             }
             Command::SetTimer { step, timer, after } => {
                 let waited = timer == Timer::Wait && self.answers.contains_key(&self.state.path(self.plan, step));
-                let skips_waits = self.engine.dry && timer == Timer::Wait;
-                let after = if waited || skips_waits { Duration::ZERO } else { after };
+                let skips = match timer {
+                    Timer::Wait => self.engine.dry || self.engine.hurried,
+                    Timer::Retry(_) => self.engine.hurried,
+                    _ => false,
+                };
+                let after = if waited || skips { Duration::ZERO } else { after };
                 if let Timer::Retry(next) = timer {
                     let path = self.state.path(self.plan, step);
                     let why = self.done.get(&step).map_or("", |done| &done.last_error);

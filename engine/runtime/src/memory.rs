@@ -40,6 +40,8 @@ pub struct Engine {
     held: Arc<Mutex<Held>>,
     /// Whether writes are predicted instead of made.
     pub(crate) dry: bool,
+    /// Whether waits take no time, those between attempts among them.
+    pub(crate) hurried: bool,
 }
 
 /// Keys of scopes that are not being driven: those of runs to be gone on with.
@@ -83,6 +85,7 @@ impl Engine {
             keys: Keys::default(),
             held: Arc::default(),
             dry: false,
+            hurried: false,
         }
     }
 
@@ -101,6 +104,13 @@ impl Engine {
     pub fn dry(mut self) -> Self {
         self.gates = self.gates.into_iter().map(|(name, gate)| (name, gate.dry())).collect();
         self.dry = true;
+        self
+    }
+
+    /// The same engine for tests against stand-ins: what waits, as a step or before another attempt, goes on at once.
+    #[must_use]
+    pub fn hurried(mut self) -> Self {
+        self.hurried = true;
         self
     }
 

@@ -4,7 +4,7 @@
 //! makes it hard; [`verdict`] says whether both sides agree in the end.
 
 mod faults;
-mod people;
+pub(crate) mod people;
 mod scenes;
 mod story;
 mod verdict;
@@ -97,7 +97,11 @@ pub(crate) async fn demo(options: &Options, connectors: &[Connector]) -> Result<
     Ok(if wrong.is_empty() { Ending::Done } else { Ending::Failed })
 }
 
-async fn sandbox() -> Result<Sandbox, Trouble> {
+/// A sandbox of its own.
+///
+/// # Errors
+/// Where no port can be listened on.
+pub(crate) async fn sandbox() -> Result<Sandbox, Trouble> {
     let sandbox = Sandbox::start(cosell_sandbox::Options::default()).await;
     sandbox.map_err(|error| Trouble::new(format!("the sandbox cannot be started: {error}")))
 }

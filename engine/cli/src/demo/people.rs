@@ -8,13 +8,13 @@ use super::faults::Fault;
 use crate::Trouble;
 
 /// The sandbox's control API.
-pub(super) struct People {
+pub(crate) struct People {
     control: String,
     http: reqwest::Client,
 }
 
 impl People {
-    pub(super) fn new(control: &str) -> Result<Self, Trouble> {
+    pub(crate) fn new(control: &str) -> Result<Self, Trouble> {
         let http = reqwest::Client::builder().no_proxy().build();
         let http = http.map_err(|error| Trouble::new(format!("no HTTP client can be made: {error}")))?;
         Ok(Self { control: control.to_owned(), http })
@@ -30,6 +30,11 @@ impl People {
 
     async fn get(&self, path: &str) -> Result<Value, Trouble> {
         self.send(self.http.get(format!("{}{path}", self.control))).await
+    }
+
+    /// Asks for anything that the control API has.
+    pub(crate) async fn order(&self, method: reqwest::Method, path: &str, body: &Value) -> Result<Value, Trouble> {
+        self.send(self.http.request(method, format!("{}{path}", self.control)).json(body)).await
     }
 
     /// The Microsoft seller shares a deal.
@@ -67,12 +72,12 @@ impl People {
     }
 
     /// All referrals, of both organisations.
-    pub(super) async fn referrals(&self) -> Result<Vec<Value>, Trouble> {
+    pub(crate) async fn referrals(&self) -> Result<Vec<Value>, Trouble> {
         Ok(as_list(self.get("/referrals").await?))
     }
 
     /// The requests that reached the stand-ins after number `after`.
-    pub(super) async fn log(&self, after: u64) -> Result<Vec<Entry>, Trouble> {
+    pub(crate) async fn log(&self, after: u64) -> Result<Vec<Entry>, Trouble> {
         serde_json::from_value(self.get(&format!("/log?after={after}")).await?)
             .map_err(|error| Trouble::new(format!("the sandbox's log cannot be read: {error}")))
     }

@@ -3,13 +3,15 @@
 use std::io::{ErrorKind, Write};
 
 use cosell_compile::documents::Origin;
+use cosell_compile::schema::Kind;
+use cosell_sdk::Connector;
 
 use super::diff;
-use crate::Trouble;
 use crate::project::Project;
+use crate::{Trouble, schema};
 
 /// Copies the shipped file of this name into the first folder of the user's own, and says so.
-pub(crate) fn eject(project: &Project, name: &str) -> Result<String, Trouble> {
+pub(crate) fn eject(project: &Project, name: &str, connectors: &[Connector]) -> Result<String, Trouble> {
     let (documents, sources) = (&project.compilation.documents, &project.compilation.sources);
     let document = diff::find(documents, name)?;
     let path = |at: usize| document.files.get(at).map_or("", |file| sources.file(*file).path.as_str());
@@ -36,8 +38,11 @@ pub(crate) fn eject(project: &Project, name: &str) -> Result<String, Trouble> {
     let text = &sources.file(document.files[0]).text;
     let name_ends = document.name().range().end;
     let line_ends = text[name_ends..].find('\n').map_or(text.len(), |at| name_ends + at + 1);
+    let kind = if documents.flows.contains_key(name) { Kind::Flow } else { Kind::Mapping };
+    let modeline = schema::modeline(kind, &project.path(""), &target).unwrap_or_default();
     let copy = format!(
-        "# A copy of {shipped} that stands in its place: upgrades do not change it.\n\
+        "{modeline}\
+         # A copy of {shipped} that stands in its place: upgrades do not change it.\n\
          # `cosell flows diff {name}` shows what is different.\n\
          # `cosell check` warns once the shipped one is no longer the one that was copied.\n\
          {}whole: true\nbased_on: {fingerprint}\n{}",
@@ -49,7 +54,10 @@ pub(crate) fn eject(project: &Project, name: &str) -> Result<String, Trouble> {
         .map_or(Ok(()), std::fs::create_dir_all)
         .and_then(|()| std::fs::File::create_new(&target).and_then(|mut file| file.write_all(copy.as_bytes())));
     match written {
-        Ok(()) => Ok(format!("{} is yours now; upgrades no longer change it.", target.display())),
+        Ok(()) => {
+            schema::write_all(&project.path(schema::FOLDER), connectors)?;
+            Ok(format!("{} is yours now; upgrades no longer change it.", target.display()))
+        }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             Err(Trouble::new(format!("{} is there already, and is not overwritten", target.display())))
         }

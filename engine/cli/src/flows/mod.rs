@@ -44,7 +44,7 @@ pub(crate) fn flows(chosen: &Chosen, options: &Options, connectors: &[Connector]
         None if options.json => anstream::println!("{:#}", list::for_machines(&project)),
         None => anstream::println!("{}", list::for_people(&project)),
         Some(Action::Diff { name }) => anstream::println!("{}", diff::diff(&project, name.as_deref())?),
-        Some(Action::Eject { name }) => anstream::println!("{}", eject::eject(&project, name)?),
+        Some(Action::Eject { name }) => anstream::println!("{}", eject::eject(&project, name, connectors)?),
     }
     Ok(Ending::Done)
 }

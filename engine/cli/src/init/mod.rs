@@ -9,7 +9,7 @@ use cosell_model::Catalogue;
 use cosell_sdk::Connector;
 
 use crate::project::files;
-use crate::{Ending, Trouble};
+use crate::{Ending, Trouble, schema};
 
 /// Where to lay it out.
 #[derive(Args, Debug)]
@@ -19,11 +19,12 @@ pub(crate) struct Options {
 }
 
 /// Every file with its content, except for the variables in the first.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("cosell.yaml", include_str!("template/cosell.yaml")),
     ("flows/customize.yaml", include_str!("template/customize.yaml")),
     ("flows/mappings/referral-opportunity.yaml", include_str!("template/referral-opportunity.yaml")),
     ("events/referral-created.json", include_str!("template/referral-created.json")),
+    ("tests/arrivals.yaml", include_str!("template/arrivals.yaml")),
     (".env.example", include_str!("template/env.example")),
     (".gitignore", include_str!("template/gitignore")),
     ("README.md", include_str!("template/README.md")),
@@ -54,13 +55,17 @@ pub(crate) fn init(options: &Options, connectors: &[Connector]) -> Result<Ending
             .map_err(|error| Trouble::new(format!("{} cannot be written: {error}", path.display())))?;
         anstream::println!("  {}", path.display());
     }
+    let schemas = folder.join(schema::FOLDER);
+    schema::write_all(&schemas, connectors)?;
+    anstream::println!("  {}/", schemas.display());
     anstream::println!(
         "
 Next, in {}:
   1. copy .env.example to .env, and fill it in
   2. put the addresses of your CRM into cosell.yaml
   3. cosell check
-  4. cosell run partner-center-to-dynamics --event events/referral-created.json",
+  4. cosell test
+  5. cosell run partner-center-to-dynamics --event events/referral-created.json",
         folder.display()
     );
     Ok(Ending::Done)

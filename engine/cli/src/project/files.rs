@@ -13,9 +13,21 @@ use crate::Trouble;
 #[include = "*.yaml"]
 struct Shipped;
 
+/// Where the tests of the shipped flows are, beside the flows.
+const TESTS: &str = "tests/";
+
 /// Everything that comes with the program, by name; messages show it as `shipped/…`, to tell it from the user's own.
 pub(crate) fn shipped() -> Vec<SourceFile> {
-    let mut names: Vec<_> = Shipped::iter().collect();
+    built_in(|name| !name.starts_with(TESTS))
+}
+
+/// The tests of the flows that come with the program.
+pub(crate) fn shipped_tests() -> Vec<SourceFile> {
+    built_in(|name| name.starts_with(TESTS))
+}
+
+fn built_in(wanted: impl Fn(&str) -> bool) -> Vec<SourceFile> {
+    let mut names: Vec<_> = Shipped::iter().filter(|name| wanted(name)).collect();
     names.sort_unstable();
     names
         .into_iter()
@@ -27,7 +39,7 @@ pub(crate) fn shipped() -> Vec<SourceFile> {
 }
 
 /// All YAML files in a folder and below it, by name.
-pub(super) fn own(folder: &Path, files: &mut Vec<SourceFile>) -> Result<(), Trouble> {
+pub(crate) fn own(folder: &Path, files: &mut Vec<SourceFile>) -> Result<(), Trouble> {
     let unreadable =
         |error: std::io::Error| Trouble::new(format!("the folder `{}` cannot be read: {error}", folder.display()));
     let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
@@ -45,7 +57,7 @@ pub(super) fn own(folder: &Path, files: &mut Vec<SourceFile>) -> Result<(), Trou
 }
 
 /// One file of the user's.
-pub(super) fn read(path: &Path) -> Result<SourceFile, Trouble> {
+pub(crate) fn read(path: &Path) -> Result<SourceFile, Trouble> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Trouble::new(format!("the file `{}` cannot be read: {error}", path.display())))?;
     Ok(SourceFile { path: path.display().to_string(), text, layer: Layer::Own })

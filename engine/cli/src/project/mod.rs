@@ -120,14 +120,22 @@ impl Project {
         self
     }
 
+    /// The same files compiled once more, with these values of variables over the configuration's.
+    pub(crate) fn compiled_with(&self, values: &BTreeMap<String, Value>, connectors: &[Connector]) -> Compilation {
+        let files = self.compilation.sources.iter().map(|(_, file)| file.clone()).collect();
+        let set = self.configuration.variables.iter().map(|(name, set)| (name.clone(), set.value.clone()));
+        let values = set.chain(values.clone()).collect();
+        compile(files, &catalogue(connectors), &values)
+    }
+
     fn of(
         files: Vec<SourceFile>,
         configuration: Configuration,
         configuration_sources: Sources,
         connectors: &[Connector],
     ) -> Result<Self, Trouble> {
-        let catalogue = Catalogue::new(connectors.iter().map(|connector| connector.description().clone()));
         let values = configuration.variables.iter().map(|(name, set)| (name.clone(), set.value.clone())).collect();
+        let catalogue = catalogue(connectors);
         let compilation = compile(files, &catalogue, &values);
         let elsewhere = configuration.elsewhere.iter().map(|(name, set)| (name, set));
         let mut wrong: Vec<Diagnostic> = configuration
@@ -336,6 +344,10 @@ impl Project {
             sign_in.insert("token_key".to_owned(), json!(key));
         }
     }
+}
+
+fn catalogue(connectors: &[Connector]) -> Catalogue {
+    Catalogue::new(connectors.iter().map(|connector| connector.description().clone()))
 }
 
 fn connector_of<'c>(name: &str, connectors: &'c [Connector]) -> Option<&'c Connector> {

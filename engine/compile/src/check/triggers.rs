@@ -17,7 +17,15 @@ use crate::schedule::Schedule;
 static SCHEDULE: LazyLock<Schema> = LazyLock::new(|| {
     json!({
         "type": "object",
-        "properties": { "cron": { "type": "string" }, "timezone": { "type": "string" }, "every": { "type": "string" } },
+        "properties": {
+            "cron": {
+                "type": "string",
+                "description": "Minute, hour, day, month and day of the week, such as `30 9 * * MON-FRI`.",
+            },
+            "timezone": { "type": "string", "description": "The time zone of `cron`, such as `Europe/Amsterdam`; UTC where none is given." },
+            "every": { "type": "string", "description": "Instead of `cron`: how often, such as `15m`." },
+        },
+        "additionalProperties": false,
     })
 });
 
@@ -32,14 +40,21 @@ static HTTP: LazyLock<Schema> = LazyLock::new(|| {
         "type": "object",
         "required": ["path"],
         "properties": {
-            "path": { "type": "string" },
-            "methods": { "type": "array", "items": { "enum": ["GET", "POST", "PUT", "PATCH", "DELETE"] } },
-            "headers": { "type": "array", "items": { "type": "string" } },
+            "path": { "type": "string", "description": "Where requests come in: below `/in/`." },
+            "methods": { "type": "array", "description": "The HTTP methods that it takes.", "items": { "enum": ["GET", "POST", "PUT", "PATCH", "DELETE"] } },
+            "headers": {
+                "type": "array",
+                "description": "Headers of the request that `trigger.headers` is to hold.",
+                "items": { "type": "string" },
+            },
             "secret": {
                 "type": "object",
+                "description": "What callers must show, as `Authorization: Bearer …`: `{ env: NAME }` or `{ file: PATH }`.",
                 "properties": { "env": { "type": "string" }, "file": { "type": "string" } },
+                "additionalProperties": false,
             },
         },
+        "additionalProperties": false,
     })
 });
 

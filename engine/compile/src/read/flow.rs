@@ -46,7 +46,7 @@ pub(crate) fn flow(node: &Node, findings: &mut Findings) -> Option<Flow> {
     Some(Flow { id, title, description, trigger, key, debounce, parallel, steps: steps.unwrap_or_default(), output })
 }
 
-const BUILT_IN: [(&str, TriggerSource); 4] = [
+pub(crate) const BUILT_IN: [(&str, TriggerSource); 4] = [
     ("manual", TriggerSource::Manual),
     ("schedule", TriggerSource::Schedule),
     ("http", TriggerSource::Http),

@@ -1,0 +1,230 @@
+//! What connectors offer: names of operations and triggers, their inputs, the settings of connections.
+
+use cosell_model::catalogue::ConnectorDescription;
+use cosell_model::{Catalogue, Schema};
+use serde_json::{Value, json};
+
+use super::draw::{Definitions, HOLDS, reference};
+use super::table::Table;
+use crate::check::triggers;
+use crate::read::flow::BUILT_IN;
+
+/// What a value may be instead of what its schema says.
+#[derive(Clone, Copy)]
+pub(super) enum Instead {
+    /// An expression.
+    Computed,
+    /// The name of an environment variable or of a file that holds it; and nothing is required, since environments share
+    /// what they have in common.
+    Kept,
+}
+
+/// The names of all operations, and one condition each: what `with` then takes.
+pub(super) fn operations(catalogue: &Catalogue, all: &mut Definitions) -> Vec<Value> {
+    let mut names = Vec::new();
+    let mut conditions = Vec::new();
+    for connector in catalogue.connectors() {
+        for operation in &connector.operations {
+            let name = format!("{}.{}", connector.name, operation.name);
+            let input = all.add(&format!("input.{name}"), || {
+                let mut schema = rebased(&operation.input, &format!("#/$defs/input.{name}"), Instead::Computed);
+                schema["title"] = json!(operation.title);
+                schema["description"] = json!(operation.description);
+                if !operation.example.is_null() {
+                    schema["examples"] = json!([operation.example]);
+                }
+                schema
+            });
+            conditions.push(json!({
+                "if": { "required": ["use"], "properties": { "use": { "const": name } } },
+                "then": {
+                    "title": operation.title,
+                    "description": operation.description,
+                    "properties": {
+                        "use": { "title": operation.title, "description": operation.description },
+                        "with": { "anyOf": [input, reference("expression")] },
+                    },
+                },
+            }));
+            names.push((name, format!("{}. {}", operation.title, operation.description)));
+        }
+    }
+    all.add("operation_name", || chosen("An operation, as connector and operation with a dot between.", &names));
+    conditions
+}
+
+/// The names of all triggers, and one condition each: what `with` then takes.
+pub(super) fn triggers(catalogue: &Catalogue, all: &mut Definitions) -> Vec<Value> {
+    let built_in = [
+        "When a person says so; has `inputs`.",
+        "By the clock.",
+        "When anybody sends a request to it.",
+        "When another flow calls it; has `inputs`, and yields the flow's `output`.",
+    ];
+    let mut names: Vec<(String, String)> =
+        BUILT_IN.iter().zip(built_in).map(|((name, _), about)| ((*name).to_owned(), about.to_owned())).collect();
+    let mut conditions = Vec::new();
+    let mut condition = |name: &str, title: &str, input: Value| {
+        conditions.push(json!({
+            "if": { "required": ["use"], "properties": { "use": { "const": name } } },
+            "then": { "title": title, "properties": { "with": input } },
+        }));
+    };
+    for ((name, source), (_, about)) in BUILT_IN.iter().zip(&names) {
+        let Some(settings) = triggers::settings(source) else { continue };
+        let at = format!("trigger.{name}");
+        let input = all.add(&at, || rebased(settings, &format!("#/$defs/{at}"), Instead::Computed));
+        condition(name, about, input);
+    }
+    for connector in catalogue.connectors() {
+        for trigger in &connector.triggers {
+            let name = format!("{}.{}", connector.name, trigger.name);
+            let at = format!("trigger.{name}");
+            let input = all.add(&at, || {
+                let mut schema = rebased(&trigger.input, &format!("#/$defs/{at}"), Instead::Computed);
+                schema["description"] = json!(trigger.description);
+                schema
+            });
+            condition(&name, &trigger.title, input);
+            names.push((name, format!("{}. {}", trigger.title, trigger.description)));
+        }
+    }
+    all.add("trigger_name", || chosen("A trigger: a built-in one, or a connector's.", &names));
+    conditions
+}
+
+/// All connections by name: what each connector's take.
+pub(super) fn connections(catalogue: &Catalogue, limits: &'static Table, all: &mut Definitions) -> Value {
+    let limits = {
+        let schema = all.table(limits);
+        all.add("limits", || schema)
+    };
+    let mut named = serde_json::Map::new();
+    let mut other = Vec::new();
+    for connector in catalogue.connectors() {
+        let own = settings(connector, &limits, all);
+        other.push(json!({
+            "if": { "required": ["connector"], "properties": { "connector": { "const": connector.name } } },
+            "then": own,
+        }));
+        named.insert(
+            connector.name.clone(),
+            json!({
+                "title": connector.title,
+                "description": connector.description,
+                "if": { "required": ["connector"] },
+                "then": reference("connection"),
+                "else": own,
+            }),
+        );
+    }
+    let names: Vec<&str> = catalogue.connectors().map(|connector| connector.name.as_str()).collect();
+    all.add("connection", || {
+        json!({
+            "title": "A connection",
+            "description": "A configured connector: an address, and how to sign in.",
+            "type": "object",
+            "properties": {
+                "connector": { "description": "Its connector, where the connection is not named like it.", "enum": names },
+                "limits": limits,
+            },
+            "allOf": other,
+        })
+    });
+    json!({
+        "type": ["object", "null"],
+        "properties": named,
+        "additionalProperties": reference("connection"),
+    })
+}
+
+/// The settings of a connector's connections, with what every connection can have.
+fn settings(connector: &ConnectorDescription, limits: &Value, all: &mut Definitions) -> Value {
+    let name = format!("connection.{}", connector.name);
+    all.add(&name, || {
+        let mut schema = rebased(&connector.settings, &format!("#/$defs/{name}"), Instead::Kept);
+        schema["title"] = json!(connector.title);
+        schema["description"] = json!(connector.description);
+        schema["properties"]["connector"] = json!({ "const": connector.name });
+        schema["properties"]["limits"] = limits.clone();
+        schema
+    })
+}
+
+/// One of these names. What each means stands beside it, where editors look for that.
+fn chosen(about: &str, names: &[(String, String)]) -> Value {
+    let (names, meanings): (Vec<&str>, Vec<&str>) = names.iter().map(|(name, about)| (&**name, &**about)).unzip();
+    json!({ "description": about, "enum": names, "enumDescriptions": meanings })
+}
+
+/// A connector's schema, to stand at `base` of another: its own definitions stay its own, and any value in it may be what is
+/// given instead.
+fn rebased(schema: &Schema, base: &str, instead: Instead) -> Schema {
+    match inside(schema, base, instead) {
+        Value::Object(mut schema) => {
+            schema.shift_remove("$schema");
+            Value::Object(schema)
+        }
+        // It says nothing of its input.
+        _ => json!({}),
+    }
+}
+
+fn inside(schema: &Schema, base: &str, instead: Instead) -> Schema {
+    let Value::Object(members) = schema else { return schema.clone() };
+    let mut made = serde_json::Map::new();
+    for (key, member) in members {
+        let member = match (key.as_str(), member) {
+            ("required", _) if matches!(instead, Instead::Kept) => continue,
+            ("$ref", Value::String(to)) => json!(to.replacen('#', base, 1)),
+            ("properties", Value::Object(properties)) => {
+                properties.iter().map(|(name, property)| (name.clone(), value(property, base, instead))).collect()
+            }
+            ("items" | "additionalProperties", member) => value(member, base, instead),
+            ("$defs", Value::Object(definitions)) => {
+                definitions.iter().map(|(name, schema)| (name.clone(), inside(schema, base, instead))).collect()
+            }
+            ("anyOf" | "oneOf" | "allOf", Value::Array(choices)) => {
+                choices.iter().map(|choice| inside(choice, base, instead)).collect()
+            }
+            (_, member) => member.clone(),
+        };
+        made.insert(key.clone(), member);
+    }
+    let closed = made.get("additionalProperties") == Some(&Value::Bool(false));
+    if closed && matches!(instead, Instead::Computed) {
+        // Names of columns may come from variables.
+        made.insert("patternProperties".to_owned(), json!({ HOLDS: {} }));
+    }
+    Value::Object(made)
+}
+
+/// A value that may be what is given instead.
+fn value(schema: &Schema, base: &str, instead: Instead) -> Schema {
+    let Value::Object(members) = schema else { return schema.clone() };
+    let schema = inside(schema, base, instead);
+    let of_type = |wanted: &str| match members.get("type") {
+        Some(Value::String(only)) => only == wanted,
+        Some(Value::Array(several)) => several.iter().any(|one| one == wanted),
+        _ => false,
+    };
+    let restricted = ["enum", "const", "pattern", "format", "maxLength", "minLength"];
+    let free_text = of_type("string") && !restricted.iter().any(|key| members.contains_key(*key));
+    let anything =
+        !["type", "$ref", "anyOf", "oneOf", "allOf", "enum", "const"].iter().any(|key| members.contains_key(*key));
+    let other = match instead {
+        Instead::Computed if free_text || anything => return schema,
+        Instead::Computed if of_type("string") || members.contains_key("enum") => reference("text_with_expression"),
+        Instead::Computed => reference("expression"),
+        Instead::Kept if of_type("string") => reference("elsewhere"),
+        Instead::Kept => return schema,
+    };
+    let mut made = serde_json::Map::new();
+    for key in ["title", "description", "default", "examples"] {
+        if let Some(member) = members.get(key) {
+            made.insert(key.to_owned(), member.clone());
+        }
+    }
+    made.insert("anyOf".to_owned(), json!([schema, other]));
+    Value::Object(made)
+}
