@@ -110,6 +110,7 @@ fn every_command_explains_itself() {
         "flows",
         "graph",
         "mapping",
+        "metadata pull",
         "schema",
         "lsp",
         "variables",

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::foresee;
-use crate::metadata::{Head, Table, Tables};
+use crate::metadata::{Head, Said, Table, Tables};
 use crate::values::filter;
 
 /// Path of the Web API below the environment's address.
@@ -121,6 +121,15 @@ impl Dataverse {
         context: &CallContext,
     ) -> Result<Arc<BTreeMap<String, usize>>, CallError> {
         self.tables.lengths(&self.client, head, context).await
+    }
+
+    /// What is said of a table's columns to people.
+    pub(crate) async fn said(
+        &self,
+        head: &Head,
+        context: &CallContext,
+    ) -> Result<Arc<BTreeMap<String, Said>>, CallError> {
+        self.tables.said(&self.client, head, context).await
     }
 
     /// A table's names alone.

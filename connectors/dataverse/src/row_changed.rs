@@ -18,9 +18,11 @@ use crate::values::names;
 #[serde(deny_unknown_fields)]
 pub struct RowChangedWith {
     /// The table, by logical name or entity set name. Change tracking must be on for it.
+    #[schemars(extend("x-names" = "table"))]
     pub table: String,
     /// The columns to read, by logical name; all when not given. A change of another column starts a run too.
     #[serde(default)]
+    #[schemars(extend("x-names" = "columns"))]
     pub select: Option<Vec<String>>,
 }
 

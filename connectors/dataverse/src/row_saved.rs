@@ -50,12 +50,14 @@ impl Saved {
 #[serde(deny_unknown_fields)]
 pub struct RowSavedWith {
     /// The table, by its logical name.
+    #[schemars(extend("x-names" = "table"))]
     pub table: String,
     /// What must have happened; any of the three when not given.
     #[serde(default = "all")]
     pub changes: Vec<Saved>,
     /// Columns of which an update must have set at least one; any when not given.
     #[serde(default)]
+    #[schemars(extend("x-names" = "columns"))]
     pub columns: Vec<String>,
     /// User whose own writes start no run: the one that the connection acts as, so that flows do not answer themselves.
     #[serde(default)]

@@ -19,6 +19,7 @@ mod login;
 mod logs;
 mod lsp;
 mod mapping;
+mod metadata;
 mod project;
 mod reach;
 mod render;
@@ -57,7 +58,7 @@ struct Arguments {
 enum Command {
     /// Show a deal crossing both ways, against stand-ins on this machine.
     Demo(demo::Options),
-    /// Compile all flows and report what is wrong with them; calls nobody.
+    /// Compile all flows and report what is wrong with them; calls nobody unless told to.
     Check(check::Options),
     /// Say what a finding means, with a wrong and a right example; list all codes.
     Explain(explain::Options),
@@ -69,6 +70,9 @@ enum Command {
     Graph(graph::Options),
     /// Show a mapping as a table, or list all mappings.
     Mapping(mapping::Options),
+    /// Save what the CRM says of its tables and columns, so that `check` knows them.
+    #[command(subcommand)]
+    Metadata(metadata::Command),
     /// Print the JSON Schema of a kind of file, for editors, or write them all into a folder.
     Schema(schema::Options),
     /// Serve an editor: findings while you type, completion, explanations, definitions.
@@ -162,12 +166,13 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
         match arguments.command {
             Command::Demo(options) => demo::demo(&options, &connectors).await,
             Command::Solutions(command) => solutions::solutions(&arguments.chosen, &command, &connectors).await,
-            Command::Check(options) => check::check(&arguments.chosen, &options, &connectors),
+            Command::Check(options) => check::check(&arguments.chosen, &options, &connectors).await,
             Command::Explain(options) => explain::explain(&options),
             Command::Init(options) => init::init(&options, &connectors),
             Command::Flows(options) => flows::flows(&arguments.chosen, &options, &connectors),
             Command::Graph(options) => graph::graph(&arguments.chosen, &options, &connectors).await,
             Command::Mapping(options) => mapping::mapping(&arguments.chosen, &options, &connectors),
+            Command::Metadata(command) => metadata::metadata(&arguments.chosen, &command, &connectors).await,
             Command::Schema(options) => schema::schema(&options, &connectors),
             Command::Lsp(options) => lsp::lsp(&arguments.chosen, &options, &connectors),
             Command::Variables(options) => variables::variables(&arguments.chosen, &options, &connectors),

@@ -7,7 +7,8 @@
 //! `overlay` (a user's file over a shipped one), `read` (values to a flow as written), `layout` (numbers for steps),
 //! [`expr`], `values` and `resolve` (expressions, values with them, and the names in them), `graph` (the order of steps),
 //! `lower` (all of it into a [`plan`]), `check` (what goes beyond looking names up). [`mapping`] is the language's tables
-//! of fields, [`schedule`] its times; [`testcase`] what tests of flows are.
+//! of fields, [`schedule`] its times, [`tables`] what the CRM says of the tables and columns that all of it names;
+//! [`testcase`] what tests of flows are.
 
 pub mod assist;
 mod calls;
@@ -30,6 +31,7 @@ pub mod schema;
 mod shape;
 pub mod source;
 mod suggest;
+pub mod tables;
 pub mod testcase;
 mod values;
 pub mod variables;
@@ -94,7 +96,7 @@ pub fn compile(files: Vec<SourceFile>, catalogue: &Catalogue, values: &BTreeMap<
     let settings = variables::set(&mut declared, values);
     let current: BTreeMap<String, Value> = declared.iter().map(|(name, v)| (name.clone(), v.current.clone())).collect();
 
-    let given = mapping::read::Given { sources: &sources, variables: &current };
+    let given = mapping::read::Given { catalogue, sources: &sources, variables: &current };
     let mut mappings = BTreeMap::new();
     for (name, document) in &documents.mappings {
         mappings.insert(name.clone(), mapping::read::mapping(&document.node, given, &mut findings).map(Arc::new));
@@ -124,6 +126,10 @@ pub fn compile(files: Vec<SourceFile>, catalogue: &Catalogue, values: &BTreeMap<
             .fold(base, |before, file| hash(before, &sources.file(*file).text));
         plans.insert(id.clone(), Arc::new(lower::lower(flow, content, &around, &mut findings)));
     }
+    for flow in flows.values() {
+        tables::names::check(flow, catalogue, &sources, &current, &mut findings);
+    }
+    variables::unused(&documents.variables, &sources, &mut findings);
     check::triggers::told_apart(&plans, &flows, &mut findings);
     let sound = |document: &Document| {
         let broken = |finding: &Diagnostic| {

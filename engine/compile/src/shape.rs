@@ -76,7 +76,13 @@ fn unknown(what: &str, key: &str, span: Span) -> Diagnostic {
 }
 
 /// Follows `members` through a schema as far as it says something certain.
-fn in_schema(root: &Schema, schema: &Schema, what: &str, members: &[(&Segment, Span)], findings: &mut Findings) {
+pub(crate) fn in_schema(
+    root: &Schema,
+    schema: &Schema,
+    what: &str,
+    members: &[(&Segment, Span)],
+    findings: &mut Findings,
+) {
     let Some(((segment, span), rest)) = members.split_first() else { return };
     let Some(schema) = concrete(root, schema) else { return };
     match segment {
@@ -128,6 +134,17 @@ fn in_schema(root: &Schema, schema: &Schema, what: &str, members: &[(&Segment, S
             }
         }
     }
+}
+
+/// The schema that members lead to, where it says something certain.
+pub(crate) fn reached<'s>(root: &'s Schema, schema: &'s Schema, path: &[&Segment]) -> Option<&'s Schema> {
+    let Some((first, rest)) = path.split_first() else { return Some(schema) };
+    let schema = concrete(root, schema)?;
+    let deeper = match first {
+        Segment::Key(key) => schema.get("properties")?.get(&**key)?,
+        Segment::Index(_) => schema.get("items")?,
+    };
+    reached(root, deeper, rest)
 }
 
 /// Whether a value of this schema can be of this type.

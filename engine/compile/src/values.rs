@@ -6,6 +6,7 @@ use std::ops::Range;
 use cosell_model::node::{Entry, NodeKind};
 use cosell_model::{Diagnostic, Node, Span, Value};
 
+use crate::check::conditions;
 use crate::expr::parse::{self, ExpressionError};
 use crate::expr::path::{Path, Root, Scope};
 use crate::expr::template::{Expression, Template, TextPart};
@@ -161,7 +162,10 @@ impl Compiling<'_, '_> {
         let mut paths = Vec::new();
         for mention in &parsed.mentions {
             match find(mention, &part, self.at, self.names, self.mentioned, self.findings) {
-                Some(Found::Path(path)) => paths.push(path),
+                Some(Found::Path(path)) => {
+                    conditions::compared(source, mention, &part, self.names, self.findings);
+                    paths.push(path);
+                }
                 Some(Found::Constant(value)) => {
                     // A variable's value is known now; it takes a path's place.
                     constants.push((paths.len(), value));

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use cosell_model::flow::ValueType;
 use cosell_model::node::Entry;
-use cosell_model::{Diagnostic, Node, Span, Value};
+use cosell_model::{Diagnostic, Node, Span, Spanned, Value};
 
 use crate::read::fields::{Fields, Findings, wrong_form};
 use crate::read::flow::value_type;
 use crate::read::words;
-use crate::source::Layer;
+use crate::source::{Layer, Sources};
 use crate::suggest::did_you_mean;
 
 /// A declared variable.
@@ -106,6 +106,43 @@ fn variable(entry: &Entry, findings: &mut Findings) -> Variable {
         }
     }
     variable
+}
+
+/// Reports the user's variables that nothing mentions, not even with a slip in the name: then that was reported. What is
+/// shipped is for shipped flows, also where the user declares it anew.
+pub(crate) fn unused(files: &[(Layer, Node)], sources: &Sources, findings: &mut Findings) {
+    let of_layer = |wanted: Layer| {
+        let files = files.iter().filter(move |(layer, _)| *layer == wanted);
+        files.filter_map(|(_, node)| node.get("variables")?.entries()).flatten().map(|entry| &entry.key)
+    };
+    let shipped: Vec<&str> = of_layer(Layer::Shipped).map(|key| &*key.value).collect();
+    for Spanned { value: name, span } in of_layer(Layer::Own).filter(|key| !shipped.contains(&&*key.value)) {
+        let meant = |finding: &Diagnostic| {
+            let suggested = finding.help.as_ref().is_some_and(|help| help.contains(&format!("`{name}`")));
+            let is_here = finding.primary.span == *span || finding.context.iter().any(|label| label.span == *span);
+            is_here || finding.code == "unknown-variable" && suggested
+        };
+        if !sources.iter().any(|(_, file)| mentions(&file.text, name)) && !findings.iter().any(meant) {
+            findings.push(
+                Diagnostic::error(
+                    "unused-variable",
+                    format!("nothing mentions the variable `{name}`"),
+                    *span,
+                    "not used",
+                )
+                .help(format!("mention it as `vars.{name}`, or take its declaration away"))
+                .warning(),
+            );
+        }
+    }
+}
+
+/// Whether a text mentions a variable: `vars.name` or `vars['name']`.
+fn mentions(text: &str, name: &str) -> bool {
+    let ends = |at: usize| !text[at..].starts_with(|char: char| char.is_ascii_alphanumeric() || char == '_');
+    let plain = format!("vars.{name}");
+    text.match_indices(&plain).any(|(at, _)| ends(at + plain.len()))
+        || ['\'', '"'].iter().any(|quote| text.contains(&format!("vars[{quote}{name}{quote}]")))
 }
 
 /// Sets current values, by name.

@@ -1,7 +1,7 @@
 //! Mistakes, one a file (or one a folder, where it takes several), and what is said about each.
 //!
 //! The mistakes lie in `tests/diagnostics` at the top of the repository. Each is compiled together with the files in
-//! `shared`, which have none; a folder's files in `own` are the user's, and files called `configuration-…` are that. What is said lies beside them in `snapshots`: look
+//! `shared`, which have none; a folder's files in `own` are the user's, and files called `configuration-…` are that. Those called `crm-…` are held against tables of a CRM as well. What is said lies beside them in `snapshots`: look
 //! at the carets when one changes (`cargo insta review`).
 #![allow(clippy::unwrap_used)]
 
@@ -12,8 +12,8 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cosell_compile::configuration;
 use cosell_compile::source::{Layer, SourceFile, Sources};
+use cosell_compile::{configuration, tables};
 use cosell_model::diagnostic::{Label, Severity};
 use cosell_model::{Diagnostic, Span};
 
@@ -61,6 +61,10 @@ fn cases() -> Vec<(String, Vec<Diagnostic>, Sources)> {
         }
         let all = files(&path).into_iter().chain(shared.clone()).collect();
         let compiled = support::compiled(all);
+        if name.starts_with("crm-") {
+            let findings = tables::check(&compiled, &support::catalogue(), &support::metadata("rows"));
+            return (name, findings, compiled.sources);
+        }
         (name, compiled.diagnostics, compiled.sources)
     };
     cases.map(case).collect()

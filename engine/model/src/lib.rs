@@ -1,7 +1,8 @@
 //! Plain data that every part of cosell speaks in: no network, no clock, no threads.
 //!
 //! Read in this order: [`ids`] (names), [`outcome`] (how a step can end), [`span`] and [`node`] (values as written, with
-//! their places), [`flow`] (a flow as written), [`catalogue`] (what connectors offer), [`diagnostic`] (a finding).
+//! their places), [`flow`] (a flow as written), [`catalogue`] (what connectors offer), [`tables`] (what a remote
+//! system says of its tables), [`diagnostic`] (a finding).
 //!
 //! A JSON value is [`serde_json::Value`] everywhere, called [`Value`].
 
@@ -12,6 +13,7 @@ pub mod ids;
 pub mod node;
 pub mod outcome;
 pub mod span;
+pub mod tables;
 
 pub use catalogue::{Catalogue, Effect, OperationDescription, Schema, TriggerDescription};
 pub use diagnostic::{Diagnostic, Severity};

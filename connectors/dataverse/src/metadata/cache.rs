@@ -9,7 +9,7 @@ use cosell_sdk::{CallContext, CallError};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Head, Table, load};
+use super::{Head, Said, Table, load};
 
 /// How long metadata is kept. A column made in the meantime is known after this at the latest.
 const KEPT_FOR: Duration = Duration::from_secs(15 * 60);
@@ -25,6 +25,8 @@ pub(crate) struct Tables {
     tables: Kept<Table>,
     /// How long texts may be, by logical name: read only where it is asked for.
     lengths: Kept<BTreeMap<String, usize>>,
+    /// What is said of columns to people, likewise.
+    said: Kept<BTreeMap<String, Said>>,
     /// By address. What was read of a table stays when another part of it could not be read, so that the next attempt
     /// goes on where this one stopped; a table that is complete leaves nothing here.
     parts: Kept<Vec<Value>>,
@@ -63,6 +65,15 @@ impl Tables {
         context: &CallContext,
     ) -> Result<Arc<BTreeMap<String, usize>>, CallError> {
         self.lengths.get(&head.logical_name, load::lengths(client, head, context)).await
+    }
+
+    pub(crate) async fn said(
+        &self,
+        client: &Client,
+        head: &Head,
+        context: &CallContext,
+    ) -> Result<Arc<BTreeMap<String, Said>>, CallError> {
+        self.said.get(&head.logical_name, load::said(client, head, context)).await
     }
 
     async fn part(

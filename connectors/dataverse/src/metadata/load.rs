@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Choice, Column, Head, Kind, Table, Target};
+use super::{Choice, Column, Head, Kind, Said, Table, Target};
 
 const NAMES: &str =
     "LogicalName,SchemaName,EntitySetName,PrimaryIdAttribute,PrimaryNameAttribute,ChangeTrackingEnabled";
@@ -158,6 +158,34 @@ pub(super) async fn lengths(
     let (lines, memos) = futures::join!(texts("String"), texts("Memo"));
     let all = lines?.value.into_iter().chain(memos?.value);
     Ok(all.map(|attribute| (attribute.logical_name, attribute.max_length)).collect())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SaidAttribute {
+    logical_name: String,
+    #[serde(default)]
+    display_name: Value,
+    #[serde(default)]
+    required_level: Value,
+}
+
+/// What is said to people of a table's columns. Only checks need it, so it is read apart from the rest.
+pub(super) async fn said(
+    client: &Client,
+    head: &Head,
+    context: &CallContext,
+) -> Result<BTreeMap<String, Said>, CallError> {
+    let request =
+        client.get(&[&definition(head), "Attributes"]).query("$select", "LogicalName,DisplayName,RequiredLevel");
+    let all: All<SaidAttribute> = request.header("accept", "application/json").send(context).await?.json()?;
+    let said = |attribute: SaidAttribute| {
+        let label = attribute.display_name.pointer("/UserLocalizedLabel/Label").and_then(Value::as_str);
+        // `SystemRequired` is what the platform fills by itself.
+        let needed = attribute.required_level["Value"] == "ApplicationRequired";
+        (attribute.logical_name, Said { label: label.map(str::to_owned), needed })
+    };
+    Ok(all.value.into_iter().map(said).collect())
 }
 
 fn typed<T: DeserializeOwned>(values: &[Value]) -> Result<Vec<T>, CallError> {

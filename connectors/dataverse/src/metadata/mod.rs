@@ -75,6 +75,15 @@ pub enum Kind {
     Other(String),
 }
 
+/// What is said of a column to people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// What forms and lists call it; none where it has no name for people.
+    pub label: Option<String>,
+    /// Whether whoever makes a row has to give a value.
+    pub needed: bool,
+}
+
 /// A value of a choice column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {

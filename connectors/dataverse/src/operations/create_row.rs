@@ -16,14 +16,17 @@ const DUPLICATE: &str = "0x80040237";
 #[serde(deny_unknown_fields)]
 pub struct CreateRowInput {
     /// The table, by logical name or entity set name.
+    #[schemars(extend("x-names" = "table"))]
     pub table: String,
     /// Values by the columns' logical names. A lookup is `{ table, id }`, `{ account: id }` for a row of the table
     /// account, `{ account: { accountnumber: A } }` for the one row with these values, or a plain identifier where it can
     /// refer to one table only; a choice is its number or its label.
+    #[schemars(extend("x-names" = "new_columns"))]
     pub values: Map<String, Value>,
     /// Columns whose texts are cut to the column's length; the last character then is `…`. A text elsewhere that is too
     /// long is refused.
     #[serde(default)]
+    #[schemars(extend("x-names" = "columns"))]
     pub cut: Vec<String>,
 }
 

@@ -10,6 +10,7 @@ use crate::preview;
 #[serde(deny_unknown_fields)]
 pub struct DeleteRowInput {
     /// The table, by logical name or entity set name.
+    #[schemars(extend("x-names" = "table"))]
     pub table: String,
     /// The row's identifier, a GUID.
     pub id: String,

@@ -13,6 +13,7 @@ const LONGEST: usize = 30_000;
 #[serde(deny_unknown_fields)]
 pub struct FetchRowsInput {
     /// The table that the query is about, by logical name or entity set name.
+    #[schemars(extend("x-names" = "table"))]
     pub table: String,
     /// The query in FetchXML, one `fetch` element. Its `page` and `paging-cookie` are set here.
     pub xml: String,

@@ -11,13 +11,15 @@ use crate::values::{filter, names};
 #[serde(deny_unknown_fields)]
 pub struct FindRowInput {
     /// The table, by logical name or entity set name.
+    #[schemars(extend("x-names" = "table"))]
     pub table: String,
     /// The values that columns must have, by logical name. Text is compared without regard to case; null finds empty
     /// columns. A value that a column can never have, such as a text that is no GUID for a key, finds nothing.
-    #[schemars(extend("minProperties" = 1))]
+    #[schemars(extend("minProperties" = 1, "x-names" = "columns"))]
     pub r#where: Map<String, Value>,
     /// The columns to read, by logical name; all when not given.
     #[serde(default)]
+    #[schemars(extend("x-names" = "columns"))]
     pub select: Option<Vec<String>>,
     /// Which row comes first where several are found, such as `createdon desc`; the oldest when not given.
     #[serde(default)]

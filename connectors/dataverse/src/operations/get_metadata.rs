@@ -9,6 +9,7 @@ use crate::metadata::Kind;
 #[serde(deny_unknown_fields)]
 pub struct GetMetadataInput {
     /// The table, by logical name or entity set name.
+    #[schemars(extend("x-names" = "table"))]
     pub table: String,
 }
 
@@ -32,12 +33,16 @@ pub struct TableMetadata {
 pub struct ColumnMetadata {
     /// Logical name.
     pub name: String,
+    /// What people read for it; null where it has no label.
+    pub label: Option<String>,
     /// `id`, `text`, `number`, `boolean`, `time`, `choice`, `lookup`, or the Web API's own name of another type.
     pub kind: String,
     /// Whether a new row may be given a value for it.
     pub creatable: bool,
     /// Whether an existing row may.
     pub updatable: bool,
+    /// Whether whoever makes a row has to give a value for it. What the platform fills by itself does not count.
+    pub required: bool,
     /// How long a text may be, in UTF-16 code units; null for what is no text.
     pub max_length: Option<usize>,
     /// The values of a choice.
@@ -77,6 +82,7 @@ impl Operation for GetMetadata {
     ) -> Result<TableMetadata, CallError> {
         let table = dataverse.table(&input.table, context).await?;
         let lengths = dataverse.lengths(&table.head, context).await?;
+        let said = dataverse.said(&table.head, context).await?;
         let columns = table
             .columns
             .values()
@@ -101,8 +107,11 @@ impl Operation for GetMetadata {
                     }
                     Kind::Other(name) => name,
                 };
+                let said = said.get(&column.name).cloned().unwrap_or_default();
                 ColumnMetadata {
                     name: column.name.clone(),
+                    label: said.label,
+                    required: said.needed,
                     kind: kind.to_owned(),
                     creatable: column.creatable,
                     updatable: column.updatable,

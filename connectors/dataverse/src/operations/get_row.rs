@@ -12,15 +12,18 @@ use crate::values::names;
 #[serde(deny_unknown_fields)]
 pub struct GetRowInput {
     /// The table, by logical name or entity set name.
+    #[schemars(extend("x-names" = "table"))]
     pub table: String,
     /// The row's identifier, a GUID. Give this or `key`.
     #[serde(default)]
     pub id: Option<String>,
     /// The values of the columns of an alternate key, such as `{ accountnumber: A }`.
     #[serde(default)]
+    #[schemars(extend("x-names" = "columns"))]
     pub key: Option<Map<String, Value>>,
     /// The columns to read, by logical name; all when not given.
     #[serde(default)]
+    #[schemars(extend("x-names" = "columns"))]
     pub select: Option<Vec<String>>,
     /// Rows to read along, in the Web API's own words, such as `primarycontactid($select=fullname)`.
     #[serde(default)]

@@ -9,9 +9,11 @@ use crate::row_changed::{RowChangedPayload, RowChangedWith, payload, read_all, r
 #[serde(deny_unknown_fields)]
 pub struct ListChangesInput {
     /// The table, by logical name or entity set name. Change tracking must be on for it.
+    #[schemars(extend("x-names" = "table"))]
     pub table: String,
     /// The columns to read, by logical name; all when not given.
     #[serde(default)]
+    #[schemars(extend("x-names" = "columns"))]
     pub select: Option<Vec<String>>,
     /// Since when: the `next` of an earlier reading. Without it all rows are read, as they are.
     #[serde(default)]

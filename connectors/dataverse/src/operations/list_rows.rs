@@ -11,15 +11,18 @@ use crate::values::{filter, names};
 #[serde(deny_unknown_fields)]
 pub struct ListRowsInput {
     /// The table, by logical name or entity set name.
+    #[schemars(extend("x-names" = "table"))]
     pub table: String,
     /// The values that columns must have, by logical name.
     #[serde(default)]
+    #[schemars(extend("x-names" = "columns"))]
     pub r#where: Map<String, Value>,
     /// An OData filter in the Web API's own words, in addition to `where`, such as `estimatedvalue gt 1000`.
     #[serde(default)]
     pub filter: Option<String>,
     /// The columns to read, by logical name; all when not given.
     #[serde(default)]
+    #[schemars(extend("x-names" = "columns"))]
     pub select: Option<Vec<String>>,
     /// The order, such as `createdon desc`.
     #[serde(default)]

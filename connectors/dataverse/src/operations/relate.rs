@@ -12,6 +12,7 @@ use crate::metadata::Head;
 #[serde(deny_unknown_fields)]
 pub struct RelateInput {
     /// The table of the one row, by logical name or entity set name.
+    #[schemars(extend("x-names" = "table"))]
     pub table: String,
     /// The one row's identifier, a GUID.
     pub id: String,

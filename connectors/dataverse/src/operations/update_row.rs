@@ -14,14 +14,17 @@ use crate::values::cut::cut;
 #[serde(deny_unknown_fields)]
 pub struct UpdateRowInput {
     /// The table, by logical name or entity set name.
+    #[schemars(extend("x-names" = "table"))]
     pub table: String,
     /// The row's identifier, a GUID.
     pub id: String,
     /// New values by the columns' logical names, written as for create_row; null empties a column.
+    #[schemars(extend("x-names" = "changed_columns"))]
     pub values: Map<String, Value>,
     /// Columns whose texts are cut to the column's length; the last character then is `…`. A text elsewhere that is too
     /// long is refused.
     #[serde(default)]
+    #[schemars(extend("x-names" = "columns"))]
     pub cut: Vec<String>,
     /// The row's `etag`: change it only if it is still this version.
     #[serde(default)]

@@ -14,18 +14,22 @@ use crate::values::key::RowKey;
 #[serde(deny_unknown_fields)]
 pub struct UpsertRowInput {
     /// The table, by logical name or entity set name.
+    #[schemars(extend("x-names" = "table"))]
     pub table: String,
     /// The row's identifier, a GUID. Give this or `key`.
     #[serde(default)]
     pub id: Option<String>,
     /// The values of the columns of an alternate key, such as `{ accountnumber: A }`; a new row gets them too.
     #[serde(default)]
+    #[schemars(extend("x-names" = "columns"))]
     pub key: Option<Map<String, Value>>,
     /// Values by the columns' logical names, written as for create_row.
+    #[schemars(extend("x-names" = "changed_columns"))]
     pub values: Map<String, Value>,
     /// Columns whose texts are cut to the column's length; the last character then is `…`. A text elsewhere that is too
     /// long is refused.
     #[serde(default)]
+    #[schemars(extend("x-names" = "columns"))]
     pub cut: Vec<String>,
 }
 

@@ -49,6 +49,8 @@ const TOKEN_KEY: &str = "COSELL_TOKEN_KEY";
 /// Everything a command works on, compiled.
 pub(crate) struct Project {
     pub(crate) compilation: Compilation,
+    /// What it was compiled against.
+    pub(crate) catalogue: Catalogue,
     pub(crate) configuration: Configuration,
     configuration_sources: Sources,
     base: PathBuf,
@@ -134,13 +136,14 @@ impl Project {
         connectors: &[Connector],
     ) -> Result<Self, Trouble> {
         let values = configuration.variables.iter().map(|(name, set)| (name.clone(), set.value.clone())).collect();
-        let compilation = compile(files, &catalogue(connectors), &values);
+        let catalogue = catalogue(connectors);
+        let compilation = compile(files, &catalogue, &values);
         let wrong = wrong_settings(&configuration, &compilation);
         if !wrong.is_empty() {
             return Err(Trouble::Findings(diagnostic::all(&wrong, &configuration_sources)));
         }
         let (base, environment) = (PathBuf::new(), dotenv::Variables::default());
-        Ok(Self { compilation, configuration, configuration_sources, base, environment, stands_in: false })
+        Ok(Self { compilation, catalogue, configuration, configuration_sources, base, environment, stands_in: false })
     }
 
     /// The compilation's errors as one text; none where there are none.

@@ -37,7 +37,7 @@ fn against(root: &Schema, schema: &Schema, node: &Node, what: &str, findings: &m
     if is_computed(node) || matches!(node.kind, NodeKind::Null) && may_be_null(root, schema) {
         return;
     }
-    if let Some(allowed) = values(root, schema) {
+    if let Some(allowed) = self::allowed(root, schema) {
         return one_of(&allowed, node, what, findings);
     }
     let Some(schema) = concrete(root, schema) else { return };
@@ -107,7 +107,7 @@ fn may_be_null(root: &Schema, schema: &Schema) -> bool {
 }
 
 /// The only values allowed, where a schema lists them: as an `enum`, or as choices of one value each.
-fn values(root: &Schema, schema: &Schema) -> Option<Vec<Value>> {
+pub(crate) fn allowed(root: &Schema, schema: &Schema) -> Option<Vec<Value>> {
     let schema = innermost(root, schema)?;
     if let Some(several) = schema.get("enum").and_then(Value::as_array) {
         return Some(several.clone());

@@ -11,7 +11,7 @@ use cosell_model::{Catalogue, Diagnostic, Effect, FlowId, Node, Spanned};
 use serde_json::Value;
 
 use crate::calls::step_effect;
-use crate::check::{forms, inputs};
+use crate::check::{conditions, forms, inputs, order};
 use crate::expr::template::Template;
 use crate::graph;
 use crate::layout::Layout;
@@ -63,6 +63,7 @@ pub(crate) fn lower(flow: &Flow, hash: u64, around: &Surroundings<'_>, findings:
 
     let edges = graph::edges(&layout, &mentioned, &effects, findings);
     let steps = assemble(&layout, actions, edges, &effects);
+    order::check(&layout, &steps, findings);
     let blocks = layout.blocks.iter().map(|block| {
         let awaited = |step: &StepIx| !steps[step.0 as usize].awaited_by.is_empty();
         BlockPlan {
@@ -195,12 +196,19 @@ impl Lowering<'_, '_> {
         values::template(node, at, self.names, &mut self.mentioned[step.0 as usize], self.findings)
     }
 
+    /// The same for a condition, which is told where it is always the same.
+    fn condition(&mut self, node: &Node, what: &str, step: StepIx, region: RegionIx) -> Template {
+        let compiled = self.value(node, step, region);
+        conditions::constant(node, &compiled, what, self.findings);
+        compiled
+    }
+
     fn step(&mut self, ix: StepIx) -> Parts {
         let place = self.names.layout.place(ix);
         let (step, region, holds) = (place.step, place.region, place.holds.clone());
         let inner = holds.first().map_or(region, |block| self.names.layout.blocks[block.0 as usize].region);
         forms::step(step, self.findings);
-        let when = step.when.as_ref().map(|node| self.value(node, ix, region));
+        let when = step.when.as_ref().map(|node| self.condition(node, "`when`", ix, region));
         let optional = |this: &mut Self, node: &Option<Node>| node.as_ref().map(|node| this.value(node, ix, region));
         let action = match &step.kind {
             StepKind::Use { operation, connection, with } => {
@@ -232,14 +240,19 @@ impl Lowering<'_, '_> {
                 Action::Call { flow: flow.value.clone(), input }
             }
             StepKind::Scope { key, .. } => Action::Scope { key: optional(self, key), body: holds[0] },
-            StepKind::If { condition, .. } => {
-                Action::If { condition: self.value(condition, ix, region), then: holds[0], otherwise: holds[1] }
-            }
-            StepKind::Switch { on, cases, .. } => Action::Switch {
-                on: self.value(on, ix, region),
-                cases: cases.iter().zip(&holds).map(|(case, block)| (case.value.value.clone(), *block)).collect(),
-                default: holds[cases.len()],
+            StepKind::If { condition, .. } => Action::If {
+                condition: self.condition(condition, "`if`", ix, region),
+                then: holds[0],
+                otherwise: holds[1],
             },
+            StepKind::Switch { on, cases, .. } => {
+                conditions::cases(on, cases, self.names, self.findings);
+                Action::Switch {
+                    on: self.value(on, ix, region),
+                    cases: cases.iter().zip(&holds).map(|(case, block)| (case.value.value.clone(), *block)).collect(),
+                    default: holds[cases.len()],
+                }
+            }
             StepKind::ForEach { items, parallel, .. } => Action::ForEach {
                 items: self.value(items, ix, region),
                 parallel: *parallel,
@@ -247,7 +260,7 @@ impl Lowering<'_, '_> {
                 region: inner,
             },
             StepKind::Until { condition, count, time, fail_at_limit, .. } => Action::Until {
-                condition: self.value(condition, ix, inner),
+                condition: self.condition(condition, "`until`", ix, inner),
                 count: *count,
                 time: *time,
                 fail_at_limit: *fail_at_limit,
@@ -319,6 +332,7 @@ impl Lowering<'_, '_> {
                 name: name.value.clone(),
                 title: String::new(),
                 sides: Default::default(),
+                records: [None, None],
                 rows: Vec::new(),
             })
         };

@@ -1,6 +1,6 @@
 //! Mappings: tables of fields between two kinds of record, read once, used in both directions.
 //!
-//! [`form`] is how a value looks on one side; `read` reads a mapping file; `row` is what one row does with two records;
+//! [`form`] is how a value looks on one side; `read` reads a mapping file, `records` what its sides are records of; `row` is what one row does with two records;
 //! this file applies and compares; [`merge`] takes over what changed on either side.
 //!
 //! Two values agree when one, turned into the other side's form, equals it: a date agrees with any instant of that day,
@@ -10,8 +10,10 @@
 pub mod form;
 pub mod merge;
 pub(crate) mod read;
+mod records;
 mod row;
 
+use cosell_model::{OperationName, Spanned};
 use serde_json::{Map, Value, json};
 
 use crate::expr::path::Segment;
@@ -26,8 +28,24 @@ pub struct Mapping {
     pub title: String,
     /// The names of the two sides.
     pub sides: [String; 2],
+    /// What each side is a record of, where the mapping says so.
+    pub records: [Option<Record>; 2],
     /// Its rows, in the order of the file.
     pub rows: Vec<Row>,
+}
+
+/// What a side is a record of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// A row of this table.
+    Table(Spanned<String>),
+    /// What an operation yields, or what lies in that; of a list its items.
+    Yielded {
+        /// The operation.
+        operation: OperationName,
+        /// The members that lead to the record.
+        below: Vec<String>,
+    },
 }
 
 /// One field on both sides.
@@ -59,6 +77,8 @@ pub struct Row {
 pub struct Field {
     /// Where it is.
     pub path: Vec<Segment>,
+    /// The table's column that it stands for, where the side is a row of a table; none where it stands beside them.
+    pub column: Option<String>,
     /// How values look there.
     pub form: Form,
     /// Its value where the other side has none, in its form.

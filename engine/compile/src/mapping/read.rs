@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use cosell_model::node::{Entry, NodeKind};
-use cosell_model::{Diagnostic, Node, Spanned, Value, ids};
+use cosell_model::{Catalogue, Diagnostic, Node, Spanned, Value, ids};
 
 use super::form::Form;
-use super::{Field, Mapping, Row};
+use super::{Field, Mapping, Row, records};
 use crate::expr::path::Segment;
 use crate::read::fields::{self, Fields, Findings, either, list, wrong_form};
 use crate::read::words::{self, KEBAB};
@@ -23,6 +23,7 @@ const NEWEST: &str = "newest";
 /// What mappings are read with.
 #[derive(Clone, Copy)]
 pub(crate) struct Given<'g> {
+    pub(crate) catalogue: &'g Catalogue,
     pub(crate) sources: &'g Sources,
     /// Current values of the variables that paths may come from.
     pub(crate) variables: &'g BTreeMap<String, Value>,
@@ -37,6 +38,7 @@ pub(crate) fn mapping(node: &Node, given: Given<'_>, findings: &mut Findings) ->
     let title = fields.take("title").and_then(|node| words::text(node, "`title`", findings));
     fields.take("description").and_then(|node| words::text(node, "`description`", findings));
     let sides = fields.require("between", findings).and_then(|node| sides(node, findings));
+    let records = fields.take("records");
     let rows = fields.require("rows", findings);
     fields.finish(findings);
     let (sides, rows) = (sides?, rows?);
@@ -44,9 +46,16 @@ pub(crate) fn mapping(node: &Node, given: Given<'_>, findings: &mut Findings) ->
         findings.push(wrong_form(rows, "`rows`", "a map of rows by name"));
         return None;
     };
+    let records = records.map_or([None, None], |node| records::read(node, &sides, given, findings));
+    let table = rows;
     let rows: Vec<Row> = entries.iter().filter_map(|entry| row(entry, &sides, given, findings)).collect();
     written_twice(&rows, entries, &sides, findings);
-    Some(Mapping { title: title.unwrap_or_else(|| name.value.clone()), name: name.value, sides, rows })
+    for (side, record) in records.iter().enumerate() {
+        if let Some(record) = record {
+            records::check(&rows, side, record, (&sides[side], table), given.catalogue, findings);
+        }
+    }
+    Some(Mapping { title: title.unwrap_or_else(|| name.value.clone()), name: name.value, sides, records, rows })
 }
 
 fn sides(node: &Node, findings: &mut Findings) -> Option<[String; 2]> {
@@ -174,7 +183,8 @@ fn unknown_keys<'s>(node: &Node, sides: &'s [String; 2], findings: &mut Findings
 /// `details.notes`, or `{ path: details.notes, as: text, length: 2000, default: … }`.
 fn field(node: &Node, given: Given<'_>, findings: &mut Findings) -> Option<Field> {
     if node.entries().is_none() {
-        return Some(Field { path: path(node, given, findings)?, form: Form::Any, default: None });
+        let path = path(node, given, findings)?;
+        return Some(Field { column: column_of(&path), path, form: Form::Any, default: None });
     }
     let mut fields = Fields::of(node, "a field", findings)?;
     let path = fields.require("path", findings).and_then(|node| self::path(node, given, findings));
@@ -182,6 +192,7 @@ fn field(node: &Node, given: Given<'_>, findings: &mut Findings) -> Option<Field
     let length =
         fields.entry("length").map(|entry| (entry, words::whole(&entry.value, "`length`", 1, 1_048_576, findings)));
     let default = fields.take("default");
+    let column = fields.take("column").map(|node| column(node, given, findings));
     fields.finish(findings);
     let form = match (form.unwrap_or(Some(Form::Any))?, length) {
         (Form::Any | Form::Text { .. }, Some((_, Some(length)))) => Form::Text { length: Some(length) },
@@ -200,7 +211,24 @@ fn field(node: &Node, given: Given<'_>, findings: &mut Findings) -> Option<Field
             None
         }
     });
-    Some(Field { path: path?, form, default })
+    let path = path?;
+    Some(Field { column: column.unwrap_or_else(|| column_of(&path)), path, form, default })
+}
+
+/// The column that a field is, where nothing else is said: the one of its name.
+fn column_of(path: &[Segment]) -> Option<String> {
+    match path {
+        [Segment::Key(name)] => Some(name.to_string()),
+        _ => None,
+    }
+}
+
+/// `column`: what the field stands for in its table, by name; `false` where it is no column.
+fn column(node: &Node, given: Given<'_>, findings: &mut Findings) -> Option<String> {
+    match node.kind {
+        NodeKind::Bool(false) => None,
+        _ => constant_text(node, "`column`", given.sources, given.variables, findings),
+    }
 }
 
 fn does_not_fit(node: &Node, message: &str) -> Diagnostic {

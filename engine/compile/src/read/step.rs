@@ -214,7 +214,7 @@ fn read_kind(kind: &'static str, fields: &mut Fields<'_>, findings: &mut Finding
             body: body(fields, findings),
         },
         "until" => {
-            let (count, time) = fields.take("limit").map_or((None, None), |node| limit(node, findings));
+            let (count, time) = limit(fields.take("limit"), main, findings);
             StepKind::Until {
                 condition: main.clone(),
                 count: count.unwrap_or(60),
@@ -289,7 +289,15 @@ fn cases(node: &Node, findings: &mut Findings) -> Vec<Case> {
         .collect()
 }
 
-fn limit(node: &Node, findings: &mut Findings) -> (Option<u32>, Option<Duration>) {
+fn limit(node: Option<&Node>, until: &Node, findings: &mut Findings) -> (Option<u32>, Option<Duration>) {
+    let Some(node) = node else {
+        findings.push(
+            Diagnostic::error("no-limit", "this loop does not say when it gives up", until.span, "until when?")
+                .help("add `limit: { count: 10, time: 5m }`; without it, it is given up after 60 rounds or an hour")
+                .warning(),
+        );
+        return (None, None);
+    };
     let Some(mut fields) = Fields::of(node, "`limit`", findings) else { return (None, None) };
     let count = fields.take("count").and_then(|node| words::whole(node, "`count`", 1, 5000, findings));
     let time = fields.take("time").and_then(|node| words::duration(node, "`time`", findings));
@@ -451,7 +459,7 @@ mod tests {
     fn what_is_not_said_has_a_default() {
         let (step, findings) = read("{ until: true, do: { a: { stop: failed } } }");
         let StepKind::Until { count, time, fail_at_limit, .. } = step.kind else { unreachable!() };
-        assert_eq!((count, time, fail_at_limit, findings), (60, Duration::from_secs(3600), false, vec![]));
+        assert_eq!((count, time, fail_at_limit, findings), (60, Duration::from_secs(3600), false, vec!["no-limit"]));
         let (step, _) = read("{ for_each: [1], do: { a: { stop: failed } } }");
         assert!(matches!(step.kind, StepKind::ForEach { parallel: 1, .. }));
     }

@@ -14,6 +14,12 @@ pub(super) static MAPPING: Table = Table {
         Key::new("description", Takes::Text, "What it is for."),
         Key::new("between", Takes::List(&Takes::Identifier), "The names of the two sides.")
             .such_as(&[r#"["referral", "opportunity"]"#]),
+        Key::new(
+            "records",
+            Takes::Map(&Takes::Text),
+            "What each side is a record of: a table, or what an operation yields and where in it the record lies.",
+        )
+        .such_as(&[r#"{"referral": "partner_center.get_referral", "opportunity": "opportunity"}"#]),
         Key::new("rows", Takes::Named(&Takes::Table(&ROW)), "The rows, by name."),
         Key::new(
             "whole",
@@ -68,6 +74,11 @@ pub(super) static FIELD: Table = Table {
         Key::new("as", Takes::Words(&FORMS), "How values look on this side."),
         Key::new("length", Takes::Whole(1, 1_048_576), "At most so many characters, of text; a longer one is cut."),
         Key::new("default", Takes::Constant, "What stands in where the other side has nothing."),
+        Key::new(
+            "column",
+            Takes::Constant,
+            "The table's column that the field is, where that is not the path; `false` where it is none.",
+        ),
     ],
     others: None,
     needs: &[],

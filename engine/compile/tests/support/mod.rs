@@ -9,6 +9,7 @@ use cosell_compile::plan::Action;
 use cosell_compile::source::{Layer, SourceFile};
 use cosell_compile::{Compilation, compile};
 use cosell_model::catalogue::{ConnectorDescription, Delivery, Limits};
+use cosell_model::tables::Metadata;
 use cosell_model::{Catalogue, Effect, FlowId, OperationDescription, Schema, TriggerDescription, Value};
 use serde_json::json;
 
@@ -148,8 +149,29 @@ pub fn catalogue() -> Catalogue {
         input: json!({ "type": "object", "properties": { "filter": { "type": "string" } } }),
         output: json!({ "type": "object", "properties": { "referral_id": { "type": "string" }, "event": {}, "version": {} } }),
     };
+    let with = |columns: &str, names: &str| {
+        json!({
+            "type": "object",
+            "properties": {
+                "table": { "type": "string", "x-names": "table" },
+                "id": { "type": "string" },
+                columns: { "x-names": names },
+                "cut": { "type": "array", "items": { "type": "string" }, "x-names": "columns" },
+            },
+            "required": ["table"],
+        })
+    };
+    let rows = vec![
+        operation("get_row", Effect::Read, with("select", "columns"), json!({ "type": "object" })),
+        operation("create_row", Effect::Write, with("values", "new_columns"), json!({ "type": "object" })),
+        operation("update_row", Effect::Write, with("values", "changed_columns"), json!({ "type": "object" })),
+    ];
     let pc = vec![operation("get_referral", Effect::Read, id, referral)];
-    Catalogue::new([connector("crm", crm, Vec::new()), connector("pc", pc, vec![received, asked])])
+    Catalogue::new([
+        connector("crm", crm, Vec::new()),
+        connector("rows", rows, Vec::new()),
+        connector("pc", pc, vec![received, asked]),
+    ])
 }
 
 /// A file that comes with the program.
@@ -165,6 +187,12 @@ pub fn own(path: &str, text: impl Into<String>) -> SourceFile {
 /// Compiles with the catalogue above, with no variable set.
 pub fn compiled(files: Vec<SourceFile>) -> Compilation {
     compile(files, &catalogue(), &BTreeMap::new())
+}
+
+/// What a CRM says of its tables, as the connection `name` has it.
+pub fn metadata(name: &str) -> Metadata {
+    let tables = include_str!("../../../../tests/support/tables.json");
+    Metadata { connections: BTreeMap::from([(name.to_owned(), serde_json::from_str(tables).unwrap())]) }
 }
 
 /// What the trigger brought, and nothing else.

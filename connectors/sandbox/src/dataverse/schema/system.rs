@@ -27,6 +27,7 @@ fn user() -> Table {
         text("FirstName", 64),
         text("LastName", 64),
         text("FullName", 200).computed(),
+        text("Address1_Telephone1", 64),
         boolean("IsDisabled"),
         column("AzureActiveDirectoryObjectId", Kind::Guid),
         choice(
