@@ -49,7 +49,7 @@ fn the_crm_and_what_was_saved_of_it_say_the_same() {
 
     let project = project.flow(WRONG).file("flows/referral-opportunity.yaml", OVERLAY);
     let without = project.transcript(&["check"]);
-    assert!(without.contains("1 errors, 0 warnings"), "only the name for people is known to be wrong: {without}");
+    assert!(without.contains("1 error, 0 warnings"), "only the name for people is known to be wrong: {without}");
     let live = project.transcript(&["check", "--live"]);
     insta::with_settings!({ filters => filters(), prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("live_check", live);

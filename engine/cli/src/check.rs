@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::metadata;
 use crate::project::{Chosen, Project};
-use crate::render::{diagnostic, github, sarif};
+use crate::render::{counted, diagnostic, github, sarif};
 use crate::{Ending, Trouble};
 
 /// What to check.
@@ -72,10 +72,11 @@ pub(crate) async fn check(chosen: &Chosen, options: &Options, connectors: &[Conn
             let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
             let files = compilation.sources.iter().count();
             anstream::println!(
-                "{} flows and {} mappings in {files} files: {errors} errors, {} warnings",
+                "{} flows and {} mappings in {files} files: {}, {}",
                 compilation.order.len(),
                 compilation.mappings.len(),
-                findings.len() - errors
+                counted(errors, "error"),
+                counted(findings.len() - errors, "warning")
             );
             if let Some(finding) = findings.first() {
                 anstream::println!("More on each code in brackets: `cosell explain {}`", finding.code);

@@ -22,7 +22,7 @@ use drawn::{DrawnKind, Ends, Flow, NAMED, drawn_flow};
 use oracle::{Oracle, Tie, ends_of, has_cycle, ties};
 use proptest::prelude::*;
 use serde_json::json;
-use support::{Pending, Run, busy, compile_files, plan_of, rejected, twice};
+use support::{Pending, Run, busy, codes, plan_of, rejected, twice};
 
 /// Runs to the end; `choices` say which of the things in progress happens next.
 fn run(flow: &Flow, plan: &Arc<Plan>, choices: &[u16]) -> Run {
@@ -113,7 +113,7 @@ fn compiled(flow: &Flow) -> Option<Arc<Plan>> {
     if !has_cycle(&ties(flow)) {
         return Some(plan_of(&[&text]));
     }
-    let codes: Vec<&str> = compile_files(&[&text]).diagnostics.iter().map(|finding| finding.code).collect();
+    let codes = codes(&[&text]);
     assert!(!codes.is_empty() && codes.iter().all(|code| *code == "cycle"), "{codes:?} in\n{text}");
     None
 }

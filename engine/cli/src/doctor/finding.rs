@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::render::{BAD, GOOD, STRONG, WARN, styled};
+use crate::render::{BAD, GOOD, STRONG, WARN, counted, styled};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,10 +73,7 @@ pub(super) fn show(findings: &[Finding]) {
             anstream::println!("    help: {}", indented(remedy));
         }
     }
-    let count = |level, what: &str| match findings.iter().filter(|finding| finding.level == level).count() {
-        1 => format!("1 {what}"),
-        many => format!("{many} {what}s"),
-    };
+    let count = |level, what| counted(findings.iter().filter(|finding| finding.level == level).count(), what);
     anstream::println!("\n{}, {}", count(Level::Error, "error"), count(Level::Warning, "warning"));
 }
 

@@ -33,3 +33,8 @@ pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
 pub(crate) fn marked(name: &str) -> String {
     format!("`{name}`")
 }
+
+/// So many of something, such as `1 error` or `2 errors`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}

@@ -118,11 +118,19 @@ pub(super) fn read(path: &Path, sheet: Option<&str>) -> Result<Sheet, Trouble> {
 }
 
 fn workbook(file: String, bytes: Vec<u8>, wanted: Option<&str>) -> Result<(Place, Vec<Row>), Trouble> {
-    let wrong = |error: XlsxError| {
-        Trouble::new(format!(
-            "`{file}` is no workbook that can be read ({error}); open it in Excel and save it as .xlsx or as CSV UTF-8"
-        ))
-    };
+    let damaged = no_workbook(&file, &"a cell is beyond every sheet");
+    // The library counts columns without looking at how many there are, and panics at those of a damaged file.
+    catch_unwind(AssertUnwindSafe(|| cells_of(file, bytes, wanted))).unwrap_or(Err(damaged))
+}
+
+fn no_workbook(file: &str, why: &dyn fmt::Display) -> Trouble {
+    Trouble::new(format!(
+        "`{file}` is no workbook that can be read ({why}); open it in Excel and save it as .xlsx or as CSV UTF-8"
+    ))
+}
+
+fn cells_of(file: String, bytes: Vec<u8>, wanted: Option<&str>) -> Result<(Place, Vec<Row>), Trouble> {
+    let wrong = |error: XlsxError| no_workbook(&file, &error);
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(wrong)?;
     let names = book.sheet_names();
     let name = match wanted {
@@ -136,11 +144,7 @@ fn workbook(file: String, bytes: Vec<u8>, wanted: Option<&str>) -> Result<(Place
     let mut cells = book.worksheet_cells_reader(&name).map_err(wrong)?;
     let mut rows: BTreeMap<u32, Vec<Cell>> = BTreeMap::new();
     // One by one: a sheet as a whole has room for all between its cells, which two of them can make more than there is.
-    loop {
-        // The library counts columns without looking at how many there are, and panics in the cell of a damaged file.
-        let next = catch_unwind(AssertUnwindSafe(|| cells.next_cell()));
-        let next = next.unwrap_or(Err(XlsxError::Unexpected("a cell beyond every sheet")));
-        let Some(found) = next.map_err(wrong)? else { break };
+    while let Some(found) = cells.next_cell().map_err(wrong)? {
         let ((row, column), cell) = (found.get_position(), Cell::of(&found.get_value().clone().into()));
         if cell == Cell::Empty {
             continue;

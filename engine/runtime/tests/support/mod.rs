@@ -56,7 +56,9 @@ pub fn compile_files(texts: &[&str]) -> Compilation {
 
 /// The codes of all findings in these files, in the order of the text.
 pub fn codes(texts: &[&str]) -> Vec<&'static str> {
-    compile_files(texts).diagnostics.iter().map(|finding| finding.code).collect()
+    let compiled = compile_files(texts);
+    let errors = compiled.diagnostics.iter().filter(|finding| finding.severity == Severity::Error);
+    errors.map(|finding| finding.code).collect()
 }
 
 /// The plans of these files, which must be without errors.

@@ -23,7 +23,6 @@ fn user() -> Table {
     let columns = vec![
         text("DomainName", 1024).required(),
         text("InternalEMailAddress", 100),
-        text("Address1_Telephone1", 64),
         text("FirstName", 64),
         text("LastName", 64),
         text("FullName", 200).computed(),
