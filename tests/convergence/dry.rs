@@ -178,7 +178,7 @@ fn with(trigger: Value) -> Start {
 /// A dry run, then the run.
 async fn both(still: &Still, flow: &str, start: Start, compared: &mut Compared) -> Result<(), String> {
     let (id, flow) = (uuid::Uuid::now_v7().to_string(), FlowId::new(flow));
-    let engine = || Engine::new(still.plans.clone(), still.connections.clone(), crate::world::retry());
+    let engine = || Engine::new(still.plans.clone(), still.connections.clone(), crate::shipped::retry());
     let begun = position(still, compared).await;
     let (foreseen, notes) = run(&engine().dry(), still, &id, &flow, start.clone()).await;
     let log = still.people.log(begun).await;

@@ -1,7 +1,7 @@
 //! Both sides of every deal come to agree, whatever people do on either side, and whatever goes wrong on the way.
 //!
 //! Cases are drawn (`case`) and played: people work (`people`, `edits`; `book` keeps what they did) on two systems with the
-//! program between them (`world`; `door` holds events back, `watch` looks at the program's runs). In the end each deal is
+//! program between them (`world`, of `shipped` flows; `door` holds events back, `watch` looks at the program's runs). In the end each deal is
 //! judged by what the two systems have (`verdict`). The same cases show that a dry run tells what the run then does (`dry`).
 //!
 //! `PROPTEST_CASES` draws more cases than usual. They are the same ones every time.
@@ -14,6 +14,7 @@ mod door;
 mod dry;
 mod edits;
 mod people;
+mod shipped;
 mod verdict;
 mod watch;
 mod world;

@@ -19,6 +19,8 @@ mod edits;
 #[allow(dead_code)]
 #[path = "../convergence/people.rs"]
 mod people;
+#[path = "../convergence/shipped.rs"]
+mod shipped;
 #[path = "../convergence/verdict.rs"]
 mod verdict;
 #[allow(dead_code)]

@@ -5,23 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cosell_compile::compile;
 use cosell_compile::plan::Plan;
-use cosell_compile::source::{Layer, SourceFile};
 use cosell_journal::Journal;
-use cosell_model::flow::{Backoff, Retry};
-use cosell_model::{Catalogue, FlowId, Severity};
+use cosell_model::FlowId;
 use cosell_runtime::dispatch::{Dispatcher, Room};
 use cosell_runtime::inbox::Inbox;
 use cosell_runtime::keep::{Keeper, NotKept};
 use cosell_runtime::memory::Engine;
-use cosell_sandbox::{Addresses, Options, Sandbox};
+use cosell_sandbox::{Options, Sandbox};
 use cosell_sdk::Connection;
 use serde_json::{Value, json};
 
 use crate::people::People;
 use crate::power::{Fuse, Powered};
 use crate::scene::News;
+use crate::shipped::{self, retry};
 use crate::watch::Watch;
 
 /// How long a life may take.
@@ -67,33 +65,10 @@ impl World {
     pub fn start(name: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let sandbox = runtime.block_on(Sandbox::start(Options::default())).unwrap();
-        let connectors = [
-            cosell_partner_center::connector(),
-            cosell_partner_center_events::connector(),
-            cosell_dataverse::connector(),
-            cosell_http::connector(),
-            cosell_state::connector(),
-        ];
-        let catalogue = Catalogue::new(connectors.iter().map(|connector| connector.description().clone()));
-        let mut files = Vec::new();
-        read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("flows"), &mut files);
-        let compilation = compile(files, &catalogue, &BTreeMap::new());
-        let errors = compilation.diagnostics.iter().filter(|finding| finding.severity == Severity::Error);
-        assert_eq!(errors.count(), 0, "{:?}", compilation.diagnostics);
-        let connections = settings(sandbox.addresses()).into_iter().map(|(name, settings)| {
-            let connector = connectors.iter().find(|connector| connector.description().name == name).unwrap();
-            (name.to_owned(), connector.open(settings).unwrap())
-        });
+        let (plans, connections) = shipped::opened(sandbox.addresses());
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let people = Arc::new(People::new(sandbox.addresses()));
-        Self {
-            connections: connections.collect(),
-            people,
-            plans: compilation.plans,
-            _sandbox: sandbox,
-            runtime,
-            folder,
-        }
+        Self { connections, people, plans, _sandbox: sandbox, runtime, folder }
     }
 
     /// Everything anew, and nothing kept of before.
@@ -216,43 +191,5 @@ impl World {
         wrong.extend(journal.reader().reserved().unwrap().into_iter().map(|keys| format!("still held: {keys:?}")));
         wrong.extend(journal.waiting(10).unwrap().into_iter().map(|waiting| format!("still waits: {waiting:?}")));
         wrong
-    }
-}
-
-fn read(folder: &Path, files: &mut Vec<SourceFile>) {
-    let mut entries: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    for entry in entries {
-        if entry.is_dir() {
-            read(&entry, files);
-        } else {
-            let text = std::fs::read_to_string(&entry).unwrap();
-            files.push(SourceFile { path: entry.display().to_string(), text, layer: Layer::Shipped });
-        }
-    }
-}
-
-/// Connections to the sandbox.
-pub fn settings(addresses: &Addresses) -> Vec<(&'static str, Value)> {
-    let sign_in = json!({
-        "authority": addresses.entra, "tenant": addresses.tenant,
-        "client_id": addresses.client_id, "client_secret": addresses.client_secret,
-    });
-    let mut user = sign_in.clone();
-    user["refresh_token"] = json!(addresses.refresh_token);
-    vec![
-        ("partner_center", json!({ "address": addresses.partner_center, "sign_in": user })),
-        ("partner_center_events", json!({ "address": addresses.partner_center_events, "sign_in": sign_in })),
-        ("dataverse", json!({ "address": addresses.dataverse, "sign_in": sign_in })),
-    ]
-}
-
-fn retry() -> Retry {
-    Retry {
-        count: 20,
-        backoff: Backoff::Exponential,
-        interval: Duration::from_millis(5),
-        minimum: Duration::from_millis(2),
-        maximum: Duration::from_millis(50),
     }
 }
