@@ -7,7 +7,7 @@ use cosell_runtime::preview::{Foreseen, Preview, Written};
 
 use super::shown;
 use crate::render::run::sign;
-use crate::render::{BAD, DIM, GOOD, STRONG, WARN, styled};
+use crate::render::{BAD, DIM, GOOD, STRONG, WARN, counted, styled};
 
 /// All of it.
 pub(super) fn page(found: &Preview) -> String {
@@ -28,7 +28,7 @@ fn step(step: &Foreseen) -> String {
     let note = match (&step.skipped, &step.changes) {
         (Some(reason), _) => styled(DIM, format!("  (skipped: {reason})")),
         (None, Some(changes)) if changes.is_empty() => styled(DIM, "  (would change nothing)"),
-        (None, Some(changes)) => styled(WARN, format!("  (would change {})", shown::many(changes.len(), "field"))),
+        (None, Some(changes)) => styled(WARN, format!("  (would change {})", counted(changes.len(), "field"))),
         (None, None) if step.outcome != Outcome::Succeeded => styled(BAD, format!("  ({})", step.outcome)),
         (None, None) => String::new(),
     };

@@ -4,6 +4,8 @@ use cosell_model::Value;
 use cosell_model::outcome::SkipReason;
 use cosell_runtime::preview::{Foreseen, Origin, Preview, Totals};
 
+use crate::render::counted;
+
 /// How much of a text is shown.
 const MOST: usize = 80;
 
@@ -39,25 +41,20 @@ pub(super) fn row(origin: &Origin) -> String {
     format!("{}: {}", origin.mapping, origin.row)
 }
 
-/// So many of them.
-pub(super) fn many(count: usize, one: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
-}
-
 /// What it comes to, in two sentences.
 pub(super) fn totals(totals: &Totals) -> String {
     let would = match (totals.writes, totals.unchanged) {
         (0, 0) => "Nothing would change: nothing would be written.".to_owned(),
-        (0, unchanged) => format!("Nothing would change: {} would find all so already.", many(unchanged, "write")),
+        (0, unchanged) => format!("Nothing would change: {} would find all so already.", counted(unchanged, "write")),
         (writes, unchanged) => {
-            let fields = format!("{} would change {}", many(writes, "write"), many(totals.fields, "field"));
+            let fields = format!("{} would change {}", counted(writes, "write"), counted(totals.fields, "field"));
             match unchanged {
                 0 => format!("{fields}."),
-                unchanged => format!("{fields}, and {} nothing.", many(unchanged, "more write")),
+                unchanged => format!("{fields}, and {} nothing.", counted(unchanged, "more write")),
             }
         }
     };
-    let (succeeded, requests) = (many(totals.succeeded, "step"), many(totals.requests, "request"));
+    let (succeeded, requests) = (counted(totals.succeeded, "step"), counted(totals.requests, "request"));
     format!(
         "{would} {succeeded} succeeded, {} skipped, {} failed; {requests}, all of them reading.",
         totals.skipped, totals.failed

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::time::took;
-use super::{BAD, DIM, GOOD, STRONG, styled};
+use super::{BAD, DIM, GOOD, STRONG, counted, styled};
 
 /// Prints runs for people.
 pub(crate) struct People;
@@ -45,8 +45,7 @@ pub(crate) fn step_line(step: &StepRecord, path: &str) -> String {
     }
     if !step.requests.is_empty() {
         let in_requests = step.requests.iter().map(|request| request.took).sum();
-        let plural = if step.requests.len() == 1 { "request" } else { "requests" };
-        notes.push(format!("{} {plural}, {}", step.requests.len(), took(in_requests)));
+        notes.push(format!("{}, {}", counted(step.requests.len(), "request"), took(in_requests)));
     }
     let notes = if notes.is_empty() { String::new() } else { styled(DIM, format!("  ({})", notes.join("; "))) };
     format!("{} {path} {}{title}{notes}", sign(step.outcome), styled(DIM, target))

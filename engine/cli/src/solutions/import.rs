@@ -13,7 +13,7 @@ use super::rows::{Columns, Fault, Listed, check};
 use super::sheet::{self, Place};
 use super::table::{Failure, RowWrite, Table};
 use crate::project::{Chosen, Project};
-use crate::render::{BAD, DIM, GOOD, STRONG, styled};
+use crate::render::{BAD, DIM, GOOD, STRONG, counted, styled};
 use crate::{Ending, Trouble};
 
 /// How many rows are written in one transaction: as many as Dataverse takes in a batch (Web API, execute batch operations).
@@ -139,8 +139,8 @@ impl Show<'_> {
             return;
         }
         let note = if dry_run { "; nothing was written (--dry-run)" } else { "" };
-        let plural = if changes.len() == 1 { "solution" } else { "solutions" };
-        anstream::println!("{} {plural}: {new} new, {changed} changed, {equal} equal{note}", changes.len());
+        let solutions = counted(changes.len(), "solution");
+        anstream::println!("{solutions}: {new} new, {changed} changed, {equal} equal{note}");
     }
 
     fn faults(&self, faults: &[Fault]) -> Ending {

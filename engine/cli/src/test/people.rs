@@ -7,7 +7,7 @@ use super::coverage::{Coverage, Of, percent};
 use super::files::Read;
 use super::judge::Difference;
 use crate::render::time::took;
-use crate::render::{BAD, DIM, GOOD, STRONG, styled};
+use crate::render::{BAD, DIM, GOOD, STRONG, counted, styled};
 
 /// The tests, file by file.
 pub(super) fn page(read: &Read, tested: &[Tested]) -> String {
@@ -15,7 +15,7 @@ pub(super) fn page(read: &Read, tested: &[Tested]) -> String {
     for of_file in tested.chunk_by(|one, next| one.file == next.file) {
         let failed = of_file.iter().filter(|test| !test.passed()).count();
         let sign = if failed == 0 { styled(GOOD, "✓") } else { styled(BAD, "✗") };
-        let count = if of_file.len() == 1 { "1 test".to_owned() } else { format!("{} tests", of_file.len()) };
+        let count = counted(of_file.len(), "test");
         let note = if failed == 0 { count } else { format!("{count}, {failed} failed") };
         let _ = writeln!(page, "{sign} {}  {}", read.path(of_file[0].file), styled(DIM, note));
         for test in of_file.iter().filter(|test| !test.passed()) {
@@ -56,7 +56,7 @@ fn sides(difference: &Difference) -> String {
 /// How many of them passed.
 pub(super) fn totals(tested: &[Tested], all: std::time::Duration) -> String {
     let failed = tested.iter().filter(|test| !test.passed()).count();
-    let count = if tested.len() == 1 { "1 test".to_owned() } else { format!("{} tests", tested.len()) };
+    let count = counted(tested.len(), "test");
     let word = if failed == 0 { styled(GOOD, "all passed") } else { styled(BAD, format!("{failed} failed")) };
     format!("{count}: {word}, in {}\n", took(all))
 }

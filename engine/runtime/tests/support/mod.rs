@@ -54,7 +54,7 @@ pub fn compile_files(texts: &[&str]) -> Compilation {
     compile(texts.iter().enumerate().map(file).collect(), &catalogue(), &BTreeMap::new())
 }
 
-/// The codes of all findings in these files, in the order of the text.
+/// The codes of all errors in these files, in the order of the text.
 pub fn codes(texts: &[&str]) -> Vec<&'static str> {
     let compiled = compile_files(texts);
     let errors = compiled.diagnostics.iter().filter(|finding| finding.severity == Severity::Error);
