@@ -252,18 +252,21 @@ fn scalar(value: &Value) -> String {
     let begins = |c: char| c.is_alphabetic() || ['<', '✔', '✖', '…'].contains(&c);
     let plain = text.starts_with(begins)
         && !text.ends_with(' ')
-        && !text.contains(|c: char| c.is_control() || c.is_whitespace() && c != ' ' || ":#{}[],&*!|\"%@`".contains(c))
+        && text.chars().all(|c| stands_as_it_is(c) && !":#{}[],&*!|\"%@`".contains(c))
         && !["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&text.to_lowercase().as_str());
     if plain { text.clone() } else { quoted(value) }
 }
 
-/// Text between quotes. What JSON leaves alone and YAML takes for a line's end, or not at all, is written by its number.
+/// Whether YAML takes it for itself, and not for a line's end, or not at all.
+fn stands_as_it_is(c: char) -> bool {
+    c == ' ' || !(c.is_control() || c.is_whitespace() || ['\u{feff}', '\u{fffe}', '\u{ffff}'].contains(&c))
+}
+
+/// Text between quotes. What JSON leaves alone and YAML does not is written by its number.
 fn quoted(text: &Value) -> String {
     let mut out = String::new();
     for c in text.to_string().chars() {
-        let alone =
-            c == ' ' || !(c.is_control() || c.is_whitespace() || ['\u{feff}', '\u{fffe}', '\u{ffff}'].contains(&c));
-        if alone {
+        if stands_as_it_is(c) {
             out.push(c);
         } else {
             let _ = write!(out, "\\u{:04x}", u32::from(c));
@@ -279,8 +282,23 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_as_the_same() {
-        let words =
-            ["yes", "Null", "~", "1e3", "0x1f", "2026-01-02", "a: b", "a #b", "- a", "", " a", "a ", "é…", "\u{2028}"];
+        let words = [
+            "yes",
+            "Null",
+            "~",
+            "1e3",
+            "0x1f",
+            "2026-01-02",
+            "a: b",
+            "a #b",
+            "- a",
+            "",
+            " a",
+            "a ",
+            "é…",
+            "\u{2028}",
+            "a\u{ffff}",
+        ];
         let words = words.map(|word| vec![word.to_owned()]);
         let holds = |texts: &Vec<String>| {
             let members: Map<String, Value> =
