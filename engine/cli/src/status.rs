@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use cosell_journal::read::Count;
+use cosell_model::spans;
 use cosell_sdk::Connector;
 use cosell_service::api::{Hook, HookState, Kept, Status};
 use jiff::{SignedDuration, Timestamp};
@@ -64,7 +65,7 @@ fn from_outside(lives: bool) -> String {
 }
 
 fn running(status: &Status, now: Timestamp) -> String {
-    let up = time::span(now.duration_since(status.began).unsigned_abs());
+    let up = spans::span(now.duration_since(status.began).unsigned_abs());
     let state = if status.stopping { styled(WARN, "is about to end") } else { "runs".to_owned() };
     let mut lines = vec![format!(
         "{} the service {state}: version {}, since {up}, {} flows",
@@ -122,7 +123,7 @@ fn hook(hook: &Hook) -> String {
 fn journal(kept: &Kept) -> Vec<String> {
     let mut lines = vec![format!("  {} events wait or are under way in the journal", kept.waits.open)];
     if kept.lag_seconds >= 1.0 {
-        let lag = time::span(Duration::try_from_secs_f64(kept.lag_seconds).unwrap_or_default());
+        let lag = spans::span(Duration::try_from_secs_f64(kept.lag_seconds).unwrap_or_default());
         lines.push(format!("  the oldest that waits came {lag} ago"));
     }
     if kept.waits.dead > 0 {

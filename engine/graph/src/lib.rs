@@ -19,4 +19,5 @@ pub use calls::{Member, of_flows, started_by};
 pub use happened::Ran;
 pub use picture::Picture;
 pub use plan::of_plan;
+pub use svg::{STYLE, Within};
 pub use terminal::Look;

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`ids`] (names), [`outcome`] (how a step can end), [`span`] and [`node`] (values as written, with
 //! their places), [`flow`] (a flow as written), [`catalogue`] (what connectors offer), [`tables`] (what a remote
-//! system says of its tables), [`diagnostic`] (a finding).
+//! system says of its tables), [`diagnostic`] (a finding); [`spans`] puts spans of time into words.
 //!
 //! A JSON value is [`serde_json::Value`] everywhere, called [`Value`].
 
@@ -13,6 +13,7 @@ pub mod ids;
 pub mod node;
 pub mod outcome;
 pub mod span;
+pub mod spans;
 pub mod tables;
 
 pub use catalogue::{Catalogue, Effect, OperationDescription, Schema, TriggerDescription};

@@ -121,6 +121,54 @@ pub trait Observer: Send + Sync {
     fn run_ended(&self, _depth: usize, _run: &RunRecord) {}
 }
 
+/// Two who want to know.
+pub struct Both(pub Arc<dyn Observer>, pub Arc<dyn Observer>);
+
+impl Both {
+    fn tell(&self, what: impl Fn(&dyn Observer)) {
+        what(&*self.0);
+        what(&*self.1);
+    }
+}
+
+impl Observer for Both {
+    fn event_arrived(&self, flow: &FlowId, how: Arrived) {
+        self.tell(|observer| observer.event_arrived(flow, how));
+    }
+
+    fn run_began(&self, run: &str, flow: &FlowId, depth: usize) {
+        self.tell(|observer| observer.run_began(run, flow, depth));
+    }
+
+    fn step_ended(&self, run: &str, depth: usize, step: &StepRecord) {
+        self.tell(|observer| observer.step_ended(run, depth, step));
+    }
+
+    fn foreseen(&self, run: &str, depth: usize, step: &str, prediction: &Prediction) {
+        self.tell(|observer| observer.foreseen(run, depth, step, prediction));
+    }
+
+    fn retrying(&self, run: &str, depth: usize, step: &str, next: u32, after: Duration, why: &str) {
+        self.tell(|observer| observer.retrying(run, depth, step, next, after, why));
+    }
+
+    fn connection_paused(&self, connection: &str, until: Timestamp, why: &str) {
+        self.tell(|observer| observer.connection_paused(connection, until, why));
+    }
+
+    fn connection_resumed(&self, connection: &str) {
+        self.tell(|observer| observer.connection_resumed(connection));
+    }
+
+    fn answered(&self, run: &str, depth: usize, answer: &Answer) {
+        self.tell(|observer| observer.answered(run, depth, answer));
+    }
+
+    fn run_ended(&self, depth: usize, run: &RunRecord) {
+        self.tell(|observer| observer.run_ended(depth, run));
+    }
+}
+
 /// Nobody wants to know.
 pub struct Nobody;
 

@@ -1,6 +1,7 @@
 //! Web hooks: `POST /hooks/{connection}` for connectors' triggers, `/in/{path}` for plain ones.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
@@ -41,7 +42,9 @@ pub struct Listening {
     /// The plain web hooks beside those of connectors.
     pub entrances: Entrances,
     /// What people and programs may ask besides; none where there is nothing to ask.
-    pub api: Option<Api>,
+    pub api: Option<Arc<Api>>,
+    /// The pages that people look at besides; empty where there are none.
+    pub pages: Router,
     /// Certificate and key for TLS; none where a proxy does that, or nobody.
     pub tls: Option<RustlsConfig>,
 }
@@ -67,7 +70,8 @@ impl Hooks {
             .route("/hooks/{connection}", post(receive))
             .layer(DefaultBodyLimit::max(MAX_BODY))
             .with_state(dispatcher.clone())
-            .merge(entrances.routes(dispatcher));
+            .merge(entrances.routes(dispatcher))
+            .merge(how.pages);
         let app = match how.api {
             Some(api) => api.beside(hooks),
             None => hooks,

@@ -11,19 +11,28 @@ mod verdict;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use cosell_console::Console;
+use cosell_journal::Journal;
 use cosell_model::{FlowId, Value};
-use cosell_runtime::dispatch::Dispatcher;
+use cosell_runtime::dispatch::{Dispatcher, Room};
 use cosell_runtime::memory::Engine;
+use cosell_runtime::record::Both;
 use cosell_sandbox::{Addresses, Sandbox};
+use cosell_sdk::settings::Secret;
 use cosell_sdk::{CallContext, Connector};
+use cosell_service::api::Api;
 use cosell_service::hooks::{Hooks, Listening};
 use cosell_service::polls::Polls;
+use cosell_service::watch::Watch;
 use serde_json::json;
+use uuid::Uuid;
 
+use crate::journal::FILE;
 use crate::project::Project;
 use crate::{Ending, Trouble};
 use faults::Fault;
@@ -36,7 +45,7 @@ pub(crate) struct Options {
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
-    /// Leave the stand-ins running afterwards, until interrupted.
+    /// Leave the stand-ins and the console running afterwards, until interrupted.
     #[arg(long)]
     keep: bool,
     /// Make the stand-ins misbehave; may be given several times.
@@ -54,6 +63,26 @@ const FLOWS: [&str; 3] = [
 /// How often the demo asks the CRM for changes: often, so that nobody waits.
 const POLL: Duration = Duration::from_millis(60);
 
+/// A folder that is gone afterwards: what the journal keeps of a demo.
+struct Home(PathBuf);
+
+impl Home {
+    fn new() -> Result<Self, Trouble> {
+        let path = std::env::temp_dir().join(format!("cosell-demo-{}", Uuid::new_v4().simple()));
+        std::fs::create_dir(&path)
+            .map_err(|error| Trouble::new(format!("the folder `{}` cannot be made: {error}", path.display())))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(folder = %self.0.display(), %error, "the demo's folder stays");
+        }
+    }
+}
+
 /// Everything that the scenes play on.
 struct Stage {
     people: People,
@@ -68,12 +97,23 @@ pub(crate) async fn demo(options: &Options, connectors: &[Connector]) -> Result<
     let project = Project::shipped_with(connections(sandbox.addresses()), connectors)?;
     let flows = FLOWS.map(FlowId::new);
     let engine = project.engine(&flows, true, connectors)?.with_default_retry(faults::patience());
-    let runs = Arc::new(Runs::default());
-    let dispatcher = Dispatcher::new(Arc::new(engine), Arc::clone(&runs) as _);
+    let home = Home::new()?;
+    let journal = Journal::open(&home.0.join(FILE))?;
+    let (version, source) = project.version();
+    journal.keep_version(&version, &source).await?;
+    let engine = engine.kept_by(Arc::new(journal.clone()), version, Vec::new());
+    let (runs, watch) = (Arc::new(Runs::default()), Watch::default());
+    let observer = Both(Arc::clone(&runs) as _, Arc::new(watch.clone()));
+    let dispatcher =
+        Dispatcher::with_inbox(Arc::new(engine), Arc::new(observer), Arc::new(journal.clone()), Room::default());
+    let token = Uuid::new_v4().simple().to_string();
+    let api = Arc::new(Api::new(dispatcher.clone(), &journal, &watch, Some(Secret::from(token.clone())))?);
+    let pages = Console::new(Arc::clone(&api), project.facts()).pages();
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let hooks = Hooks::listen(loopback, dispatcher.clone(), Listening::default())
-        .await
-        .map_err(|error| Trouble::new(format!("web hooks cannot be listened for: {error}")))?;
+    let hooks =
+        Hooks::listen(loopback, dispatcher.clone(), Listening { api: Some(api), pages, ..Listening::default() })
+            .await
+            .map_err(|error| Trouble::new(format!("web hooks cannot be listened for: {error}")))?;
     register(&dispatcher.engine(), &hooks.url("partner_center_events")).await?;
 
     let people = People::new(&sandbox.addresses().control)?;
@@ -89,7 +129,7 @@ pub(crate) async fn demo(options: &Options, connectors: &[Connector]) -> Result<
     story.closing(&stage.people.log(0).await?, &stage.runs, &wrong);
 
     if options.keep {
-        story.kept(sandbox.addresses());
+        story.kept(sandbox.addresses(), &hooks.origin(), &token);
         let _ = tokio::signal::ctrl_c().await;
     }
     drop(stage);

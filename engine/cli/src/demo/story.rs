@@ -196,9 +196,17 @@ impl Story {
         );
     }
 
-    pub(super) fn kept(&self, addresses: &Addresses) {
-        self.line(&json!({ "event": "kept", "addresses": addresses_shown(addresses) }), || {
-            let mut text = "\nThe stand-ins stay; interrupt to end them.".to_owned();
+    /// The token is of this demo alone, and is shown so that somebody can sign in.
+    pub(super) fn kept(&self, addresses: &Addresses, origin: &str, token: &str) {
+        let machine = json!({
+            "event": "kept", "addresses": addresses_shown(addresses), "console": format!("{origin}/console"), "token": token,
+        });
+        self.line(&machine, || {
+            let mut text = format!(
+                "\nThe console is at {}\n  sign in with         {}\n\nThe stand-ins stay; interrupt to end them.",
+                styled(STRONG, format!("{origin}/console")),
+                styled(STRONG, token)
+            );
             for (name, address) in addresses_shown(addresses).as_object().into_iter().flatten() {
                 text += &format!("\n  {name:<22} {}", address.as_str().unwrap_or_default());
             }

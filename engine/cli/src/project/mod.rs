@@ -17,6 +17,7 @@ use cosell_compile::configuration::{self, Configuration, ConnectionEntry, Settin
 use cosell_compile::plan::{Action, Plan};
 use cosell_compile::source::{Layer, SourceFile, Sources};
 use cosell_compile::{Compilation, compile, did_you_mean, variables};
+use cosell_console::Facts;
 use cosell_model::catalogue::Limits;
 use cosell_model::flow::Retry;
 use cosell_model::span::FileId;
@@ -48,11 +49,11 @@ const TOKEN_KEY: &str = "COSELL_TOKEN_KEY";
 
 /// Everything a command works on, compiled.
 pub(crate) struct Project {
-    pub(crate) compilation: Compilation,
+    pub(crate) compilation: Arc<Compilation>,
     /// What it was compiled against.
     pub(crate) catalogue: Catalogue,
-    pub(crate) configuration: Configuration,
-    configuration_sources: Sources,
+    pub(crate) configuration: Arc<Configuration>,
+    configuration_sources: Arc<Sources>,
     base: PathBuf,
     environment: dotenv::Variables,
     /// Whether connections are to stand-ins, whose sign-ins must not take the place of people's own.
@@ -116,7 +117,8 @@ impl Project {
             let (connector, limits, span) = (name.clone(), Limits::default(), Span::new(FileId(0), 0, 0));
             (name, ConnectionEntry { connector, settings, limits, span })
         };
-        self.configuration.connections = connections.into_iter().map(entry).collect();
+        let connections = connections.into_iter().map(entry).collect();
+        self.configuration = Arc::new(Configuration { connections, ..(*self.configuration).clone() });
         self.stands_in = true;
         self
     }
@@ -143,6 +145,8 @@ impl Project {
             return Err(Trouble::Findings(diagnostic::all(&wrong, &configuration_sources)));
         }
         let (base, environment) = (PathBuf::new(), dotenv::Variables::default());
+        let (compilation, configuration) = (Arc::new(compilation), Arc::new(configuration));
+        let configuration_sources = Arc::new(configuration_sources);
         Ok(Self { compilation, catalogue, configuration, configuration_sources, base, environment, stands_in: false })
     }
 
@@ -192,6 +196,15 @@ impl Project {
         }
         let engine = Engine::new(plans, connections, self.retry());
         Ok(if listening { engine.patient() } else { engine })
+    }
+
+    /// What the console shows of it.
+    pub(crate) fn facts(&self) -> Facts {
+        Facts {
+            compilation: Arc::clone(&self.compilation),
+            configuration: Arc::clone(&self.configuration),
+            sources: Arc::clone(&self.configuration_sources),
+        }
     }
 
     /// Where a flow is turned off; none where it is on.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cosell_journal::read::{Listed, Shown};
 use cosell_model::outcome::SkipReason;
-use cosell_model::{Failure, Outcome, Value};
+use cosell_model::{Failure, Outcome, Value, spans};
 use cosell_runtime::record::StepRecord;
 
 use super::run::{sign, step_line};
@@ -111,7 +111,7 @@ fn ending(run: &Listed) -> String {
     let outcome = serde_json::from_value::<Outcome>(word.into()).unwrap_or(Outcome::Failed);
     // One that was begun again lay still in between.
     let took = match run.life {
-        0 => format!(" in {}", time::took(ended.duration_since(run.began).unsigned_abs())),
+        0 => format!(" in {}", spans::took(ended.duration_since(run.began).unsigned_abs())),
         _ => format!(" at {}", time::moment(ended)),
     };
     format!("{} {}{took}", sign(outcome), styled(STRONG, word))

@@ -9,8 +9,8 @@ use cosell_runtime::record::{Observer, RunRecord, StepRecord};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::time::took;
 use super::{BAD, DIM, GOOD, STRONG, counted, styled};
+use cosell_model::spans::took;
 
 /// Prints runs for people.
 pub(crate) struct People;

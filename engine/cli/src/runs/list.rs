@@ -2,7 +2,7 @@
 
 use clap::Args;
 use cosell_journal::read::Listed;
-use cosell_model::{Failure, Outcome};
+use cosell_model::{Failure, Outcome, spans};
 use cosell_service::api::{Letters, Page, Wanted};
 use jiff::{SpanRelativeTo, Timestamp};
 use serde_json::json;
@@ -100,7 +100,7 @@ fn lines(page: &Page) -> String {
 /// How a run ended, and when.
 fn outcome(run: &Listed) -> String {
     let Some(word) = run.outcome.as_deref() else { return format!("{} under way", styled(DIM, "…")) };
-    let took = run.ended.map(|ended| time::took(ended.duration_since(run.began).unsigned_abs()));
+    let took = run.ended.map(|ended| spans::took(ended.duration_since(run.began).unsigned_abs()));
     let known = serde_json::from_value(word.into()).unwrap_or(Outcome::Failed);
     format!("{} {word} in {}", sign(known), took.unwrap_or_default())
 }

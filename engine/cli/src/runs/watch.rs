@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use cosell_journal::read::Shown;
-use cosell_model::{Failure, Outcome, Value};
+use cosell_model::{Failure, Outcome, Value, spans};
 use cosell_runtime::record::StepRecord;
 use cosell_service::watch::live::Happened;
 
@@ -12,7 +12,7 @@ use super::of;
 use crate::reach::Service;
 use crate::render::past::{Whole, whole};
 use crate::render::run::{sign, step_line};
-use crate::render::{BAD, DIM, STRONG, styled, time};
+use crate::render::{BAD, DIM, STRONG, styled};
 use crate::{Ending, Trouble};
 
 /// Which run.
@@ -96,13 +96,13 @@ fn line(happened: &Happened, all: bool) -> Option<String> {
             format!("{of}{}  {}{failure}", indent(*depth), step_line(&step, &step.path))
         }
         Happened::Retrying { depth, step, next_attempt, after_seconds, why, .. } => {
-            let after = time::took(std::time::Duration::try_from_secs_f64(*after_seconds).unwrap_or_default());
+            let after = spans::took(std::time::Duration::try_from_secs_f64(*after_seconds).unwrap_or_default());
             let line = format!("… {step}: {why}; attempt {next_attempt} follows in {after}");
             format!("{of}{}  {}", indent(*depth), styled(DIM, line))
         }
         Happened::RunEnded { depth, .. } if *depth > 0 => return None,
         Happened::RunEnded { outcome, failure, took_seconds, .. } => {
-            let took = time::took(std::time::Duration::try_from_secs_f64(*took_seconds).unwrap_or_default());
+            let took = spans::took(std::time::Duration::try_from_secs_f64(*took_seconds).unwrap_or_default());
             let known = serde_json::from_value::<Outcome>(outcome.as_str().into()).unwrap_or(Outcome::Failed);
             let mut line = format!("{of}{} {} in {took}", sign(known), styled(STRONG, outcome));
             if let Some(failure) = failure.clone().and_then(|failure| serde_json::from_value::<Failure>(failure).ok()) {

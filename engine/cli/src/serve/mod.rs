@@ -8,9 +8,11 @@
 mod flowing;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use cosell_console::Console;
 use cosell_journal::Journal;
 use cosell_journal::upkeep::Retention;
 use cosell_sdk::Connector;
@@ -79,8 +81,9 @@ pub(crate) async fn serve(chosen: &Chosen, options: &Options, connectors: &[Conn
     let watch = Watch::default();
     let dispatcher = flowing::dispatcher(&project, &journal, &watch, connectors).await?;
     let entrances = flowing::entrances(&project, &dispatcher.engine())?;
-    let api = Some(Api::new(dispatcher.clone(), &journal, &watch, project.token()?)?);
-    let how = Listening { entrances, api, tls };
+    let api = Arc::new(Api::new(dispatcher.clone(), &journal, &watch, project.token()?)?);
+    let console = Console::new(Arc::clone(&api), project.facts());
+    let how = Listening { entrances, api: Some(api), pages: console.pages(), tls };
     let hooks = Hooks::listen(listen, dispatcher.clone(), how)
         .await
         .map_err(|error| Trouble::new(format!("{listen} cannot be listened at: {error}")))?;
@@ -98,6 +101,7 @@ pub(crate) async fn serve(chosen: &Chosen, options: &Options, connectors: &[Conn
         match reloaded(chosen, &journal, &hooks, &dispatcher, connectors).await {
             Ok(project) => {
                 flowing = flowing.again(&project, &dispatcher, &watch, every);
+                console.replace(project.facts());
                 tracing::info!(flows = dispatcher.engine().plans().count(), "the configuration was read again");
             }
             Err(trouble) => tracing::error!("the configuration stays as it was: {}", trouble.text()),

@@ -6,8 +6,8 @@ use super::Tested;
 use super::coverage::{Coverage, Of, percent};
 use super::files::Read;
 use super::judge::Difference;
-use crate::render::time::took;
 use crate::render::{BAD, DIM, GOOD, STRONG, counted, styled};
+use cosell_model::spans::took;
 
 /// The tests, file by file.
 pub(super) fn page(read: &Read, tested: &[Tested]) -> String {

@@ -18,7 +18,7 @@ pub use read::read;
 pub use service::Service;
 
 /// A configuration, read for one environment. Secrets in it are still names of environment variables and files.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Configuration {
     /// The environment it was read for; none where it has none.
     pub environment: Option<String>,
@@ -48,7 +48,7 @@ pub struct Setting {
 }
 
 /// One connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ConnectionEntry {
     /// Its connector; the connection's own name where none is given.
     pub connector: String,

@@ -9,7 +9,7 @@ use crate::read::fields::{Fields, Findings, wrong_form};
 use crate::read::words;
 
 /// How the service runs. What is not given is up to the program.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Service {
     /// Its address as seen from outside, without a `/` at its end: remote systems call what is below it.
     pub public_url: Option<String>,

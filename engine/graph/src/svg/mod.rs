@@ -20,27 +20,49 @@ pub(crate) const LINE: f64 = 17.0;
 
 /// Colours for light and dark; everything is told apart without them as well. They are written out, since what draws SVG
 /// outside browsers (librsvg, resvg) knows neither variables nor media queries, and then shows the light ones.
-const STYLE: &str = include_str!("style.css");
+pub const STYLE: &str = include_str!("style.css");
+
+/// Where a picture stands in a page, which has [`STYLE`] among its own rules.
+pub struct Within<'w> {
+    /// What the ids of everything in it begin with, so that a page may have several.
+    pub prefix: &'w str,
+    /// Where a node leads; none for one that leads nowhere.
+    pub link: &'w dyn Fn(&Node) -> Option<String>,
+}
 
 impl Picture {
     /// As an SVG document.
     pub fn svg(&self) -> String {
+        self.draw(None)
+    }
+
+    /// As an element of an HTML page.
+    pub fn svg_within(&self, within: &Within<'_>) -> String {
+        self.draw(Some(within))
+    }
+
+    fn draw(&self, within: Option<&Within<'_>>) -> String {
+        let prefix = within.map_or("", |within| within.prefix);
         let laid = boxes::lay_out(self);
-        let legend = self.svg_legend();
+        let legend = self.svg_legend(prefix);
         let head = MARGIN + LINE * (2.0 + self.notes.len() as f64 + 1.0);
         let wide = self.notes.iter().chain([&self.title]).map(|line| boxes::text_width(line) * 1.2);
         let width = wide.chain([laid.width, legend.1]).fold(0.0, f64::max) + 2.0 * MARGIN;
         let height = head + laid.height + MARGIN;
         let mut text = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
-             height=\"{height:.0}\" role=\"graphics-document\" aria-labelledby=\"title desc\">\n"
+            "<svg xmlns=\"http://www.w3.org/2000/svg\"{} viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
+             height=\"{height:.0}\" role=\"graphics-document\" aria-labelledby=\"{prefix}title {prefix}desc\">\n",
+            if within.is_some() { " class=\"picture\"" } else { "" }
         );
-        let _ = writeln!(text, "<title id=\"title\">{}</title>", escaped(&self.title));
-        let _ = writeln!(text, "<desc id=\"desc\">{}</desc>", escaped(&self.notes.join(". ")));
-        let _ = writeln!(text, "<style>\n{STYLE}</style>");
-        text.push_str(
-            "<defs><marker id=\"arrow\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"9\" markerHeight=\"9\" \
-             markerUnits=\"userSpaceOnUse\" orient=\"auto-start-reverse\"><path class=\"head\" d=\"M0 0L10 5L0 10z\"/></marker></defs>\n",
+        let _ = writeln!(text, "<title id=\"{prefix}title\">{}</title>", escaped(&self.title));
+        let _ = writeln!(text, "<desc id=\"{prefix}desc\">{}</desc>", escaped(&self.notes.join(". ")));
+        if within.is_none() {
+            let _ = writeln!(text, "<style>\n{STYLE}</style>");
+        }
+        let _ = write!(
+            text,
+            "<defs><marker id=\"{prefix}arrow\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"9\" markerHeight=\"9\" \
+             markerUnits=\"userSpaceOnUse\" orient=\"auto-start-reverse\"><path class=\"head\" d=\"M0 0L10 5L0 10z\"/></marker></defs>\n"
         );
         let _ = writeln!(text, "<rect class=\"page\" width=\"100%\" height=\"100%\"/>");
         let _ = writeln!(
@@ -57,17 +79,17 @@ impl Picture {
         let _ = writeln!(text, "<g transform=\"translate({MARGIN} {legend_top:.1})\">\n{}</g>", legend.0);
         let _ = writeln!(text, "<g transform=\"translate({MARGIN} {head:.1})\">");
         for number in 0..self.nodes.len() {
-            self.svg_node(number, &laid, &mut text);
+            self.svg_node(number, &laid, within, &mut text);
         }
         for (number, words) in words::place(self, &laid.edges).iter().enumerate() {
-            self.svg_edge(number, &laid, words.as_ref(), &mut text);
+            self.svg_edge(number, &laid, words.as_ref(), prefix, &mut text);
         }
         text.push_str("</g>\n</svg>\n");
         text
     }
 
     /// A short line of each kind that there is, with its meaning; and how wide that gets.
-    fn svg_legend(&self) -> (String, f64) {
+    fn svg_legend(&self, prefix: &str) -> (String, f64) {
         let known = [
             ("data", "uses what it yields"),
             ("ending", "looks at how it ended"),
@@ -80,7 +102,7 @@ impl Picture {
             if self.edges.iter().any(|edge| edge.tie.class() == class) {
                 let _ = writeln!(
                     text,
-                    "<path class=\"line {class}\" marker-end=\"url(#arrow)\" d=\"M{x:.1} -4L{:.1} -4\"/>\
+                    "<path class=\"line {class}\" marker-end=\"url(#{prefix}arrow)\" d=\"M{x:.1} -4L{:.1} -4\"/>\
                      <text class=\"note\" x=\"{:.1}\" y=\"0\">{words}</text>",
                     x + 36.0,
                     x + 44.0
@@ -95,8 +117,9 @@ impl Picture {
         (text, x)
     }
 
-    fn svg_node(&self, number: usize, laid: &Laid, text: &mut String) {
+    fn svg_node(&self, number: usize, laid: &Laid, within: Option<&Within<'_>>, text: &mut String) {
         let node = &self.nodes[number];
+        let (prefix, link) = within.map_or(("", None), |within| (within.prefix, (within.link)(node)));
         let Area { x, y, width, height } = laid.nodes[number];
         let holds = if node.groups.is_empty() { "" } else { " holder" };
         let writes = if node.writes { " write" } else { "" };
@@ -104,7 +127,7 @@ impl Picture {
         let class = format!("node{holds}{writes} {happened}");
         let _ = writeln!(
             text,
-            "<g class=\"{}\" id=\"node-{}\" role=\"graphics-symbol\">\n<title>{}</title>\n<desc>{}</desc>",
+            "<g class=\"{}\" id=\"{prefix}node-{}\" role=\"graphics-symbol\">\n<title>{}</title>\n<desc>{}</desc>",
             class.trim_end(),
             escaped(&node.name),
             escaped(node.head()),
@@ -112,10 +135,22 @@ impl Picture {
         );
         let _ =
             writeln!(text, "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"6\"/>");
-        for (at, (class, line)) in boxes::lines(node).into_iter().enumerate() {
+        let lines = boxes::lines(node);
+        if let Some(link) = &link {
+            let head = 10.0 + lines.len() as f64 * LINE;
+            let _ = writeln!(
+                text,
+                "<a href=\"{}\"><rect class=\"touch\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{head:.1}\"/>",
+                escaped(link)
+            );
+        }
+        for (at, (class, line)) in lines.into_iter().enumerate() {
             let y = y + 18.0 + at as f64 * LINE;
             let _ =
                 writeln!(text, "<text class=\"{class}\" x=\"{:.1}\" y=\"{y:.1}\">{}</text>", x + 12.0, escaped(&line));
+        }
+        if link.is_some() {
+            text.push_str("</a>\n");
         }
         for (group, place) in node.groups.iter().zip(&laid.groups[number]) {
             if group.label.is_empty() {
@@ -148,14 +183,14 @@ impl Picture {
         parts.join(". ")
     }
 
-    fn svg_edge(&self, number: usize, laid: &Laid, words: Option<&Words>, text: &mut String) {
+    fn svg_edge(&self, number: usize, laid: &Laid, words: Option<&Words>, prefix: &str, text: &mut String) {
         let edge = &self.edges[number];
         let (from, to) = (&self.nodes[edge.from].name, &self.nodes[edge.to].name);
         let way = &laid.edges[number];
         let _ = writeln!(
             text,
             "<g class=\"edge\" data-from=\"{}\" data-to=\"{}\" role=\"graphics-symbol\"><title>{}</title>\
-             <path class=\"line {}\" marker-end=\"url(#arrow)\" d=\"{}\"/>",
+             <path class=\"line {}\" marker-end=\"url(#{prefix}arrow)\" d=\"{}\"/>",
             escaped(from),
             escaped(to),
             escaped(&edge.tie.sentence(from, to)),

@@ -2,14 +2,13 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use cosell_model::{FlowId, Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Shared;
 use super::asked::Told;
-use super::repair::Started;
-use super::{Problem, Shared};
+use super::repair::{Accepted, accepted};
 
 /// All flows that are on, by name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -85,6 +84,6 @@ pub(super) async fn start(
     State(api): State<Shared>,
     Path(flow): Path<FlowId>,
     Told(Begin { trigger, inputs }): Told<Begin>,
-) -> Result<(StatusCode, Json<Started>), Problem> {
-    api.start(flow.as_str(), trigger, inputs).await
+) -> Accepted {
+    accepted(api.start(flow.as_str(), trigger, inputs).await)
 }

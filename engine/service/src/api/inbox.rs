@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::asked::Asked;
-use super::repair::Started;
+use super::repair::{Accepted, Started, accepted};
 use super::{Problem, Shared};
 
 /// How many a page has.
@@ -49,18 +49,33 @@ impl Letters {
 }
 
 pub(super) async fn list(State(api): State<Shared>, Asked(wanted): Asked<Wanted>) -> Result<Json<Letters>, Problem> {
-    api.read(move |reader| Ok(Letters::read(reader, wanted.after)?)).await.map(Json)
+    api.dead_letters(wanted.after).await.map(Json)
 }
 
-pub(super) async fn retry(
-    State(api): State<Shared>,
-    Path(number): Path<u64>,
-) -> Result<(StatusCode, Json<Started>), Problem> {
-    let letter = api.read(move |reader| Ok(reader.dead_letter(number)?)).await?.ok_or_else(|| {
-        let detail = format!("there is no dead letter {number}; it may have been tried again already");
-        Problem::new(StatusCode::NOT_FOUND, detail)
-    })?;
-    let (status, Json(Started { run })) = api.start(&letter.flow, letter.trigger, letter.inputs).await?;
-    api.journal.collapsed(vec![letter.run], &run);
-    Ok((status, Json(Started { run })))
+pub(super) async fn retry(State(api): State<Shared>, Path(number): Path<u64>) -> Accepted {
+    accepted(api.retry(number).await)
+}
+
+impl super::Api {
+    /// Some events that became no run, the newest first: those behind the number `after`, where it is given.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub async fn dead_letters(self: &Shared, after: Option<u64>) -> Result<Letters, Problem> {
+        self.read(move |reader| Ok(Letters::read(reader, after)?)).await
+    }
+
+    /// Has an event become a run after all.
+    ///
+    /// # Errors
+    /// There is no such event, or its flow cannot begin with it.
+    pub async fn retry(self: &Shared, number: u64) -> Result<Started, Problem> {
+        let letter = self.read(move |reader| Ok(reader.dead_letter(number)?)).await?.ok_or_else(|| {
+            let detail = format!("there is no dead letter {number}; it may have been tried again already");
+            Problem::new(StatusCode::NOT_FOUND, detail)
+        })?;
+        let started = self.start(&letter.flow, letter.trigger, letter.inputs).await?;
+        self.journal.collapsed(vec![letter.run], &started.run);
+        Ok(started)
+    }
 }

@@ -28,6 +28,7 @@ use axum::routing::get;
 use cosell_journal::{Journal, Reader};
 use cosell_runtime::dispatch::Dispatcher;
 use cosell_runtime::keep::NotKept;
+use cosell_runtime::memory::Engine;
 use cosell_sdk::settings::Secret;
 use jiff::Timestamp;
 
@@ -72,8 +73,8 @@ impl Api {
     }
 
     /// All routes of the API, beside `others`; requests to all of them are counted.
-    pub(crate) fn beside(self, others: Router) -> Router {
-        let shared = Arc::new(self);
+    pub(crate) fn beside(self: Arc<Self>, others: Router) -> Router {
+        let shared = self;
         let open = Router::new()
             .route("/health", get(health::health))
             .route("/ready", get(health::ready))
@@ -83,8 +84,27 @@ impl Api {
         Router::new().nest(paths::BASE, paths::routes(&shared)).merge(open).merge(others).layer(counting)
     }
 
+    /// What happens, for those who may see it: `/events` of all runs, and `/runs/{run}/events` of one.
+    pub fn streams(self: &Arc<Self>) -> Router {
+        let router = Router::new().route("/events", get(events::of_all));
+        router.route("/runs/{run}/events", get(events::of_run)).with_state(Arc::clone(self))
+    }
+
+    /// The flows and connections as they are now.
+    pub fn engine(&self) -> Arc<Engine> {
+        self.dispatcher.engine()
+    }
+
+    /// Whether somebody may look at runs and change them who shows this; none where nobody may, since no token is configured.
+    pub fn admits(&self, shown: &str) -> Option<bool> {
+        self.token.as_ref().map(|token| token.matches(shown))
+    }
+
     /// Asks the journal, where that holds up nobody else.
-    async fn read<T: Send + 'static>(
+    ///
+    /// # Errors
+    /// What `ask` says, and where it cannot be asked at all.
+    pub async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         ask: impl FnOnce(&Reader) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {

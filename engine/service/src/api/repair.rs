@@ -42,44 +42,33 @@ pub struct Started {
     pub run: String,
 }
 
-type Accepted = (StatusCode, Json<Started>);
+/// What is answered where a run begins, or is about to.
+pub(super) type Accepted = Result<(StatusCode, Json<Started>), Problem>;
 
-pub(super) fn started(run: String) -> Accepted {
-    (StatusCode::ACCEPTED, Json(Started { run }))
+pub(super) fn accepted(started: Result<Started, Problem>) -> Accepted {
+    started.map(|started| (StatusCode::ACCEPTED, Json(started)))
 }
 
-pub(super) async fn resume(
-    State(api): State<Shared>,
-    Path(run): Path<String>,
-    Told(Resume { original }): Told<Resume>,
-) -> Result<Accepted, Problem> {
-    over(&api.shown(&run).await?)?;
-    revive(&api, run, Revival { original, skipped: Vec::new() }).await
+pub(super) async fn resume(State(api): State<Shared>, Path(run): Path<String>, Told(resume): Told<Resume>) -> Accepted {
+    accepted(api.resume(run, resume).await)
 }
 
-pub(super) async fn skip(
-    State(api): State<Shared>,
-    Path(run): Path<String>,
-    Told(Skip { steps, original }): Told<Skip>,
-) -> Result<Accepted, Problem> {
-    let shown = api.shown(&run).await?;
-    over(&shown)?;
-    let known = paths(&api, &shown).await?;
-    if let Some(unknown) = steps.iter().find(|step| !known.contains(*step)) {
-        let known = known.into_iter().collect::<Vec<_>>().join("`, `");
-        let detail = format!("the run has called no step `{unknown}`; it has called `{known}`");
-        return Err(Problem::wrong(detail));
-    }
-    if steps.is_empty() {
-        return Err(Problem::wrong("`steps` is empty: name the steps that count as done"));
-    }
-    revive(&api, run, Revival { original, skipped: steps }).await
+pub(super) async fn skip(State(api): State<Shared>, Path(run): Path<String>, Told(skip): Told<Skip>) -> Accepted {
+    accepted(api.skip(run, skip).await)
 }
 
-async fn revive(api: &Shared, run: String, revival: Revival) -> Result<Accepted, Problem> {
+pub(super) async fn cancel(State(api): State<Shared>, Path(run): Path<String>) -> Accepted {
+    accepted(api.cancel(run).await)
+}
+
+pub(super) async fn resubmit(State(api): State<Shared>, Path(run): Path<String>) -> Accepted {
+    accepted(api.resubmit(&run).await)
+}
+
+async fn revive(api: &Shared, run: String, revival: Revival) -> Result<Started, Problem> {
     api.dispatcher.admits()?;
     match api.dispatcher.revive(&run, revival).await {
-        Ok(true) => Ok(started(run)),
+        Ok(true) => Ok(Started { run }),
         Ok(false) => Err(Problem::conflict(format!("run {run} is under way, or about to be"))),
         Err(error) => Err(Problem::conflict(error.to_string())),
     }
@@ -117,30 +106,69 @@ fn called(steps: &[Value]) -> impl Iterator<Item = &str> {
     steps.iter().filter(|step| step.get("target").is_some()).filter_map(|step| step["path"].as_str())
 }
 
-pub(super) async fn cancel(State(api): State<Shared>, Path(run): Path<String>) -> Result<Accepted, Problem> {
-    if root(&run) != run {
-        let detail = format!("run {run} was called by another; cancel the one that called it, {}", root(&run));
-        return Err(Problem::conflict(detail));
-    }
-    if api.dispatcher.cancel(&run).await? {
-        return Ok(started(run));
-    }
-    api.shown(&run).await?;
-    Err(Problem::conflict(format!("run {run} has ended already")))
-}
-
-pub(super) async fn resubmit(State(api): State<Shared>, Path(run): Path<String>) -> Result<Accepted, Problem> {
-    let shown = api.shown(&run).await?;
-    if root(&run) != run {
-        let detail = format!("run {run} was called by another; resubmit the one that called it, {}", root(&run));
-        return Err(Problem::conflict(detail));
-    }
-    api.start(&shown.listed.flow, shown.trigger, shown.inputs).await
-}
-
 impl super::Api {
+    /// Begins a run once more; what worked is not repeated.
+    ///
+    /// # Errors
+    /// There is no such run, or it cannot begin once more.
+    pub async fn resume(self: &Shared, run: String, Resume { original }: Resume) -> Result<Started, Problem> {
+        over(&self.shown(&run).await?)?;
+        revive(self, run, Revival { original, skipped: Vec::new() }).await
+    }
+
+    /// Begins a run once more, with steps that count as done.
+    ///
+    /// # Errors
+    /// There is no such run, it cannot begin once more, or it has not called one of the steps.
+    pub async fn skip(self: &Shared, run: String, Skip { steps, original }: Skip) -> Result<Started, Problem> {
+        let shown = self.shown(&run).await?;
+        over(&shown)?;
+        let known = paths(self, &shown).await?;
+        if let Some(unknown) = steps.iter().find(|step| !known.contains(*step)) {
+            let known = known.into_iter().collect::<Vec<_>>().join("`, `");
+            let detail = format!("the run has called no step `{unknown}`; it has called `{known}`");
+            return Err(Problem::wrong(detail));
+        }
+        if steps.is_empty() {
+            return Err(Problem::wrong("`steps` is empty: name the steps that count as done"));
+        }
+        revive(self, run, Revival { original, skipped: steps }).await
+    }
+
+    /// Cancels a run that waits or is under way.
+    ///
+    /// # Errors
+    /// There is no such run, it has ended already, or another called it.
+    pub async fn cancel(self: &Shared, run: String) -> Result<Started, Problem> {
+        if root(&run) != run {
+            let detail = format!("run {run} was called by another; cancel the one that called it, {}", root(&run));
+            return Err(Problem::conflict(detail));
+        }
+        if self.dispatcher.cancel(&run).await? {
+            return Ok(Started { run });
+        }
+        self.shown(&run).await?;
+        Err(Problem::conflict(format!("run {run} has ended already")))
+    }
+
+    /// Starts a new run from what started this one.
+    ///
+    /// # Errors
+    /// There is no such run, another called it, or its flow is no longer on or takes other inputs.
+    pub async fn resubmit(self: &Shared, run: &str) -> Result<Started, Problem> {
+        let shown = self.shown(run).await?;
+        if root(run) != run {
+            let detail = format!("run {run} was called by another; resubmit the one that called it, {}", root(run));
+            return Err(Problem::conflict(detail));
+        }
+        self.start(&shown.listed.flow, shown.trigger, shown.inputs).await
+    }
+
     /// Starts a run for a person, where its inputs fit.
-    pub(super) async fn start(self: &Shared, flow: &str, trigger: Value, inputs: Value) -> Result<Accepted, Problem> {
+    ///
+    /// # Errors
+    /// There is no such flow, or it takes other inputs.
+    pub async fn start(self: &Shared, flow: &str, trigger: Value, inputs: Value) -> Result<Started, Problem> {
         self.dispatcher.admits()?;
         let flow = FlowId::new(flow);
         let engine = self.dispatcher.engine();
@@ -151,6 +179,6 @@ impl super::Api {
         })?;
         entry::accept_inputs(plan, inputs.clone()).map_err(|failure| Problem::wrong(failure.message))?;
         entry::key(plan, &trigger, &inputs).map_err(|failure| Problem::wrong(failure.message))?;
-        Ok(started(self.dispatcher.start(&flow, trigger, inputs).await?))
+        Ok(Started { run: self.dispatcher.start(&flow, trigger, inputs).await? })
     }
 }

@@ -68,7 +68,7 @@ impl Page {
 }
 
 pub(super) async fn list(State(api): State<Shared>, Asked(wanted): Asked<Wanted>) -> Result<Json<Page>, Problem> {
-    api.read(|reader| Page::read(reader, wanted)).await.map(Json)
+    api.runs(wanted).await.map(Json)
 }
 
 pub(super) async fn show(State(api): State<Shared>, Path(run): Path<String>) -> Result<Json<Shown>, Problem> {
@@ -76,7 +76,19 @@ pub(super) async fn show(State(api): State<Shared>, Path(run): Path<String>) -> 
 }
 
 impl super::Api {
-    pub(super) async fn shown(self: &Shared, run: &str) -> Result<Shown, Problem> {
+    /// Some runs that nobody called, the newest first.
+    ///
+    /// # Errors
+    /// A filter that cannot be; the journal cannot be read.
+    pub async fn runs(self: &Shared, wanted: Wanted) -> Result<Page, Problem> {
+        self.read(|reader| Page::read(reader, wanted)).await
+    }
+
+    /// One run with its steps.
+    ///
+    /// # Errors
+    /// There is none of this id; the journal cannot be read.
+    pub async fn shown(self: &Shared, run: &str) -> Result<Shown, Problem> {
         let id = run.to_owned();
         self.read(move |reader| Ok(reader.run(&id)?)).await?.ok_or_else(|| Problem::no_run(run))
     }

@@ -111,24 +111,34 @@ impl Kept {
 }
 
 pub(super) async fn status(State(api): State<Shared>) -> Result<Json<Status>, Problem> {
-    let kept = api.read(|reader| Ok(Kept::read(reader)?)).await?;
-    let engine = api.dispatcher.engine();
-    let mut pauses = api.watch.pauses();
-    let connections = engine.connections().map(|name| Connection {
-        name: name.to_owned(),
-        pause: pauses.remove(name),
-        sign_in_until: engine.connection(name).and_then(sign_in_until),
-    });
-    Ok(Json(Status {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        began: api.began,
-        stopping: api.dispatcher.admits() == Err(Busy::Stopping),
-        flows: engine.plans().count(),
-        in_memory: api.dispatcher.under_way(),
-        kept,
-        connections: connections.collect(),
-        hooks: api.watch.hooks().into_iter().map(|(hook, found)| hook_state(hook, found)).collect(),
-    }))
+    api.status().await.map(Json)
+}
+
+impl super::Api {
+    /// How the service is.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub async fn status(self: &Shared) -> Result<Status, Problem> {
+        let kept = self.read(|reader| Ok(Kept::read(reader)?)).await?;
+        let engine = self.dispatcher.engine();
+        let mut pauses = self.watch.pauses();
+        let connections = engine.connections().map(|name| Connection {
+            name: name.to_owned(),
+            pause: pauses.remove(name),
+            sign_in_until: engine.connection(name).and_then(sign_in_until),
+        });
+        Ok(Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            began: self.began,
+            stopping: self.dispatcher.admits() == Err(Busy::Stopping),
+            flows: engine.plans().count(),
+            in_memory: self.dispatcher.under_way(),
+            kept,
+            connections: connections.collect(),
+            hooks: self.watch.hooks().into_iter().map(|(hook, found)| hook_state(hook, found)).collect(),
+        })
+    }
 }
 
 fn sign_in_until(connection: &cosell_sdk::Connection) -> Option<Timestamp> {

@@ -115,7 +115,7 @@ pub async fn service(texts: &[&str], token: Option<&str>) -> Service {
     let entrances = Entrances::of(&dispatcher.engine(), |_| Ok(Secret::from(TOKEN.to_owned()))).unwrap();
     let token = token.map(|token| Secret::from(token.to_owned()));
     let api = Api::new(dispatcher.clone(), &journal, &watch, token).unwrap();
-    let how = Listening { entrances, api: Some(api), ..Listening::default() };
+    let how = Listening { entrances, api: Some(Arc::new(api)), ..Listening::default() };
     let hooks = Hooks::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), dispatcher.clone(), how).await.unwrap();
     let address = hooks.origin();
     Service { dispatcher, journal, address, world, _hooks: hooks, _folder: folder }

@@ -1,0 +1,80 @@
+// Makes open pages livelier; every page works without it.
+'use strict';
+
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'long' });
+const usual = new Intl.DateTimeFormat(undefined, {
+  year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit',
+});
+
+// Times come in UTC, and are shown in the reader's zone.
+function localise(root) {
+  for (const time of root.querySelectorAll('time[datetime]')) {
+    const at = new Date(time.dateTime);
+    if (!Number.isNaN(at.valueOf())) {
+      time.textContent = usual.format(at);
+      time.title = exact.format(at);
+    }
+  }
+}
+
+// Exchanges what has changed, and leaves open what a reader has unfolded.
+function exchange(from) {
+  for (const part of document.querySelectorAll('[data-live]')) {
+    const news = from.getElementById(part.id);
+    if (!news) continue;
+    localise(news);
+    if (news.innerHTML === part.dataset.shown) continue;
+    const shown = news.innerHTML;
+    for (const open of part.querySelectorAll('details[open][id]')) {
+      news.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute('open', '');
+    }
+    for (const shut of part.querySelectorAll('details:not([open])[id]')) {
+      news.querySelector(`#${CSS.escape(shut.id)}`)?.removeAttribute('open');
+    }
+    const focused = part.contains(document.activeElement) ? document.activeElement.id : '';
+    part.replaceChildren(...news.childNodes);
+    part.dataset.shown = shown;
+    if (focused) document.getElementById(focused)?.focus();
+  }
+}
+
+// Asks for the page once more, at most about twice a second, while there is news.
+function listen(main) {
+  const source = new EventSource(main.dataset.news);
+  let asked = false;
+  const refresh = async () => {
+    asked = false;
+    const answer = await fetch(location.href, { headers: { accept: 'text/html' } }).catch(() => null);
+    if (answer?.ok && !answer.redirected) {
+      exchange(new DOMParser().parseFromString(await answer.text(), 'text/html'));
+    }
+  };
+  const news = () => {
+    if (asked) return;
+    asked = true;
+    setTimeout(refresh, 400);
+  };
+  source.addEventListener('happened', (event) => {
+    news();
+    const told = JSON.parse(event.data);
+    if (main.dataset.until === told.run && told.event === 'run_ended') source.close();
+  });
+  source.addEventListener('run', news);
+  addEventListener('pagehide', () => source.close());
+}
+
+localise(document);
+for (const part of document.querySelectorAll('[data-live]')) part.dataset.shown = part.innerHTML;
+const main = document.querySelector('main[data-news]');
+if (main) listen(main);
+
+// `/` goes to the search field, as it does elsewhere.
+addEventListener('keydown', (event) => {
+  if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest('input, textarea, select, [contenteditable]')) return;
+  const search = document.querySelector('input[type=search]');
+  if (search) {
+    event.preventDefault();
+    search.focus();
+  }
+});

@@ -1,0 +1,154 @@
+//! The overview: whether all is well, and what needs a person.
+//!
+//! This file is the page; `hours` draws how many runs there were.
+
+mod hours;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::get;
+use cosell_model::spans;
+use cosell_service::api::{Connection, Hook, HookState, Status};
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use crate::access::Visitor;
+use crate::facts::Facts;
+use crate::page::{Page, Trouble, address, badge, foreign, live, moment};
+use crate::{BASE, Shared};
+
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new().route("/", get(overview))
+}
+
+async fn overview(State(desk): State<Shared>, visitor: Visitor) -> Response {
+    let facts = desk.facts();
+    match desk.api.status().await {
+        Ok(status) => {
+            let body = html! {
+                h1 { "Overview" }
+                (live("overview", body(&status, &facts)))
+            };
+            Page { news: Some(format!("{BASE}/events")), ..Page::new("Overview", "", body) }.seen_by(&visitor)
+        }
+        Err(problem) => Trouble::from(problem).seen_by(&visitor),
+    }
+}
+
+fn body(status: &Status, facts: &Facts) -> Markup {
+    html! {
+        (wanting(status))
+        div.cards {
+            section.card.wide aria-labelledby="hours" {
+                h2 id="hours" { "Runs of the last 24 hours" }
+                (hours::drawn(&status.kept.hours, Timestamp::now()))
+            }
+            section.card aria-labelledby="queue" {
+                h2 id="queue" { "Queue" }
+                (queue(status))
+            }
+            section.card aria-labelledby="connections" {
+                h2 id="connections" { "Connections" }
+                ul.plain { @for connection in &status.connections { li { (connected(connection)) } } }
+            }
+            section.card aria-labelledby="flows" {
+                h2 id="flows" { "Flows" }
+                ul.plain {
+                    @for (id, flow) in &facts.compilation.flows {
+                        li {
+                            (foreign(&flow.title)) " "
+                            @if facts.configuration.off.contains_key(id.as_str()) { (badge("calm", "○", "off")) }
+                            @else { (badge("good", "●", "on")) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a person must do something about.
+fn wanting(status: &Status) -> Markup {
+    let failed: u32 =
+        status.kept.hours.iter().filter(|count| is_bad(count.outcome.as_deref())).map(|count| count.runs).sum();
+    let paused = status.connections.iter().filter(|connection| connection.pause.is_some());
+    let hooks: Vec<&Hook> =
+        status.hooks.iter().filter(|hook| hook.state != HookState::Here && hook.state != HookState::Unknown).collect();
+    let calm = failed == 0
+        && status.kept.waits.dead == 0
+        && hooks.is_empty()
+        && !status.stopping
+        && status.connections.iter().all(|connection| connection.pause.is_none());
+    html! {
+        section.card aria-labelledby="wanting" {
+            h2 id="wanting" { "What needs a person" }
+            @if calm {
+                p { (badge("good", "✓", "Nothing")) " Nothing failed in the last 24 hours, and nothing is stuck." }
+            } @else {
+                ul.plain {
+                    @if status.stopping { li { (badge("warn", "!", "Ending")) " The service is about to end, and takes nothing any more." } }
+                    @if failed > 0 {
+                        li { (badge("bad", "✗", failed)) " " a href=(address(&["runs"], &[("outcome", "failed")])) { "runs failed" } " in the last 24 hours: look why, mend it, and resume them." }
+                    }
+                    @if status.kept.waits.dead > 0 {
+                        li { (badge("bad", "✗", status.kept.waits.dead)) " " a href=(address(&["runs", "dead"], &[])) { "events became no run" } ": see why, and try them again." }
+                    }
+                    @for connection in paused { li { (connected(connection)) } }
+                    @for hook in hooks { li { (hooked(hook)) } }
+                }
+            }
+        }
+    }
+}
+
+fn is_bad(outcome: Option<&str>) -> bool {
+    matches!(outcome, Some("failed" | "timed_out"))
+}
+
+fn queue(status: &Status) -> Markup {
+    let waits = &status.kept.waits;
+    html! {
+        dl.figures {
+            div { dt { "wait or are under way" } dd { (waits.open) } }
+            div { dt { "of the oldest waiting" } dd { @match waits.oldest { None => "no wait", Some(_) => (spans::span(std::time::Duration::try_from_secs_f64(status.kept.lag_seconds).unwrap_or_default())) } } }
+            div { dt { "became no run" } dd { (waits.dead) } }
+        }
+        dl.facts {
+            dt { "Serving since" } dd { (moment(status.began)) }
+            dt { "Version" } dd { (status.version) }
+            dt { "Journal" } dd { (status.kept.journal_bytes / 1_000_000) " MB" }
+        }
+    }
+}
+
+fn connected(connection: &Connection) -> Markup {
+    html! {
+        strong { (foreign(&connection.name)) } " "
+        @match &connection.pause {
+            Some(pause) => {
+                (badge("warn", "⏸", "not called")) " until " (moment(pause.until)) ": " (foreign(&pause.why))
+            }
+            None => (badge("good", "✓", "called as usual"))
+        }
+        @if let Some(until) = connection.sign_in_until {
+            div.hint { "The sign-in is forgotten at " (moment(until)) " unless it is used before." }
+        }
+    }
+}
+
+fn hooked(hook: &Hook) -> Markup {
+    let (tone, words) = match hook.state {
+        HookState::Here => ("good", "calls this service"),
+        HookState::Partly => ("warn", "calls this service about some events only"),
+        HookState::Elsewhere => ("bad", "calls somebody else"),
+        HookState::Nowhere => ("bad", "calls nobody"),
+        HookState::Unknown => ("calm", "does not say whom it calls"),
+        HookState::Failed => ("warn", "could not be asked whom it calls"),
+    };
+    html! {
+        strong { (foreign(format!("{}.{}", hook.connection, hook.trigger))) } " "
+        (badge(tone, if tone == "good" { "✓" } else { "!" }, words))
+        @if !hook.detail.is_empty() { " " (foreign(&hook.detail)) }
+    }
+}
