@@ -1,7 +1,7 @@
 //! Mappings: tables of fields between two kinds of record, read once, used in both directions.
 //!
 //! [`form`] is how a value looks on one side; `read` reads a mapping file, `records` what its sides are records of; `row` is what one row does with two records;
-//! this file applies and compares; [`merge`] takes over what changed on either side.
+//! this file applies and compares; [`merge`] takes over what changed on either side; [`table`] is a mapping as people read it.
 //!
 //! Two values agree when one, turned into the other side's form, equals it: a date agrees with any instant of that day,
 //! and a text cut to its column's length agrees with the whole. Two sides that both have nothing agree as well: a default
@@ -12,6 +12,7 @@ pub mod merge;
 pub(crate) mod read;
 mod records;
 mod row;
+pub mod table;
 
 use cosell_model::{OperationName, Spanned};
 use serde_json::{Map, Value, json};
