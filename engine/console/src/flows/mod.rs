@@ -86,7 +86,7 @@ fn body(facts: &Facts, lately: &[Lately]) -> Markup {
                             th scope="row" { (named(flow)) }
                             td { (state(state_of(facts, flow))) }
                             td { (origin(compilation.documents.flows.get(flow.id.value.as_str()))) }
-                            td { @for source in flow.trigger.sources() { div { (foreign(started_by(&source.kind))) } } }
+                            td.whole { @for source in flow.trigger.sources() { div { (foreign(started_by(&source.kind))) } } }
                             td { (numbers(facts, flow)) }
                             td { (counted(flow, lately)) }
                         }

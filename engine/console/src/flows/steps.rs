@@ -23,9 +23,13 @@ pub(super) fn list(facts: &Facts, flow: &Flow, document: Option<&Document>) -> M
     Listing { facts, plan, changed: changes::steps(document) }.block(&flow.steps)
 }
 
-/// What is written there: a text without its quotes, anything else as it stands.
-pub(super) fn written<'f>(facts: &'f Facts, node: &'f Node) -> &'f str {
-    node.text().unwrap_or_else(|| facts.compilation.sources.slice(node.span))
+/// What is written there, on one line: a text without its quotes, the items of a list beside each other.
+pub(super) fn written(facts: &Facts, node: &Node) -> String {
+    match (node.text(), node.items()) {
+        (Some(text), _) => text.to_owned(),
+        (_, Some(items)) => items.iter().map(|item| written(facts, item)).collect::<Vec<_>>().join(", "),
+        _ => facts.compilation.sources.slice(node.span).to_owned(),
+    }
 }
 
 impl Listing<'_> {

@@ -35,11 +35,13 @@ async fn page(State(desk): State<Shared>, visitor: Visitor) -> Response {
                     @if let Some(environment) = &facts.configuration.environment { ", for the environment " strong { (foreign(environment)) } }
                     ". This page only shows them: change the file, and have the service read it again."
                 }
-                (variables(&facts))
                 h2 id="connections" { "Connections" }
                 (connections::cards(&facts, &status, &engine))
-                (hooks(&facts, &status.hooks))
-                (service(&facts, &status))
+                div.cards {
+                    (hooks(&facts, &status.hooks))
+                    (service(&facts, &status))
+                }
+                (variables(&facts))
             };
             Page::new("Settings", "/settings", body).seen_by(&visitor)
         }
@@ -88,7 +90,7 @@ fn row(facts: &Facts, name: &str, variable: &Variable) -> Markup {
                 (brief(&variable.current))
                 @if differs { div { (badge("warn", "◆", "not the default")) } }
             }
-            td { @match set { Some(set) => code { (facts.sources.place(set.span)) }, None => span.nothing { "left at the default" } } }
+            td { @match set { Some(set) => code { (facts.sources.place(set.span)) }, None => span.nothing { "nowhere" } } }
             td {
                 @if users.is_empty() { span.nothing { "no flow" } }
                 @for (at, (number, flow)) in users.iter().enumerate() {
