@@ -67,7 +67,7 @@ fn body(facts: &Facts, lately: &[Lately]) -> Markup {
     html! {
         h1 { "Flows" }
         p.lead { "In the order in which they are turned on: each stands behind those that it calls." }
-        div.table role="region" aria-label="Flows" tabindex="0" {
+        div.table.broad role="region" aria-label="Flows" tabindex="0" {
             table {
                 caption { "All flows" }
                 thead { tr {
