@@ -94,12 +94,12 @@ mod tests {
     fn runs_of_a_flow_are_counted_in_indexes_alone() {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::open(&folder.path().join("journal.db")).unwrap();
-        for sql in [BEGAN, ENDED] {
+        for (sql, values) in [(BEGAN, &["f", "0"][..]), (ENDED, &["f", "0", "failed"])] {
             let plan: Vec<String> = journal
                 .reader()
                 .ask(|connection| {
                     let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
-                    explain.query_map(params!["f", 0, "failed"], |row| row.get("detail"))?.collect()
+                    explain.query_map(rusqlite::params_from_iter(values), |row| row.get("detail"))?.collect()
                 })
                 .unwrap();
             assert!(plan.iter().all(|line| line.contains("USING COVERING INDEX")), "{plan:#?}");

@@ -57,7 +57,11 @@ fn card(name: &str, entry: Option<&ConnectionEntry>, open: Option<&Connection>, 
                     }
                 }
                 dt { "Limits" }
-                dd { (limits.map_or_else(|| "none are in force".to_owned(), in_words)) }
+                dd { @match limits.or(entry.map(|entry| entry.limits)) {
+                    Some(limits) if limits != Limits::default() => (in_words(limits))
+                    _ if limits.is_some() => "none"
+                    _ => "the connector's own"
+                } }
             }
         }
     }
@@ -159,8 +163,7 @@ fn in_words(limits: Limits) -> String {
     let rate = limits
         .rate
         .map(|rate| format!("{} requests in {}", rate.requests, spans::span(rate.per).trim_end_matches(" 0 s")));
-    let all: Vec<String> = at_once.into_iter().chain(rate).collect();
-    if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+    at_once.into_iter().chain(rate).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

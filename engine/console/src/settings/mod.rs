@@ -54,7 +54,7 @@ fn variables(facts: &Facts) -> Markup {
         h2 id="variables" { "Variables" }
         div.table.broad role="region" aria-labelledby="variables" tabindex="0" {
             table {
-                caption { "What flows and mappings read" }
+                caption { "What flows and mappings read; the flows by their numbers" }
                 thead { tr {
                     th scope="col" { "Variable" }
                     th scope="col" { "Type" }
