@@ -152,3 +152,56 @@ fn hooked(hook: &Hook) -> Markup {
         @if !hook.detail.is_empty() { " " (foreign(&hook.detail)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use cosell_journal::read::Count;
+    use cosell_journal::waits::Waits;
+    use cosell_service::api::Kept;
+    use cosell_service::watch::Pause;
+
+    use super::*;
+
+    #[test]
+    fn everything_that_needs_a_person_is_named_with_its_reason() {
+        let at: Timestamp = "2026-05-01T08:00:00Z".parse().unwrap();
+        let hook = |state, detail: &str| Hook {
+            connection: "partner_center_events".to_owned(),
+            trigger: "received".to_owned(),
+            url: "https://cosell.example/hooks/partner_center_events".to_owned(),
+            state,
+            detail: detail.to_owned(),
+        };
+        let hours = [("failed", 2), ("timed_out", 1), ("succeeded", 40)];
+        let status = Status {
+            version: "1.0.0".to_owned(),
+            began: at,
+            stopping: true,
+            flows: 9,
+            in_memory: 0,
+            kept: Kept {
+                waits: Waits { open: 3, oldest: Some(at), dead: 4 },
+                lag_seconds: 90.0,
+                hours: hours.map(|(outcome, runs)| Count { hour: at, outcome: Some(outcome.to_owned()), runs }).into(),
+                journal_bytes: 5_000_000,
+            },
+            connections: vec![
+                Connection {
+                    name: "crm".to_owned(),
+                    pause: Some(Pause { until: at, why: "it asks for <patience>".to_owned() }),
+                    sign_in_until: None,
+                },
+                Connection { name: "mail".to_owned(), pause: None, sign_in_until: Some(at) },
+            ],
+            hooks: vec![
+                hook(HookState::Elsewhere, "https://other.example"),
+                hook(HookState::Here, ""),
+                hook(HookState::Partly, "referral-created"),
+            ],
+        };
+        let shown = wanting(&status).into_string() + &queue(&status).into_string();
+        insta::assert_snapshot!(shown.replace("><", ">\n<"));
+    }
+}
