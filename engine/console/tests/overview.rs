@@ -36,7 +36,7 @@ async fn what_went_well_and_what_did_not_is_counted() {
     assert!(
         page.contains(r#"aria-label="Runs by the hour: 3 succeeded, 1 failed or timed out, 0 cancelled, 0 under way""#)
     );
-    assert!(page.contains(r#"</span> 1</span> <a href="/console/runs?outcome=failed">runs failed</a>"#), "{page}");
+    assert!(page.contains(r#"</span> 1</span> <a href="/console/runs?outcome=failed">run failed</a>"#), "{page}");
     assert!(page.contains("<bdi>&lt;b&gt;Fine&lt;/b&gt;</bdi>"), "{page}");
     assert_eq!((page.matches("</span> on</span>").count(), page.matches("</span> off</span>").count()), (1, 1));
 }
