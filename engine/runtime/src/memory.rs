@@ -150,6 +150,17 @@ impl Engine {
         self.flows.plans.get(flow)
     }
 
+    /// The version of the flows as they are now.
+    pub fn version(&self) -> &str {
+        &self.flows.version
+    }
+
+    /// The flow's plan in a version of the flows; none where that version is not known any more, or has no such flow.
+    pub fn plan_in(&self, version: &str, flow: &FlowId) -> Option<&Arc<Plan>> {
+        let flows = if version == self.flows.version { Some(&self.flows) } else { self.older.get(version) };
+        flows?.plans.get(flow)
+    }
+
     /// All plans, by name.
     pub fn plans(&self) -> impl Iterator<Item = &Arc<Plan>> {
         self.flows.plans.values()
