@@ -1,7 +1,7 @@
 //! A connection as runs share it: each call waits for its turn, in order of arrival, as `limits` says.
 
 use std::mem;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cosell_model::Value;
@@ -23,10 +23,10 @@ pub(crate) struct Gate {
     name: String,
     connection: Connection,
     /// Whoever has this is first in line; it is handed on in order of arrival.
-    turn: tokio::sync::Mutex<()>,
-    calls: Mutex<Calls>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+    calls: Arc<Mutex<Calls>>,
     /// Told when a call has ended.
-    ended: Notify,
+    ended: Arc<Notify>,
     /// In a dry run: what writes would have left behind.
     foreseen: Option<Foreseen>,
 }
@@ -41,25 +41,31 @@ struct Pass<'g> {
 impl Gate {
     /// Keeps to the connection's own limits.
     pub(crate) fn new(name: &str, connection: Connection) -> Self {
-        let calls = Mutex::new(Calls::new(connection.limits(), None));
-        Self {
-            name: name.to_owned(),
-            connection,
-            turn: tokio::sync::Mutex::default(),
-            calls,
-            ended: Notify::new(),
-            foreseen: None,
-        }
+        let calls = Arc::new(Mutex::new(Calls::new(connection.limits(), None)));
+        Self { name: name.to_owned(), connection, turn: Arc::default(), calls, ended: Arc::default(), foreseen: None }
     }
 
     /// The same, and calls wait for the service while it is down.
     pub(crate) fn patient(self) -> Self {
-        Self { calls: Mutex::new(Calls::new(self.connection.limits(), Some(Breaker::new()))), ..self }
+        Self { calls: Arc::new(Mutex::new(Calls::new(self.connection.limits(), Some(Breaker::new())))), ..self }
     }
 
     /// The same, and nothing is written: calls see what was predicted before.
     pub(crate) fn dry(self) -> Self {
         Self { foreseen: Some(Foreseen::default()), ..self }
+    }
+
+    /// Another to the same connection, for a dry run: its calls stand in the same line, and see what was predicted before
+    /// in this dry run alone.
+    pub(crate) fn rehearsal(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            connection: self.connection.clone(),
+            turn: Arc::clone(&self.turn),
+            calls: Arc::clone(&self.calls),
+            ended: Arc::clone(&self.ended),
+            foreseen: Some(Foreseen::default()),
+        }
     }
 
     pub(crate) fn connection(&self) -> &Connection {
@@ -78,7 +84,8 @@ impl Gate {
             context = context.foreseeing(foreseen.clone());
         }
         let began = Instant::now();
-        let repeats = self.calls().is_patient();
+        // Whoever waits for a dry run wants to hear that a service is down.
+        let repeats = self.calls().is_patient() && self.foreseen.is_none();
         loop {
             let pass = self.enter(observer).await;
             let before = context.requests().len();
@@ -86,7 +93,7 @@ impl Gate {
             let called = self.connection.call(operation, sent, context.clone()).await;
             let (sign, error) = (Sign::of(&called), called.as_ref().err());
             pass.end(sign, error, context.requests().len() - before, observer);
-            if sign != Sign::Down || !self.calls().is_down() || began.elapsed() > PATIENCE {
+            if !repeats || sign != Sign::Down || !self.calls().is_down() || began.elapsed() > PATIENCE {
                 return called;
             }
             context.may_have_run |= error.is_some_and(|error| error.meaning == cosell_sdk::Meaning::OutcomeUnknown);

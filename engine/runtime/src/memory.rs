@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cosell_compile::plan::Plan;
+use cosell_compile::plan::{Action, Plan};
 use cosell_model::flow::Retry;
 use cosell_model::{FlowId, Value};
 use cosell_sdk::{CallError, Connection, Poll};
@@ -107,6 +107,22 @@ impl Engine {
         self
     }
 
+    /// Another engine for a [dry run](Self::dry) of the flows of this one, beside its runs: over the same connections,
+    /// whose limits both keep to together. Nobody keeps its runs, and its scopes keep nobody from their keys.
+    #[must_use]
+    pub fn rehearsal(&self) -> Self {
+        Self {
+            flows: Flows { version: String::new(), ..self.flows.clone() },
+            older: BTreeMap::new(),
+            gates: self.gates.iter().map(|(name, gate)| (name.clone(), gate.rehearsal())).collect(),
+            keeper: None,
+            keys: Keys::default(),
+            held: Arc::default(),
+            dry: true,
+            hurried: false,
+        }
+    }
+
     /// The same engine for tests against stand-ins: what waits, as a step or before another attempt, goes on at once.
     #[must_use]
     pub fn hurried(mut self) -> Self {
@@ -174,6 +190,17 @@ impl Engine {
     /// The names of all connections, in order.
     pub fn connections(&self) -> impl Iterator<Item = &str> {
         self.gates.keys().map(String::as_str)
+    }
+
+    /// The name of the connection that the flows use for a connector; it may have a name of its own.
+    pub fn connection_for(&self, connector: &str) -> Option<&str> {
+        let mut steps = self.plans().flat_map(|plan| &plan.steps);
+        steps.find_map(|step| match &step.action {
+            Action::Operation { connection, operation, .. } if &*operation.connector == connector => {
+                Some(connection.as_str())
+            }
+            _ => None,
+        })
     }
 
     /// The connection of this name, with the line of those who call.

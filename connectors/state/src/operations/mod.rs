@@ -1,10 +1,12 @@
-//! What the connector can do, one file each. The read: [`Get`]; writes: [`Put`], [`Remove`].
+//! What the connector can do, one file each. Reads: [`Get`], [`List`]; writes: [`Put`], [`Remove`].
 
 mod get;
+mod list;
 mod put;
 mod remove;
 
 pub use get::{Get, GetInput, GetOutput};
+pub use list::{Kept, List, ListInput, ListOutput};
 pub use put::{Put, PutInput};
 pub use remove::{Remove, RemoveInput};
 
