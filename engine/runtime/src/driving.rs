@@ -358,6 +358,12 @@ impl<'r> Driving<'r> {
         self.plan.step(step.step).sensitive.input || self.sensitive.input || self.sensitive.output
     }
 
+    /// Whether what a step would change is kept out of previews: its input makes the new values, and a record that it
+    /// would have read the old ones.
+    fn hides_change(&self, step: Address) -> bool {
+        self.hides_input(step) || self.plan.step(step.step).sensitive.output
+    }
+
     fn abandon(&mut self, step: Address) {
         for handle in self.handles.remove(&step).into_iter().flatten() {
             handle.abort();
@@ -405,7 +411,7 @@ impl<'r> Driving<'r> {
         let key = idempotency_key(self.state.id(), &path);
         let (gate, observer) = (self.engine.gate(connection), self.observer);
         let dry = self.engine.dry && *effect == Effect::Write;
-        let (run, depth, hidden) = (self.state.id().to_owned(), self.depth, self.hides_input(step));
+        let (run, depth, hidden) = (self.state.id().to_owned(), self.depth, self.hides_change(step));
         let span = tracing::info_span!("attempt", step = path, attempt, operation = %operation, connection);
         // A write rests on everything before it, so that must be safe first.
         let safe =

@@ -1,11 +1,10 @@
 //! `cosell dry-run`: what a run would do. Reads are real, writes are predicted, and nothing is changed anywhere.
 //!
-//! This file runs; `event` is where the event comes from; `people` and `markdown` show what was found, `shown` single values.
+//! This file runs; `event` is where the event comes from; `people` and `markdown` show what was found.
 
 mod event;
 mod markdown;
 mod people;
-mod shown;
 
 use std::path::PathBuf;
 
