@@ -1,7 +1,7 @@
 //! How many runs began in each of the last hours, and how they ended, as bars; the same in words for those who cannot see them.
 
 use cosell_journal::read::Count;
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 use maud::{Markup, html};
 
 /// The hours that are shown.
@@ -55,18 +55,16 @@ fn parts(hour: &Hour, tallest: u32) -> Vec<(usize, f64, f64)> {
 /// The last is the hour that it is now.
 fn by_hour(counts: &[Count], now: Timestamp) -> Vec<Hour> {
     let mut hours = vec![Hour::default(); HOURS];
-    let first = now.saturating_sub((HOURS as i64).hours()).unwrap_or(Timestamp::UNIX_EPOCH);
     for count in counts {
-        let at = count.hour.duration_since(first).as_secs().div_euclid(3600) + 1;
+        let ago = usize::try_from(now.duration_since(count.hour).as_secs() / 3600).unwrap_or_default();
         let kind = match count.outcome.as_deref() {
             Some("succeeded") => 0,
             Some("failed" | "timed_out") => 1,
             Some(_) => 2,
             None => 3,
         };
-        // The journal tells of the hour in which the first of the last 24 began as a whole.
-        let at = usize::try_from(at).unwrap_or_default().min(HOURS - 1);
-        hours[at][kind] += count.runs;
+        // The first of the last 24 hours began before them, and the journal tells of all of it.
+        hours[HOURS - 1 - ago.min(HOURS - 1)][kind] += count.runs;
     }
     hours
 }
