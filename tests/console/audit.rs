@@ -34,6 +34,15 @@ const wide = [...document.body.querySelectorAll('*')].filter(part => part.getBou
 return wide.slice(0, 5).map(part => part.outerHTML.slice(0, 200)).concat('the page is wider than ' + width);
 ";
 
+/// What the console never sends: script and style of the page's own, frames, and links to anything but pages.
+const STRICT: &str = "
+const never = 'style, iframe, object, embed, base, script:not([src])';
+const own = (part) => [...part.attributes].some(({ name }) => name.startsWith('on') || name === 'style');
+const leads = (part) => part.matches('a[href]') && !/^https?:$/.test(new URL(part.getAttribute('href'), location).protocol);
+return [...document.querySelectorAll('*')].filter(part => part.matches(never) || own(part) || leads(part))
+  .map(part => 'sent: ' + part.outerHTML.slice(0, 200)).concat(window.hacked ? ['a script of a stranger ran'] : []);
+";
+
 /// Everything that can be reached by Tab, told apart by a number; what has the focus from now on is noted, and how it shows.
 const WATCH: &str = "
 const can = 'a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex=\"0\"]';
@@ -62,7 +71,7 @@ pub fn audit(browser: &Browser) {
 
 /// Looks at the page that is shown in every way; what is wrong with it.
 fn problems(browser: &Browser) -> Vec<String> {
-    let mut wrong = Vec::new();
+    let mut wrong: Vec<String> = lines(&browser.script(STRICT, &[])).map(str::to_owned).collect();
     if browser.script("return typeof axe", &[]) == "undefined" {
         browser.script(AXE, &[]);
     }
@@ -102,7 +111,7 @@ fn what_is_wrong_with_a_page_is_found() {
         const put = html => document.querySelector('main').insertAdjacentHTML('beforeend', html);
         put('<img src=\"data:,\">');
         put('<button id=unseen>Unseen</button><p id=wide>Wide</p><p id=pale>Pale</p>');
-        put('<p onclick=\"1\">Forbidden</p>');
+        put('<p onclick=\"1\">Forbidden</p><a href=\"javascript:1\">Forbidden</a>');
         document.getElementById('unseen').style.outline = 'none';
         document.getElementById('wide').style.width = '2000px';
         document.getElementById('pale').style.color = 'light-dark(#767676, #eeeeee)';
@@ -115,6 +124,7 @@ fn what_is_wrong_with_a_page_is_found() {
     assert_eq!(said(&["color-contrast", "#pale", "dark: false"]), 2, "{wrong:#?}");
     assert_eq!(said(&["color-contrast", "#pale", "dark: true"]), 0, "{wrong:#?}");
     assert_eq!(said(&["wider than", "320"]) + said(&["wider than", "390"]), 2, "{wrong:#?}");
+    assert_eq!(said(&["sent", "Forbidden"]), 2, "{wrong:#?}");
     assert_eq!(said(&["cannot be seen", "unseen"]), 1, "{wrong:#?}");
     assert_eq!(said(&["SEVERE", "Content Security Policy"]), 2, "the picture, and the script: {wrong:#?}");
 }

@@ -7,6 +7,7 @@
 
 mod audit;
 mod browser;
+mod crawl;
 mod driver;
 #[allow(dead_code)]
 #[path = "../serving/service.rs"]
@@ -15,5 +16,6 @@ mod service;
 mod support;
 mod world;
 
+mod hostile;
 mod overview;
 mod sign_in;

@@ -31,12 +31,12 @@ fn the_overview_counts_what_happened_and_goes_on_counting() {
     }
     browser.says("main", "2 succeeded");
     browser.says("main", "1 failed or timed out");
-    browser.says("main", "runs failed");
+    browser.says("main", "1 run failed");
     let drawn = browser.script("return document.querySelector('svg.hours').getAttribute('aria-label')", &[]);
     assert_eq!(drawn, "Runs by the hour: 2 succeeded, 1 failed or timed out, 0 cancelled, 0 under way");
     assert_eq!(browser.script("return window.same", &[]), true, "without being loaded again");
     audit(&browser);
 
-    browser.follow("runs failed");
+    browser.follow("run failed");
     browser.arrives("/console/runs?outcome=failed");
 }

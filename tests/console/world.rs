@@ -51,15 +51,27 @@ pub fn serve(desk: &Desk) -> Service<'_> {
 impl Service<'_> {
     /// What the API says.
     pub fn told(&self, path: &str) -> Value {
-        let asked = async {
-            let request = client().get(self.url(&format!("/api/v1{path}"))).bearer_auth(TOKEN);
-            request.send().await.unwrap().json().await.unwrap()
-        };
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(asked)
+        let request = client().get(self.url(&format!("/api/v1{path}"))).bearer_auth(TOKEN);
+        block_on(async { request.send().await.unwrap().json().await.unwrap() })
+    }
+
+    /// Sends a text that says it is JSON to a plain web hook; the status.
+    pub fn hears(&self, path: &str, body: &str) -> u16 {
+        let request = client().post(self.url(&format!("/in/{path}"))).header("content-type", "application/json");
+        block_on(async { request.body(body.to_owned()).send().await.unwrap().status().as_u16() })
+    }
+
+    /// Waits until no run is under way, and none waits.
+    pub fn rests(&self) {
+        self.until(|| self.told("/status"), |status| status["waits"]["open"] == 0);
     }
 
     /// A browser of somebody who is signed in.
     pub fn browser(&self) -> Browser {
         Browser::open(&self.origin).signed_in(TOKEN)
     }
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
