@@ -58,8 +58,18 @@ impl Tape {
         self.locked().iter().map(|(asked, answer)| (asked.clone(), answer.clone())).collect()
     }
 
+    /// All that was asked, in order.
+    pub fn asked(&self) -> Vec<String> {
+        self.locked().keys().cloned().collect()
+    }
+
+    /// Whether it has an answer to this.
+    pub fn holds(&self, asked: &str) -> bool {
+        self.locked().contains_key(asked)
+    }
+
     /// Whether it plays.
-    pub(crate) fn plays(&self) -> bool {
+    pub fn plays(&self) -> bool {
         self.plays
     }
 

@@ -6,7 +6,7 @@ use cosell_runtime::memory::{Engine, Start};
 use cosell_runtime::record::Nobody;
 use serde_json::json;
 
-use super::Options;
+use super::From;
 use crate::demo::TwoDeals;
 use crate::project::Project;
 use crate::sync::{Direction, connection, opportunity_event, referral_event};
@@ -31,22 +31,22 @@ impl Source {
     ///
     /// # Errors
     /// A file or a run that is not there.
-    pub(super) fn of(options: &Options, project: &Project) -> Result<Self, Trouble> {
-        Ok(if let Some(file) = &options.event {
+    pub(super) fn of(from: &From, project: &Project) -> Result<Self, Trouble> {
+        Ok(if let Some(file) = &from.event {
             Self::Trigger(run::event(file)?)
-        } else if let Some(id) = &options.run {
+        } else if let Some(id) = &from.run {
             let path = project.kept(journal::FILE);
             let shown = Reader::open(&path)?.run(id)?;
             let shown =
                 shown.ok_or_else(|| Trouble::new(format!("the journal {} has no run `{id}`", path.display())))?;
             let start = Start { trigger: shown.trigger, inputs: shown.inputs, ..Start::default() };
             Self::Run(FlowId::new(shown.listed.flow.as_str()), Box::new(start))
-        } else if let Some(id) = &options.referral {
+        } else if let Some(id) = &from.referral {
             Self::Referral(id.clone())
-        } else if let Some(id) = &options.opportunity {
+        } else if let Some(id) = &from.opportunity {
             Self::Opportunity(id.clone())
         } else {
-            Self::Inputs(options.inputs.clone())
+            Self::Inputs(from.inputs.clone())
         })
     }
 

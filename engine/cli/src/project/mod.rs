@@ -169,15 +169,11 @@ impl Project {
         listening: bool,
         connectors: &[Connector],
     ) -> Result<Engine, Trouble> {
-        if let Some((flow, place)) = flows.iter().find_map(|flow| Some((flow, self.off(flow)?))) {
-            let finding = Diagnostic::error("flow-off", format!("flow `{flow}` is off"), place, "turned off here")
-                .help("turn it on by taking it out of `off`");
-            return Err(Trouble::Findings(diagnostic::all(&[finding], &self.configuration_sources)));
-        }
-        let plans = self.reachable(flows)?;
+        let plans = self.runnable(flows)?;
         let connections_of = |plan: &Arc<Plan>| {
             let sources = plan.trigger.sources.iter().filter(|_| listening);
-            sources.map(|source| source.connection.clone()).chain(connections_called(plan)).collect::<Vec<_>>()
+            let called = connections_called(plan).map(|(name, _)| name.clone());
+            sources.map(|source| source.connection.clone()).chain(called).collect::<Vec<_>>()
         };
         let mut connections = BTreeMap::new();
         let mut wrong = Vec::new();
@@ -192,6 +188,32 @@ impl Project {
         }
         let engine = Engine::new(plans, connections, self.retry());
         Ok(if listening { engine.patient() } else { engine })
+    }
+
+    /// An engine that can run `flows` and everything they call, over whose connections nobody can be reached.
+    ///
+    /// # Errors
+    /// A flow that is off.
+    pub(crate) fn offline(&self, flows: &[FlowId], connectors: &[Connector]) -> Result<Engine, Trouble> {
+        let plans = self.runnable(flows)?;
+        let mut connections = BTreeMap::new();
+        for (name, connector) in plans.values().flat_map(|plan| connections_called(plan)) {
+            if let Some(connector) = connector_of(connector, connectors) {
+                let open = connector.offline().map_err(|error| Trouble::new(error.message))?;
+                connections.insert(name.clone(), open);
+            }
+        }
+        Ok(Engine::new(plans, connections, self.retry()))
+    }
+
+    /// The plans of `flows` and of everything they call.
+    fn runnable(&self, flows: &[FlowId]) -> Result<BTreeMap<FlowId, Arc<Plan>>, Trouble> {
+        if let Some((flow, place)) = flows.iter().find_map(|flow| Some((flow, self.off(flow)?))) {
+            let finding = Diagnostic::error("flow-off", format!("flow `{flow}` is off"), place, "turned off here")
+                .help("turn it on by taking it out of `off`");
+            return Err(Trouble::Findings(diagnostic::all(&[finding], &self.configuration_sources)));
+        }
+        self.reachable(flows)
     }
 
     /// Where a flow is turned off; none where it is on.
@@ -346,9 +368,10 @@ fn connector_of<'c>(name: &str, connectors: &'c [Connector]) -> Option<&'c Conne
     connectors.iter().find(|connector| connector.description().name == name)
 }
 
-fn connections_called(plan: &Plan) -> impl Iterator<Item = String> {
+/// The connections that a flow's steps call, each with its connector.
+fn connections_called(plan: &Plan) -> impl Iterator<Item = (&String, &str)> {
     plan.steps.iter().filter_map(|step| match &step.action {
-        Action::Operation { connection, .. } => Some(connection.clone()),
+        Action::Operation { connection, operation, .. } => Some((connection, &*operation.connector)),
         _ => None,
     })
 }
