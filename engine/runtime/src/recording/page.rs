@@ -27,8 +27,14 @@ struct Page {
     #[serde(default, skip_serializing_if = "Value::is_null")]
     inputs: Value,
     people_replaced: bool,
-    answers: BTreeMap<String, Vec<Told>>,
+    answers: Answers,
+    /// Answers that describe systems and hold no data: behind the others, and each on one line.
+    #[serde(default)]
+    descriptions: Answers,
 }
+
+/// By connection.
+type Answers = BTreeMap<String, Vec<Told>>;
 
 #[derive(Serialize, Deserialize)]
 struct Told {
@@ -59,17 +65,24 @@ impl Recording {
     /// As it stands in a file.
     pub fn to_text(&self) -> String {
         let told = |(asked, answer): &(String, Answer)| Told { asked: asked.clone(), answer: answer.clone() };
-        let answers = self.answers.iter().map(|(name, answers)| (name.clone(), answers.iter().map(told).collect()));
+        let those = |describing: bool| -> Answers {
+            let of_kind = |answers: &[(String, Answer)]| -> Vec<Told> {
+                answers.iter().filter(|(_, answer)| answer.describes == describing).map(told).collect()
+            };
+            let all = self.answers.iter().map(|(name, answers)| (name.clone(), of_kind(answers)));
+            all.filter(|(_, answers)| !answers.is_empty()).collect()
+        };
         let page = Page {
             cosell_recording: FORM,
             flow: self.flow.clone(),
             trigger: self.trigger.clone(),
             inputs: self.inputs.clone(),
             people_replaced: self.people_replaced,
-            answers: answers.collect(),
+            answers: those(false),
+            descriptions: those(true),
         };
         let mut text = String::new();
-        lay_out(&json!(page), 0, 0, &mut text);
+        lay_out(&json!(page), &mut Vec::new(), 0, &mut text);
         text.push('\n');
         text
     }
@@ -93,35 +106,40 @@ impl Recording {
             let message = format!("this recording has form {}, and this program reads {FORM}", page.cosell_recording);
             return Err(Unreadable { line: 1, column: 1, message });
         }
-        let told = |Told { asked, answer }| (asked, answer);
-        let answers = page.answers.into_iter().map(|(name, all)| (name, all.into_iter().map(told).collect()));
+        let mut answers: BTreeMap<String, Vec<(String, Answer)>> = BTreeMap::new();
+        for (describes, all) in [(false, page.answers), (true, page.descriptions)] {
+            for (name, told) in all {
+                let told = told.into_iter().map(|Told { asked, answer }| (asked, Answer { describes, ..answer }));
+                answers.entry(name).or_default().extend(told);
+            }
+        }
+        answers.values_mut().for_each(|answers| answers.sort_by(|(one, _), (other, _)| one.cmp(other)));
         Ok(Self {
             flow: page.flow,
             trigger: page.trigger,
             inputs: page.inputs,
             people_replaced: page.people_replaced,
-            answers: answers.collect(),
+            answers,
         })
     }
 }
 
-/// Writes a value: on one line where it fits behind `before` columns, else a member or an item a line.
-fn lay_out(value: &Value, indent: usize, before: usize, out: &mut String) {
-    let is_short = |value: &Value| {
-        let mut line = String::new();
-        on_one_line(value, &mut line);
-        (before + line.chars().count() < WIDTH).then_some(line)
-    };
+/// Writes a value, which stands under `above` and behind `before` columns: on one line where it fits, else a member or an
+/// item a line.
+fn lay_out<'v>(value: &'v Value, above: &mut Vec<&'v str>, before: usize, out: &mut String) {
     let (begin, end) = match value {
         Value::Object(members) if !members.is_empty() => ('{', '}'),
         Value::Array(items) if !items.is_empty() => ('[', ']'),
         plain => return out.push_str(&plain.to_string()),
     };
-    if let Some(line) = is_short(value).filter(|_| indent > 0) {
+    let mut line = String::new();
+    on_one_line(value, &mut line);
+    let is_description = above.first() == Some(&"descriptions") && above.len() > 2;
+    if is_description || !above.is_empty() && before + line.chars().count() < WIDTH {
         return out.push_str(&line);
     }
     out.push(begin);
-    let inside = "  ".repeat(indent + 1);
+    let inside = "  ".repeat(above.len() + 1);
     let mut first = true;
     let mut next = |out: &mut String| {
         out.push_str(if std::mem::take(&mut first) { "\n" } else { ",\n" });
@@ -131,21 +149,25 @@ fn lay_out(value: &Value, indent: usize, before: usize, out: &mut String) {
         Value::Object(members) => {
             for (name, member) in members {
                 next(out);
-                let name = Value::from(name.as_str()).to_string();
-                out.push_str(&name);
+                let shown = Value::from(name.as_str()).to_string();
+                out.push_str(&shown);
                 out.push_str(": ");
-                lay_out(member, indent + 1, inside.len() + name.chars().count() + 2, out);
+                above.push(name);
+                lay_out(member, above, inside.len() + shown.chars().count() + 2, out);
+                above.pop();
             }
         }
         _ => {
             for item in value.as_array().into_iter().flatten() {
                 next(out);
-                lay_out(item, indent + 1, inside.len(), out);
+                above.push("");
+                lay_out(item, above, inside.len(), out);
+                above.pop();
             }
         }
     }
     out.push('\n');
-    out.push_str(&"  ".repeat(indent));
+    out.push_str(&"  ".repeat(above.len()));
     out.push(end);
 }
 
