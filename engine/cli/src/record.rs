@@ -65,6 +65,7 @@ fn told(replaced: &Replaced, keep_people: bool) -> String {
     }
     let names = counted(replaced.names, "name");
     let (addresses, telephones) = (replaced.addresses, counted(replaced.telephones, "telephone number"));
-    let addresses = if addresses == 1 { "1 e-mail address".to_owned() } else { format!("{addresses} e-mail addresses") };
+    let addresses =
+        if addresses == 1 { "1 e-mail address".to_owned() } else { format!("{addresses} e-mail addresses") };
     format!("Replaced: {names}, {addresses}, {telephones}, {hidden}.")
 }

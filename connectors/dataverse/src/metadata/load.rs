@@ -84,7 +84,8 @@ pub(super) async fn head(client: &Client, name: &str, context: &CallContext) -> 
     let definition: Definition = if response.status == 404 {
         let request = client.get(&["EntityDefinitions"]).query("$select", NAMES);
         let request = request.query("$filter", &format!("EntitySetName eq '{name}'"));
-        let found: All<Definition> = request.describing().header("accept", "application/json").send(context).await?.json()?;
+        let found: All<Definition> =
+            request.describing().header("accept", "application/json").send(context).await?.json()?;
         found.value.into_iter().next().ok_or_else(unknown)?
     } else {
         response.json()?
@@ -178,7 +179,8 @@ pub(super) async fn said(
 ) -> Result<BTreeMap<String, Said>, CallError> {
     let request =
         client.get(&[&definition(head), "Attributes"]).query("$select", "LogicalName,DisplayName,RequiredLevel");
-    let all: All<SaidAttribute> = request.describing().header("accept", "application/json").send(context).await?.json()?;
+    let all: All<SaidAttribute> =
+        request.describing().header("accept", "application/json").send(context).await?.json()?;
     let said = |attribute: SaidAttribute| {
         let label = attribute.display_name.pointer("/UserLocalizedLabel/Label").and_then(Value::as_str);
         // `SystemRequired` is what the platform fills by itself.

@@ -235,7 +235,8 @@ impl Request<'_> {
                 ),
             ));
         }
-        let response = if context.is_taped() { self.send_taped(context).await? } else { self.exchange(context).await? };
+        let response =
+            if context.is_taped() { self.send_taped(context).await? } else { self.exchange(context).await? };
         self.judge(response)
     }
 

@@ -124,9 +124,7 @@ fn each_text(value: Value, change: &dyn Fn(String) -> String) -> Value {
     match value {
         Value::String(text) => Value::String(change(text)),
         Value::Array(items) => items.into_iter().map(|item| each_text(item, change)).collect(),
-        Value::Object(members) => {
-            members.into_iter().map(|(name, value)| (name, each_text(value, change))).collect()
-        }
+        Value::Object(members) => members.into_iter().map(|(name, value)| (name, each_text(value, change))).collect(),
         other => other,
     }
 }

@@ -196,13 +196,7 @@ impl Project {
     /// A flow that is off.
     pub(crate) fn offline(&self, flows: &[FlowId], connectors: &[Connector]) -> Result<Engine, Trouble> {
         let plans = self.runnable(flows)?;
-        let mut connections = BTreeMap::new();
-        for (name, connector) in plans.values().flat_map(|plan| connections_called(plan)) {
-            if let Some(connector) = connector_of(connector, connectors) {
-                let open = connector.offline().map_err(|error| Trouble::new(error.message))?;
-                connections.insert(name.clone(), open);
-            }
-        }
+        let connections = unreachable(&plans, connectors)?;
         Ok(Engine::new(plans, connections, self.retry()))
     }
 
@@ -374,6 +368,24 @@ fn connections_called(plan: &Plan) -> impl Iterator<Item = (&String, &str)> {
         Action::Operation { connection, operation, .. } => Some((connection, &*operation.connector)),
         _ => None,
     })
+}
+
+/// Connections by name for all that these flows call, over which nobody can be reached.
+///
+/// # Errors
+/// A connector that says wrongly how it is opened so.
+pub(crate) fn unreachable(
+    plans: &BTreeMap<FlowId, Arc<Plan>>,
+    connectors: &[Connector],
+) -> Result<BTreeMap<String, Connection>, Trouble> {
+    let mut connections = BTreeMap::new();
+    for (name, connector) in plans.values().flat_map(|plan| connections_called(plan)) {
+        if let Some(connector) = connector_of(connector, connectors) {
+            let open = connector.offline().map_err(|error| Trouble::new(error.message))?;
+            connections.insert(name.clone(), open);
+        }
+    }
+    Ok(connections)
 }
 
 /// What is wrong with values of variables, in whichever environment, and with turning flows off.

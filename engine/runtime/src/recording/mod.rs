@@ -46,6 +46,13 @@ impl Recording {
         Start { trigger: self.trigger.clone(), inputs: self.inputs.clone(), ..Start::default() }
     }
 
+    /// All that was told when it was made, as one text: by what began it, and by answers.
+    pub fn told(&self) -> String {
+        let answers = self.answers.values().flatten().filter(|(_, answer)| !answer.describes);
+        let bodies = answers.map(|(_, answer)| answer.body.to_string());
+        [self.trigger.to_string(), self.inputs.to_string()].into_iter().chain(bodies).collect()
+    }
+
     /// How many answers it has.
     pub fn count(&self) -> usize {
         self.answers.values().map(Vec::len).sum()
@@ -145,10 +152,7 @@ impl Engine {
         let answers = answers.filter(|(_, answers)| !answers.is_empty()).collect();
         let hidden = locked(&self.notes.hidden).clone();
         let Start { trigger, inputs, .. } = start;
-        redact::Raw::new(
-            Recording { flow: flow.clone(), trigger, inputs, people_replaced: false, answers },
-            hidden,
-        )
+        redact::Raw::new(Recording { flow: flow.clone(), trigger, inputs, people_replaced: false, answers }, hidden)
     }
 
     /// What runs asked and the recording that is played has no answer to, in the order in which it was asked.

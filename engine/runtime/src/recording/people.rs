@@ -61,9 +61,9 @@ pub(super) fn addresses(text: &str) -> Vec<&str> {
     let is_domain = |c: char| c.is_alphanumeric() || ".-".contains(c);
     let mut found = Vec::new();
     for (at, _) in text.match_indices('@') {
-        let begin = text[..at].rfind(|c| !is_local(c)).map_or(0, |before| {
-            before + text[before..].chars().next().map_or(0, char::len_utf8)
-        });
+        let begin = text[..at]
+            .rfind(|c| !is_local(c))
+            .map_or(0, |before| before + text[before..].chars().next().map_or(0, char::len_utf8));
         let end = text[at + 1..].find(|c| !is_domain(c)).map_or(text.len(), |behind| at + 1 + behind);
         let address = text[begin..end].trim_end_matches(['.', '-']);
         let address = address.trim_start_matches(['.', '-', '%']);
