@@ -7,7 +7,7 @@ use cosell_model::{FlowId, Node, Span, Value};
 use cosell_runtime::memory::{Engine, Start};
 use cosell_runtime::record::{Observer, RunRecord, StepRecord};
 use cosell_runtime::recording::Recording;
-use cosell_sdk::Prediction;
+use cosell_sdk::{Change, Prediction};
 use serde_json::json;
 
 use super::coverage::Watching;
@@ -64,32 +64,39 @@ fn begins(recording: &Recording, test: &Test, names: &Names) -> Result<(FlowId, 
 /// What a write would change, record by record; what flows keep for themselves is none of it. A record that no answer
 /// mentions is a new one.
 fn written(prediction: &Prediction, known: &str) -> Vec<Written> {
-    let changes = prediction.changes.iter().filter(|change| !change.record.starts_with("state "));
-    let changes: Vec<_> = changes.collect();
-    let of_records = changes.chunk_by(|one, next| one.record == next.record);
-    let mut found = Vec::new();
-    for of_record in of_records {
-        let (kind, id, is_new) = match of_record[0].record.strip_prefix("new referral ") {
-            Some(_) => (REFERRAL, prediction.record["id"].as_str().unwrap_or_default(), true),
-            None => {
-                let (kind, id) = of_record[0].record.split_once(' ').unwrap_or((&of_record[0].record, ""));
-                (kind, id, !known.contains(id))
-            }
+    let changes: Vec<&Change> =
+        prediction.changes.iter().filter(|change| !change.record.starts_with("state ")).collect();
+    let mut of_records: Vec<&[&Change]> = changes.chunk_by(|one, next| one.record == next.record).collect();
+    // Both sides of a deal that would be new bear one name: the second begins where a field comes again.
+    if let [both] = of_records[..] {
+        let again = both.iter().skip(1).position(|change| change.field == both[0].field).map(|ahead| ahead + 1);
+        of_records = again.map_or(of_records, |at| vec![&both[..at], &both[at..]]);
+    }
+    let last = of_records.len().saturating_sub(1);
+    let one = |(number, of_record): (usize, &&[&Change])| {
+        let record = &of_record[0].record;
+        let (kind, id) = record.split_once(' ').unwrap_or((record, ""));
+        let (id, is_new) = if record.starts_with("new referral ") {
+            let microsofts = prediction.record.get("microsoft_referral").filter(|_| number == last);
+            let made = microsofts.or_else(|| prediction.record.get("referral")).unwrap_or(&prediction.record);
+            (made["id"].as_str().unwrap_or_default(), true)
+        } else {
+            (id, !known.contains(id))
         };
+        let kind = if record.starts_with("new referral ") { REFERRAL } else { kind };
         let whole = of_record.iter().find(|change| change.field == "*");
-        let mut values = json!({});
-        match whole {
-            Some(change) => values = change.new.clone(),
-            None => of_record.iter().for_each(|change| put(&mut values, &change.field.replace('.', "/"), &change.new)),
+        let mut values = whole.map_or_else(|| json!({}), |change| change.new.clone());
+        for change in of_record.iter().filter(|_| whole.is_none()) {
+            put(&mut values, &change.field.replace('.', "/"), &change.new);
         }
         let verb = match whole {
             Some(change) if change.new.is_null() => Verb::Delete,
             _ if is_new => Verb::Create,
             _ => Verb::Change,
         };
-        found.push(Written { verb, kind: kind.to_owned(), id: id.to_owned(), values });
-    }
-    found
+        Written { verb, kind: kind.to_owned(), id: id.to_owned(), values }
+    };
+    of_records.iter().enumerate().map(one).collect()
 }
 
 /// Names what is written: what is new as the test calls it, and all else after its kind.
@@ -106,7 +113,8 @@ fn name(writes: &[Written], test: &Test, names: &mut Names) {
         let place = wanted.iter().position(|(kind, _)| *kind == write.kind && write.verb == Verb::Create);
         let name = match place {
             Some(place) => wanted.remove(place).1.to_owned(),
-            None if write.kind == REFERRAL && write.values["organizationId"] == "msft" => names.free("microsoft"),
+            // Microsoft's side of a deal is addressed to it (Referrals API, create a referral).
+            None if write.values["target"][0]["id"] == "msft" => names.free("microsoft"),
             None => names.free(&write.kind),
         };
         names.add(&name, &write.kind, &write.id);
