@@ -169,7 +169,8 @@ fn complete(file: &Path, engine: &Engine) -> Result<(), Trouble> {
     }
     let mut text = format!("{} does not have all that this run asks for:", file.display());
     for lacking in lacking {
-        text += &format!("\n  step `{}` of {}: {}", lacking.step, lacking.flow, lacking.message);
+        let message = lacking.message.replace('\n', "\n    ");
+        text += &format!("\n  step `{}` of {}: {message}", lacking.step, lacking.flow);
     }
     Err(Trouble::new(text + "\nhelp: the flow, its variables or the file have changed since; record it again"))
 }

@@ -15,10 +15,10 @@ pub(crate) fn explain(operation: &str, connection: &str, input: &Value, asked: &
     }
     let nearest = nearest(asked, known).map_or_else(
         || format!("nothing was asked of `{connection}` when it was made"),
-        |near| format!("nearest is `{near}`{}", difference(asked, near)),
+        |near| format!("nearest is {near}{}", difference(asked, near)),
     );
     let message = format!(
-        "the recording has no answer to `{asked}`, which `{operation}` of `{connection}` asks, given {input}; {nearest}"
+        "no answer was recorded for `{operation}` of `{connection}`, given {input}\nit asks {asked}\n{nearest}"
     );
     CallError::rejected(NOT_RECORDED, message)
 }
@@ -60,7 +60,7 @@ fn difference(asked: &str, near: &str) -> String {
             told.push(line);
         }
     }
-    if told.is_empty() { String::new() } else { format!(": {}", told.join("; ")) }
+    if told.is_empty() { String::new() } else { format!("\n{}", told.join("\n")) }
 }
 
 #[cfg(test)]
@@ -75,8 +75,8 @@ mod tests {
         assert_eq!(error.code, NOT_RECORDED);
         assert_eq!(
             error.message,
-            "the recording has no answer to `GET /accounts(1)?$select=a`, which `get_row` of `crm` asks, given {\"id\":1}; \
-             nearest is `GET /accounts(1)?$select=a,b`: $select is `a,b` there, and `a` here"
+            "no answer was recorded for `get_row` of `crm`, given {\"id\":1}\nit asks GET /accounts(1)?$select=a\n\
+             nearest is GET /accounts(1)?$select=a,b\n$select is `a,b` there, and `a` here"
         );
         let error = explain("get", "state", &json!({}), "KEY a", &[]);
         assert!(error.message.ends_with("nothing was asked of `state` when it was made"), "{}", error.message);

@@ -33,6 +33,12 @@ struct Page {
     descriptions: Answers,
 }
 
+/// What all forms begin with.
+#[derive(Deserialize)]
+struct Form {
+    cosell_recording: u32,
+}
+
 /// By connection.
 type Answers = BTreeMap<String, Vec<Told>>;
 
@@ -96,16 +102,19 @@ impl Recording {
         let wrong = |error: &serde_json::Error, path: &str| {
             let said = error.to_string();
             let said = said.split(" at line ").next().unwrap_or(&said);
-            let place = if path == "." { String::new() } else { format!("`{path}`: ") };
+            let is_named = path == "." || said.contains("field `");
+            let place = if is_named { String::new() } else { format!("`{path}`: ") };
             Unreadable { line: error.line(), column: error.column().max(1), message: format!("{place}{said}") }
         };
+        // A file of another form is told as such, whatever else is different in it.
+        let form = serde_json::from_str::<Form>(text).map(|form| form.cosell_recording).ok();
+        if let Some(form) = form.filter(|form| *form != FORM) {
+            let message = format!("this recording has form {form}, and this program reads {FORM}");
+            return Err(Unreadable { line: 1, column: 1, message });
+        }
         let page: Page = serde_path_to_error::deserialize(&mut reader)
             .map_err(|error| wrong(error.inner(), &error.path().to_string()))?;
         reader.end().map_err(|error| wrong(&error, "."))?;
-        if page.cosell_recording != FORM {
-            let message = format!("this recording has form {}, and this program reads {FORM}", page.cosell_recording);
-            return Err(Unreadable { line: 1, column: 1, message });
-        }
         let mut answers: BTreeMap<String, Vec<(String, Answer)>> = BTreeMap::new();
         for (describes, all) in [(false, page.answers), (true, page.descriptions)] {
             for (name, told) in all {
@@ -192,5 +201,57 @@ fn on_one_line(value: &Value, line: &mut String) {
             line.push(']');
         }
         plain => line.push_str(&plain.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use cosell_sdk::CallError;
+
+    fn answer(body: Value, describes: bool) -> Answer {
+        Answer { status: Some(200), body, describes, ..Answer::default() }
+    }
+
+    fn recording() -> Recording {
+        let failed =
+            Answer { failure: Some(CallError::rejected("not_connected", "cannot connect")), ..Answer::default() };
+        let long: Vec<u32> = (1000..1030).collect();
+        let crm = vec![
+            (
+                "GET /accounts".to_owned(),
+                answer(json!({ "value": [{ "name": "A", "more": null }], "long": long }), false),
+            ),
+            ("GET /tables".to_owned(), answer(json!({ "tables": long }), true)),
+            ("GET /users".to_owned(), failed),
+        ];
+        let answers = BTreeMap::from([("crm".to_owned(), crm)]);
+        let (flow, trigger) = (FlowId::new("greet"), json!({ "id": 1, "text": "line\nline" }));
+        Recording { flow, trigger, inputs: Value::Null, people_replaced: true, answers }
+    }
+
+    #[test]
+    fn a_file_is_read_as_it_was_written_and_people_can_read_it_too() {
+        let text = recording().to_text();
+        assert_eq!(Recording::from_text(&text).unwrap(), recording());
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        let told = |text: &str| Recording::from_text(text).unwrap_err().to_string();
+        let wrong = recording().to_text().replace("\"people_replaced\": true", "\"people_replaced\": 1");
+        assert!(told(&wrong).starts_with("5:"), "{}", told(&wrong));
+        assert!(
+            told(&wrong).contains("`people_replaced`: invalid type: integer `1`, expected a boolean"),
+            "{}",
+            told(&wrong)
+        );
+        assert!(
+            told("{ \"cosell_recording\": 2 }").starts_with("1:1: this recording has form 2, and this program reads 1")
+        );
+        assert!(told("[").starts_with("1:1: EOF"), "{}", told("["));
     }
 }

@@ -188,3 +188,128 @@ impl Redactor<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeMap;
+
+    use cosell_model::FlowId;
+    use cosell_sdk::Answer;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    /// One connection was asked this, and answered so.
+    fn raw(asked: &str, body: Value, values: &[Value]) -> Raw {
+        let answers = vec![(asked.to_owned(), Answer { body, ..Answer::default() })];
+        let answers = BTreeMap::from([("crm".to_owned(), answers)]);
+        let (trigger, inputs) = (Value::Null, Value::Null);
+        let recording = Recording { flow: FlowId::new("f"), trigger, inputs, people_replaced: false, answers };
+        let hidden = Hidden { connection: "crm".to_owned(), asked: vec![asked.to_owned()], values: values.to_vec() };
+        Raw::new(recording, vec![hidden])
+    }
+
+    fn redacted(asked: &str, body: Value, redaction: &Redaction) -> (String, Value) {
+        let (mut recording, _) = raw(asked, body, &[]).redacted(redaction);
+        let (asked, answer) = recording.answers.remove("crm").unwrap().remove(0);
+        (asked, answer.body)
+    }
+
+    #[test]
+    fn people_get_stand_ins_of_their_form_wherever_they_are_mentioned() {
+        let body = json!({
+            "firstname": "Iris", "lastname": "de Wit", "fullname": "Iris de Wit", "emailaddress1": "Iris.deWit@northwind.example",
+            "telephone1": "+31 10 555 0101", "mobilephone": "+31105550101", "jobtitle": "Buyer", "name": "Northwind",
+            "description": "Iris de Wit (iris.dewit@northwind.example) asks; call +31 10 555 0101. The irises bloom.",
+            "owner": { "id": "1", "table": "systemuser", "name": "Noor Haddad" },
+            "customer": { "id": "2", "table": "account", "name": "Noor Foods" },
+            "_createdby_value@OData.Community.Display.V1.FormattedValue": "Sam Ito",
+            "_createdby_value@Microsoft.Dynamics.CRM.lookuplogicalname": "systemuser",
+            "statecode@OData.Community.Display.V1.FormattedValue": "Open",
+        });
+        let asked = "GET /contacts?$filter=emailaddress1 eq 'Iris.deWit@northwind.example' and lastname eq 'de Wit'";
+        let (asked, body) = redacted(asked, body, &Redaction::default());
+        let expected = json!({
+            "firstname": "Given1", "lastname": "Family1", "fullname": "Given1 Family1", "emailaddress1": "person-1@northwind.example",
+            "telephone1": "+00 00 000 0001", "mobilephone": "+00000000001", "jobtitle": "Buyer", "name": "Northwind",
+            "description": "Given1 Family1 (person-1@northwind.example) asks; call +00 00 000 0001. The irises bloom.",
+            "owner": { "id": "1", "table": "systemuser", "name": "Given2 Family2" },
+            "customer": { "id": "2", "table": "account", "name": "Given2 Foods" },
+            "_createdby_value@OData.Community.Display.V1.FormattedValue": "Given3 Family3",
+            "_createdby_value@Microsoft.Dynamics.CRM.lookuplogicalname": "systemuser",
+            "statecode@OData.Community.Display.V1.FormattedValue": "Open",
+        });
+        assert_eq!(body, expected);
+        assert_eq!(
+            asked,
+            "GET /contacts?$filter=emailaddress1 eq 'person-1@northwind.example' and lastname eq 'Family1'"
+        );
+    }
+
+    #[test]
+    fn a_name_in_small_letters_is_replaced_only_where_it_is_one() {
+        let body = json!({ "lastname": "contact", "table": "contact", "notes": "a contact" });
+        let (_, body) = redacted("GET /contacts", body, &Redaction::default());
+        assert_eq!(body, json!({ "lastname": "Family1", "table": "contact", "notes": "a contact" }));
+    }
+
+    #[test]
+    fn people_stay_where_that_is_wanted_and_fields_go_that_are_named() {
+        let redaction = Redaction { keep_people: true, fields: vec!["Job_Title".to_owned(), "limit".to_owned()] };
+        let body = json!({ "firstname": "Iris", "jobtitle": "Chief buyer", "limit": 700, "open": true, "n": "Our Chief buyer" });
+        let (_, body) = redacted("GET /a", body, &redaction);
+        let expected =
+            json!({ "firstname": "Iris", "jobtitle": "hidden-1", "limit": 0, "open": true, "n": "Our hidden-1" });
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn secrets_keep_only_their_form() {
+        let id = "3f2504e0-4f89-11d3-9a0c-0305e82c3301";
+        let secrets =
+            [json!("hush"), json!("ab"), json!(4711), json!(id), json!("2026-01-02T03:04:05Z"), json!("0815")];
+        let body = json!({ "a": "hush", "b": "say hush, hushed", "c": 4711, "d": id, "e": "2026-01-02T03:04:05Z", "f": "0815",
+            "g": "ab", "h": "ab c", "i": 5, "j": true });
+        let (mut recording, replaced) = raw(&format!("GET /x({id})"), body, &secrets).redacted(&Redaction::default());
+        let (asked, answer) = recording.answers.remove("crm").unwrap().remove(0);
+        let stand_in = "00000000-0000-4000-8000-000000000003";
+        let expected = json!({ "a": "hidden-1", "b": "say hidden-1, hushed", "c": 0, "d": stand_in, "e": "2000-01-01T00:00:00Z",
+            "f": "0005", "g": "hidden-2", "h": "ab c", "i": 5, "j": true });
+        assert_eq!((asked, answer.body, replaced.hidden), (format!("GET /x({stand_in})"), expected, 5));
+    }
+
+    proptest! {
+        /// A run that is played builds what it asks from stand-ins, and must find what was asked with the data themselves.
+        #[test]
+        fn what_is_asked_with_stand_ins_is_what_is_kept(
+            people in prop::collection::vec(("[A-Z][a-zé']{1,8}", "([a-z]{2} )?[A-Z][a-zü'-]{1,9}", "[a-z.]{0,5}[a-z]@[a-z]{2,6}\\.example", "\\+[0-9]{2} [0-9]{3,9}"), 1..5)
+        ) {
+            let quoted = |value: &Value| value.as_str().unwrap().replace('\'', "''");
+            let asks = |person: &Value| format!(
+                "GET /contacts?$filter=firstname eq '{}' and lastname eq '{}' and emailaddress1 eq '{}' and telephone1 eq '{}'",
+                quoted(&person["firstname"]), quoted(&person["lastname"]), quoted(&person["emailaddress1"]), quoted(&person["telephone1"]),
+            );
+            let row = |(first, last, address, telephone): &(String, String, String, String)| {
+                json!({ "firstname": first, "lastname": last, "emailaddress1": address, "telephone1": telephone })
+            };
+            let rows: Vec<Value> = people.iter().map(row).collect();
+            let (asked, body) = redacted(&asks(&rows[0]), json!({ "value": rows }), &Redaction::default());
+            prop_assert_eq!(&asked, &asks(&body["value"][0]));
+            let text = format!("{asked} {body}");
+            for (first, _, address, telephone) in &people {
+                let kept = text.contains(address.as_str()) || text.contains(telephone.as_str()) || text.contains(&format!("\"{first}\""));
+                prop_assert!(!kept, "{text} still tells {first}, {address} or {telephone}");
+            }
+            // Whoever is the same stays the same, and others stay others.
+            for (one, first) in people.iter().enumerate() {
+                for (other, second) in people.iter().enumerate() {
+                    let same = body["value"][one]["emailaddress1"] == body["value"][other]["emailaddress1"];
+                    prop_assert_eq!(same, first.2.eq_ignore_ascii_case(&second.2));
+                }
+            }
+        }
+    }
+}

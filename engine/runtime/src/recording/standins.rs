@@ -114,9 +114,8 @@ impl StandIns {
 
     /// What replaces them all in texts.
     pub(super) fn replacer(&self) -> Replacer<'_> {
-        // A name that begins with a small letter is a word like others, and replaced only where it is all there is to it.
-        let anywhere =
-            |text: &str| text.chars().next().is_some_and(|first| !first.is_ascii_lowercase()) || text.contains('@');
+        // A name in small letters is a word like others, and replaced only where it is all there is to a field.
+        let anywhere = |text: &str| text.chars().any(|c| !c.is_ascii_lowercase());
         let is_name = |stand_in: &str| stand_in.starts_with("Given") || stand_in.starts_with("Family");
         let texts = self.texts.iter().filter(|(text, stand_in)| !is_name(stand_in) || anywhere(text));
         let mut texts: Vec<(&str, &str)> = texts.map(|(text, stand_in)| (text.as_str(), stand_in.as_str())).collect();
