@@ -262,3 +262,97 @@ fn a_file_that_is_no_recording_is_refused_with_its_place() {
         assert_eq!(output.status.code(), Some(2), "{}", transcript(&output));
     }
 }
+
+fn example() -> Project {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/recorded");
+    let text = |path: &str| std::fs::read_to_string(folder.join(path)).unwrap();
+    let name = std::thread::current().name().unwrap().to_owned();
+    ["cosell.yaml", "tests/shared-deal.yaml", "tests/shared-deal.json"]
+        .into_iter()
+        .fold(Project::new(&name), |project, path| project.file(path, &text(path)))
+}
+
+#[test]
+fn the_example_s_test_plays_its_recording() {
+    let project = example();
+    let output = project.run(&["test", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", transcript(&output));
+    // What it expects is held against what is foretold, also where a flow has been changed since.
+    let project = project.file("cosell.yaml", "flows: [flows]\n").flow(
+        "mapping: referral-opportunity
+rows:
+  notes: { opportunity: { length: 10 } }
+",
+    );
+    let output = project.run(&["test", "--json"]);
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let differences = found["tests"][0]["differences"].as_array().unwrap();
+    assert_eq!((output.status.code(), differences.len()), (Some(1), 1), "{found:#}");
+    assert_eq!(differences[0]["what"], "writes[2].with.description");
+    assert_eq!(differences[0]["found"], "Wants one…");
+}
+
+#[test]
+fn a_test_on_a_recording_has_values_of_its_own_and_may_run_with_another_event() {
+    let project = example().file(
+        "tests/again.yaml",
+        "tests:
+  - test: Without the mark
+    given: { recorded: shared-deal.json, variables: { display_check_mark: false } }
+    when: { run: partner-center-to-dynamics }
+    then:
+      outcome: succeeded
+      writes:
+        - create: account
+          as: customer
+        - create: contact
+        - create: opportunity
+          with: { name: \"Contoso Foods: analytics for 40 stores\", customerid: <customer> }
+        - change: referral
+        - create: msft_partnercentersolution
+  - test: Another deal
+    given: { recorded: shared-deal.json }
+    when:
+      run: partner-center-to-dynamics
+      event: { event: referral-updated, referral_id: 3f2504e0-4f89-11d3-9a0c-0305e82c3301, changed_at: \"2026-01-01T00:00:00Z\" }
+    then: { outcome: failed }
+",
+    );
+    let output = project.run(&["test", "again", "--json", "--coverage"]);
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", transcript(&output)));
+    let tests = found["tests"].as_array().unwrap();
+    assert_eq!((&tests[0]["differences"], &tests[0]["passed"]), (&json!([]), &json!(true)));
+    let lacking = tests[1]["differences"][0]["found"].as_str().unwrap();
+    assert!(lacking.contains("no answer was recorded for `get_referral` of `partner_center`"), "{lacking}");
+    assert_eq!(tests[1]["differences"][0]["place"], "tests/again.yaml:16");
+    assert!(found["coverage"]["reached"].as_u64() > Some(50), "{:#}", found["coverage"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_test_on_a_recording_is_told_with_its_place() {
+    let project = example().file("tests/cut.json", "{ \"cosell_recording\": 1,\n").file(
+        "tests/shared-deal.yaml",
+        "tests:
+  - test: There is no such file
+    given: { recorded: none.json }
+    when: recorded
+  - test: The file is no recording
+    given: { recorded: cut.json }
+    when: recorded
+  - test: Records have no place beside a recording
+    flow: customize
+    given: { recorded: shared-deal.json, referrals: { tailwind: }, variables: { sync_solutions: false } }
+    already: { created: tailwind }
+    when: { created: tailwind }
+    then: { outcome: succeeded, records: { tailwind: }, audit: x }
+  - test: One thing happens
+    given: { recorded: shared-deal.json }
+    when: [{ run: customize }, { run: customize }]
+  - test: Nothing was recorded
+    when: recorded
+",
+    );
+    insta::with_settings!({ prepend_module_to_snapshot => false, filters => filters() }, {
+        insta::assert_snapshot!("test_recorded_mistakes", project.transcript(&["test"]));
+    });
+}

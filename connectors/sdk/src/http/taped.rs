@@ -128,3 +128,109 @@ fn each_text(value: Value, change: &dyn Fn(String) -> String) -> Value {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::context::CallContext;
+    use crate::error::Meaning;
+    use crate::http::{Client, Request, Transport};
+    use crate::sign_in::SignIn;
+    use crate::stub::{Reply, Stub};
+    use crate::tape::{NOT_RECORDED, Tape};
+
+    /// A client that signs in with the stub, wherever it sends its requests.
+    fn client(stub: &Stub, address: &str) -> Client {
+        let transport = Transport::new(None).unwrap();
+        let settings = serde_json::from_value(stub.sign_in()).unwrap();
+        let sign_in = SignIn::new(&settings, "https://api.example.com", &transport).unwrap();
+        Client::new("Example", Address::new("address", address).unwrap(), Arc::new(sign_in), &transport)
+    }
+
+    async fn send(request: Request<'_>, tape: &Tape) -> Result<Response, CallError> {
+        let context = CallContext::new(Uuid::nil(), false).taped(tape.clone());
+        let came = request.allow(404).send(&context).await;
+        let counted = came.as_ref().err().is_none_or(|error| error.code != NOT_RECORDED);
+        assert_eq!((context.asked().len(), context.request_count()), (1, usize::from(counted)));
+        came
+    }
+
+    fn ask<'c>(client: &'c Client, what: &str) -> Request<'c> {
+        client.get(&["rows", what]).query("$filter", "name eq 'A & B'")
+    }
+
+    #[tokio::test]
+    async fn what_was_kept_is_played_under_another_address_without_a_token() {
+        let stub = Stub::start().await;
+        let live = client(&stub, &format!("{}/base", stub.origin()));
+        let next = format!("{}/base/rows?page=2", stub.origin());
+        let page = Reply::json(200, json!({ "value": [1.5], "next": next, "whose": stub.origin() }));
+        let page = page.header("etag", "7").header("set-cookie", "secret").header("retry-after", "3");
+        stub.on("GET", "/base/rows/page", [page]);
+        stub.on("GET", "/base/rows/text", [Reply::bytes(200, "text/plain", "plain")]);
+        stub.on("GET", "/base/rows/gone", [Reply::json(404, json!({ "error": "no" }))]);
+        stub.on("GET", "/base/rows/empty", [Reply::empty(204)]);
+        stub.on(
+            "GET",
+            "/base/rows/refused",
+            [Reply::json(400, json!({ "error": { "code": "bad", "message": "no" } }))],
+        );
+        stub.on("GET", "/base/rows/broken", [Reply::hang_up()]);
+        let kept = Tape::keeping();
+        let all = ["page", "text", "gone", "empty", "refused", "broken"];
+        let mut came = Vec::new();
+        for what in all {
+            came.push(send(ask(&live, what), &kept).await);
+        }
+        let text = serde_json::to_string(&kept.answers()).unwrap();
+        assert!(!text.contains("127.0.0.1") && !text.contains("secret") && !text.contains("token-1"), "{text}");
+        assert_eq!(kept.asked()[4], "GET /rows/refused?$filter=name eq 'A & B'");
+
+        let tokens = stub.token_requests().len();
+        let tape = Tape::playing(kept.answers());
+        let elsewhere = client(&stub, "https://elsewhere.example/other");
+        for (what, came) in all.iter().zip(came) {
+            match (came, send(ask(&elsewhere, what), &tape).await) {
+                (Ok(came), Ok(played)) => {
+                    assert_eq!((came.status, came.is_json()), (played.status, played.is_json()), "{what}");
+                    let here =
+                        came.text().replace(&format!("{}/base", stub.origin()), "https://elsewhere.example/other");
+                    let here = here.replace(&stub.origin(), "https://elsewhere.example/other");
+                    assert_eq!(played.text(), here, "{what}");
+                }
+                (Err(came), Err(played)) => {
+                    assert_eq!((came.meaning, came.code), (played.meaning, played.code), "{what}");
+                }
+                (came, played) => panic!("{what} came as {came:?} and is played as {played:?}"),
+            }
+        }
+        let page = send(ask(&elsewhere, "page"), &tape).await.unwrap();
+        assert_eq!((page.header("etag"), page.header("set-cookie")), (Some("7"), None));
+        let link = page.json::<Value>().unwrap()["next"].as_str().unwrap().to_owned();
+        let error = send(elsewhere.follow(&link).unwrap(), &tape).await.unwrap_err();
+        assert_eq!((error.code.as_str(), error.message.as_str()), (NOT_RECORDED, "GET /rows?page=2"));
+        assert_eq!(error.meaning, Meaning::Rejected);
+        assert_eq!(stub.token_requests().len(), tokens, "nobody signs in to play");
+    }
+
+    #[tokio::test]
+    async fn what_lies_elsewhere_is_kept_as_well() {
+        let context = |tape: &Tape| CallContext::new(Uuid::nil(), false).taped(tape.clone());
+        let kept = Tape::keeping();
+        assert_eq!(context(&kept).outside("KEY a", async { Ok(json!([7])) }).await, Ok(json!([7])));
+        let refused = || async { Err(CallError::rejected("locked", "it is locked")) };
+        context(&kept).outside("KEY b", refused()).await.unwrap_err();
+        let tape = Tape::playing(kept.answers());
+        let nobody = async { panic!("nobody looks while a tape plays") };
+        assert_eq!(context(&tape).outside("KEY a", nobody).await, Ok(json!([7])));
+        assert_eq!(context(&tape).outside("KEY b", refused()).await.unwrap_err().code, "locked");
+        assert_eq!(context(&tape).outside("KEY c", async { Ok(Value::Null) }).await.unwrap_err().code, NOT_RECORDED);
+    }
+}

@@ -29,7 +29,7 @@ pub(super) fn check(node: &Node, test: &Test, findings: &mut Findings) {
     }
     for Entry { key, .. } in under("then").filter(|entry| ["records", "audit"].contains(&&*entry.key.value)) {
         let message =
-            format!("where a recording is played nothing is written, so there are no `{}` to look at", key.value);
+            format!("where a recording is played nothing is written, so `{}` has nothing to look at", key.value);
         findings.push(wrong(&message, key.span).help("expect what would be written, under `writes`"));
     }
     let plays = |act: &Act| matches!(act.kind, ActKind::Recorded | ActKind::Run { .. });

@@ -102,7 +102,7 @@ impl Recording {
         let wrong = |error: &serde_json::Error, path: &str| {
             let said = error.to_string();
             let said = said.split(" at line ").next().unwrap_or(&said);
-            let is_named = path == "." || said.contains("field `");
+            let is_named = [".", "?"].contains(&path) || said.contains("field `");
             let place = if is_named { String::new() } else { format!("`{path}`: ") };
             Unreadable { line: error.line(), column: error.column().max(1), message: format!("{place}{said}") }
         };
@@ -218,7 +218,7 @@ mod tests {
     fn recording() -> Recording {
         let failed =
             Answer { failure: Some(CallError::rejected("not_connected", "cannot connect")), ..Answer::default() };
-        let long: Vec<u32> = (1000..1030).collect();
+        let long = ["a", "b", "c"].map(|letter| letter.repeat(40));
         let crm = vec![
             (
                 "GET /accounts".to_owned(),
