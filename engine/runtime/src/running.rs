@@ -56,9 +56,10 @@ pub(crate) struct Going<'r> {
 }
 
 impl Engine {
-    /// Runs `flow` to its end, under a new id. What cannot be kept fails it.
+    /// Runs `flow` to its end, under a new id. What cannot be kept fails it. Dry runs share one id, since that of a run
+    /// makes those of its records: so what they foretell is the same each time.
     pub async fn run(&self, flow: &FlowId, start: Start, observer: &dyn Observer) -> RunRecord {
-        let id = Uuid::now_v7().to_string();
+        let id = if self.dry { Uuid::nil() } else { Uuid::now_v7() }.to_string();
         let (began, left_out) = (Timestamp::now(), start.left_out);
         match self.begin(id.clone(), flow, None, start, observer).await {
             Ok(run) => run,
