@@ -14,7 +14,6 @@ mod walk;
 use std::sync::Arc;
 
 use clap::Args;
-use cosell_compile::plan::Action;
 use cosell_model::{FlowId, Value};
 use cosell_runtime::memory::Engine;
 use cosell_sdk::Connector;

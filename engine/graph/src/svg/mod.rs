@@ -59,10 +59,10 @@ impl Picture {
         if within.is_none() {
             let _ = writeln!(text, "<style>\n{STYLE}</style>");
         }
-        let _ = write!(
+        let _ = writeln!(
             text,
             "<defs><marker id=\"{prefix}arrow\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"9\" markerHeight=\"9\" \
-             markerUnits=\"userSpaceOnUse\" orient=\"auto-start-reverse\"><path class=\"head\" d=\"M0 0L10 5L0 10z\"/></marker></defs>\n"
+             markerUnits=\"userSpaceOnUse\" orient=\"auto-start-reverse\"><path class=\"head\" d=\"M0 0L10 5L0 10z\"/></marker></defs>"
         );
         let _ = writeln!(text, "<rect class=\"page\" width=\"100%\" height=\"100%\"/>");
         let _ = writeln!(
