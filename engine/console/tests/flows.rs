@@ -10,6 +10,7 @@ use cosell_model::{Effect, Value};
 use cosell_sdk::{
     CallContext, CallError, Change, Connect, Connector, JsonSchema, Operation, Prediction, Write as Writes,
 };
+use cosell_service::occasion::Occasion;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
@@ -337,4 +338,12 @@ async fn a_dry_run_begins_with_one_thing() {
     }
     let (status, page) = visitor.act("/console/flows/other/dry-run", &[("run", &run)]).await;
     assert_eq!((status, page.contains("one of the flow `hello`")), (422, true), "{page}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_that_does_not_end_is_given_up_after_a_minute() {
+    let stand = stand().await;
+    let occasion = Occasion::Given { trigger: Value::Null, inputs: json!({ "name": "<never>" }) };
+    let problem = stand.api.rehearse("hello", occasion).await.unwrap_err();
+    assert_eq!((problem.status, problem.detail.contains("given up after 60 seconds")), (504, true), "{problem:?}");
 }
