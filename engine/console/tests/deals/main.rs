@@ -119,7 +119,6 @@ async fn a_deal_shows_both_sides_what_was_agreed_and_what_follows() {
     deals.referral(|referral| {
         referral["details"]["dealValue"] = json!(90_000);
         referral["details"]["notes"] = json!("Four sites.");
-        referral["inviteContext"] = json!({ "assistanceRequestCode": "NobodyKnows" });
     });
     deals.opportunity(|row| {
         row["description"] = json!("Five sites.");
@@ -128,10 +127,35 @@ async fn a_deal_shows_both_sides_what_was_agreed_and_what_follows() {
         row["solutions"] = json!([{ "id": "S1", "name": "ColdTrack" }, { "id": "S2", "name": "DockPlan" }]);
     });
     shows("deal_in_conflict", &visitor.page(&deal(REFERRAL)).await);
+
+    deals.opportunity(|row| row["msft_microsoftpartnercenterreferralsync"] = json!(false));
+    let page = text(&visitor.page(&deal(REFERRAL)).await);
+    assert!(page.contains("2 values will go to the CRM. Both sides"), "{page}");
+    assert!(page.contains("stays They differ. “Sync with Partner Center” is not set to Yes"), "{page}");
+    deals.opportunity(|row| row["statecode"] = json!(2));
     deals.referral(|referral| referral["status"] = json!("Closed"));
     let page = text(&visitor.page(&deal(REFERRAL)).await);
-    assert!(page.contains("Partner Center has closed the deal: nothing of it is changed any more."), "{page}");
-    assert!(!page.contains("will go to Partner Center"), "{page}");
+    assert!(
+        page.contains("Partner Center has closed the deal") && page.contains("The CRM has closed the deal"),
+        "{page}"
+    );
+    assert!(page.contains("in step Nothing is to be written"), "{page}");
+}
+
+#[tokio::test]
+async fn one_value_that_cannot_be_taken_over_keeps_the_deal_from_both_sides() {
+    let deals = Deals::new().await;
+    let visitor = deals.stand.visitor().await;
+    deals.pair("Cold stores").await;
+    deals.referral(|referral| {
+        referral["details"]["dealValue"] = json!(90_000);
+        referral["inviteContext"] = json!({ "assistanceRequestCode": "<Nobody>" });
+    });
+    let page = text(&visitor.page(&deal(REFERRAL)).await);
+    assert!(page.contains("stuck 1 value cannot be taken over.") && !page.contains("will go"), "{page}");
+    assert!(page.contains("cannot be taken over its table has no &quot;&lt;Nobody&gt;&quot;; it has"), "{page}");
+    let page = visitor.page(&format!("{}/synchronise?from=referral", deal(REFERRAL))).await;
+    assert!(page.contains("the run will fail and write nothing"), "{page}");
 }
 
 #[tokio::test]
