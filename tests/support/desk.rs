@@ -149,7 +149,7 @@ impl Desk {
             code: output.status.code().unwrap(),
             output: run["output"].clone(),
             failure: run["failure"].clone(),
-            seen: printed + &errors,
+            seen: [printed, errors].concat(),
         }
     }
 

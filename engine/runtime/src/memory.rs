@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cosell_compile::plan::{Action, Plan};
 use cosell_model::flow::Retry;
 use cosell_model::{FlowId, Value};
-use cosell_sdk::{CallError, Connection, Poll};
+use cosell_sdk::{CallError, Connection, Poll, Tape};
 use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::Shared;
@@ -18,6 +18,7 @@ use crate::gate::Gate;
 use crate::keep::{Keeper, Reserved, root};
 use crate::keys::{Claim, Keys};
 use crate::record::Observer;
+use crate::recording::Notes;
 
 /// One version of all flows. A run, with every flow that it calls, ends in the version it began in.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +43,8 @@ pub struct Engine {
     pub(crate) dry: bool,
     /// Whether waits take no time, those between attempts among them.
     pub(crate) hurried: bool,
+    /// What a dry run that is recorded or played notes beside the connections' tapes.
+    pub(crate) notes: Notes,
 }
 
 /// Keys of scopes that are not being driven: those of runs to be gone on with.
@@ -86,6 +89,7 @@ impl Engine {
             held: Arc::default(),
             dry: false,
             hurried: false,
+            notes: Notes::default(),
         }
     }
 
@@ -118,9 +122,21 @@ impl Engine {
             keeper: None,
             keys: Keys::default(),
             held: Arc::default(),
+            notes: Notes::default(),
             dry: true,
             hurried: false,
         }
+    }
+
+    /// The same engine with a tape for each connection, by its name.
+    pub(crate) fn taped(mut self, tape: impl Fn(&str) -> Tape) -> Self {
+        self.gates = self.gates.into_iter().map(|(name, gate)| (name.clone(), gate.taped(tape(&name)))).collect();
+        self
+    }
+
+    /// The tapes, by their connections' names.
+    pub(crate) fn tapes(&self) -> impl Iterator<Item = (&str, &Tape)> {
+        self.gates.iter().filter_map(|(name, gate)| Some((name.as_str(), gate.tape()?)))
     }
 
     /// The same engine for tests against stand-ins: what waits, as a step or before another attempt, goes on at once.
@@ -164,6 +180,17 @@ impl Engine {
     /// The flow's plan.
     pub fn plan(&self, flow: &FlowId) -> Option<&Arc<Plan>> {
         self.flows.plans.get(flow)
+    }
+
+    /// The version of the flows as they are now.
+    pub fn version(&self) -> &str {
+        &self.flows.version
+    }
+
+    /// The flow's plan in a version of the flows; none where that version is not known any more, or has no such flow.
+    pub fn plan_in(&self, version: &str, flow: &FlowId) -> Option<&Arc<Plan>> {
+        let flows = if version == self.flows.version { Some(&self.flows) } else { self.older.get(version) };
+        flows?.plans.get(flow)
     }
 
     /// All plans, by name.

@@ -5,7 +5,7 @@ use cosell_model::{FlowId, Value};
 use cosell_runtime::memory::{Engine, Start};
 use cosell_service::occasion::{OPPORTUNITIES, Occasion, REFERRALS};
 
-use super::Options;
+use super::From;
 use crate::demo::TwoDeals;
 use crate::project::Project;
 use crate::{Trouble, journal, run};
@@ -25,22 +25,22 @@ impl Source {
     ///
     /// # Errors
     /// A file or a run that is not there.
-    pub(super) fn of(options: &Options, project: &Project) -> Result<Self, Trouble> {
-        Ok(if let Some(file) = &options.event {
+    pub(super) fn of(from: &From, project: &Project) -> Result<Self, Trouble> {
+        Ok(if let Some(file) = &from.event {
             Self::Named(Occasion::event(run::event(file)?))
-        } else if let Some(id) = &options.run {
+        } else if let Some(id) = &from.run {
             let path = project.kept(journal::FILE);
             let shown = Reader::open(&path)?.run(id)?;
             let shown =
                 shown.ok_or_else(|| Trouble::new(format!("the journal {} has no run `{id}`", path.display())))?;
             let began = Occasion::Given { trigger: shown.trigger, inputs: shown.inputs };
             Self::Run(FlowId::new(shown.listed.flow.as_str()), began)
-        } else if let Some(id) = &options.referral {
+        } else if let Some(id) = &from.referral {
             Self::Named(Occasion::Referral(id.clone()))
-        } else if let Some(id) = &options.opportunity {
+        } else if let Some(id) = &from.opportunity {
             Self::Named(Occasion::Opportunity(id.clone()))
         } else {
-            Self::Inputs(options.inputs.clone())
+            Self::Inputs(from.inputs.clone())
         })
     }
 

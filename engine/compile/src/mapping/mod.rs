@@ -2,7 +2,7 @@
 //!
 //! [`form`] is how a value looks on one side; `read` reads a mapping file, `records` what its sides are records of; `row` is what one row does with two records;
 //! this file applies and compares; [`merge`] takes over what changed on either side; [`beside`] is what either makes of each
-//! row, for people.
+//! row, for people, and [`table`] a mapping as they read it.
 //!
 //! Two values agree when one, turned into the other side's form, equals it: a date agrees with any instant of that day,
 //! and a text cut to its column's length agrees with the whole. Two sides that both have nothing agree as well: a default
@@ -14,6 +14,7 @@ pub mod merge;
 pub(crate) mod read;
 mod records;
 mod row;
+pub mod table;
 
 use cosell_model::{OperationName, Spanned};
 use serde_json::{Map, Value, json};

@@ -10,7 +10,7 @@ use axum::response::Response;
 use axum::routing::get;
 use cosell_model::spans;
 use cosell_service::api::{Connection, Hook, HookState, Status};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
 use crate::access::Visitor;
@@ -28,7 +28,7 @@ async fn overview(State(desk): State<Shared>, visitor: Visitor) -> Response {
         Ok(status) => {
             let body = html! {
                 h1 { "Overview" }
-                (live("overview", body(&status, &facts)))
+                (live("overview", body(&status, &facts, Timestamp::now())))
             };
             Page { news: Some(format!("{BASE}/events")), ..Page::new("Overview", "", body) }.seen_by(&visitor)
         }
@@ -36,13 +36,13 @@ async fn overview(State(desk): State<Shared>, visitor: Visitor) -> Response {
     }
 }
 
-fn body(status: &Status, facts: &Facts) -> Markup {
+fn body(status: &Status, facts: &Facts, now: Timestamp) -> Markup {
     html! {
-        (wanting(status))
+        (wanting(status, now))
         div.cards {
             section.card.wide aria-labelledby="hours" {
                 h2 id="hours" { "Runs of the last 24 hours" }
-                (hours::drawn(&status.kept.hours, Timestamp::now()))
+                (hours::drawn(&status.kept.hours, now))
             }
             section.card aria-labelledby="queue" {
                 h2 id="queue" { "Queue" }
@@ -68,42 +68,49 @@ fn body(status: &Status, facts: &Facts) -> Markup {
     }
 }
 
+/// How long before a sign-in is forgotten somebody should know.
+const SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
+
 /// What a person must do something about.
-fn wanting(status: &Status) -> Markup {
-    let failed: u32 =
-        status.kept.hours.iter().filter(|count| is_bad(count.outcome.as_deref())).map(|count| count.runs).sum();
-    let paused = status.connections.iter().filter(|connection| connection.pause.is_some());
-    let hooks: Vec<&Hook> =
-        status.hooks.iter().filter(|hook| hook.state != HookState::Here && hook.state != HookState::Unknown).collect();
-    let calm = failed == 0
-        && status.kept.waits.dead == 0
-        && hooks.is_empty()
-        && !status.stopping
-        && status.connections.iter().all(|connection| connection.pause.is_none());
+fn wanting(status: &Status, now: Timestamp) -> Markup {
+    let mut rows: Vec<Markup> = Vec::new();
+    if status.stopping {
+        rows.push(html! { (badge("warn", "!", "Ending")) " The service is about to end, and takes nothing any more." });
+    }
+    for (outcome, words) in [("failed", "failed"), ("timed_out", "timed out")] {
+        let ended = status.kept.hours.iter().filter(|count| count.outcome.as_deref() == Some(outcome));
+        let runs: u32 = ended.map(|count| count.runs).sum();
+        if runs > 0 {
+            let link = address(&["runs"], &[("outcome", outcome)]);
+            rows.push(html! {
+                (badge("bad", "✗", runs)) " " a href=(link) { (if runs == 1 { "run" } else { "runs" }) " " (words) }
+                " in the last 24 hours: look why, mend it, and resume."
+            });
+        }
+    }
+    let dead = status.kept.waits.dead;
+    if dead > 0 {
+        rows.push(html! {
+            (badge("bad", "✗", dead)) " " a href=(address(&["runs", "dead"], &[])) { (if dead == 1 { "event" } else { "events" }) " became no run" }
+            ": see why, and try again."
+        });
+    }
+    let soon =
+        |connection: &&Connection| connection.sign_in_until.is_some_and(|until| until.duration_since(now) < SOON);
+    let troubled = status.connections.iter().filter(|connection| connection.pause.is_some() || soon(connection));
+    rows.extend(troubled.map(connected));
+    let known = [HookState::Here, HookState::Unknown];
+    rows.extend(status.hooks.iter().filter(|hook| !known.contains(&hook.state)).map(hooked));
     html! {
         section.card aria-labelledby="wanting" {
             h2 id="wanting" { "What needs a person" }
-            @if calm {
+            @if rows.is_empty() {
                 p { (badge("good", "✓", "Nothing")) " Nothing failed in the last 24 hours, and nothing is stuck." }
             } @else {
-                ul.plain {
-                    @if status.stopping { li { (badge("warn", "!", "Ending")) " The service is about to end, and takes nothing any more." } }
-                    @if failed > 0 {
-                        li { (badge("bad", "✗", failed)) " " a href=(address(&["runs"], &[("outcome", "failed")])) { "runs failed" } " in the last 24 hours: look why, mend it, and resume them." }
-                    }
-                    @if status.kept.waits.dead > 0 {
-                        li { (badge("bad", "✗", status.kept.waits.dead)) " " a href=(address(&["runs", "dead"], &[])) { "events became no run" } ": see why, and try them again." }
-                    }
-                    @for connection in paused { li { (connected(connection)) } }
-                    @for hook in hooks { li { (hooked(hook)) } }
-                }
+                ul.plain { @for row in rows { li { (row) } } }
             }
         }
     }
-}
-
-fn is_bad(outcome: Option<&str>) -> bool {
-    matches!(outcome, Some("failed" | "timed_out"))
 }
 
 fn queue(status: &Status) -> Markup {
@@ -150,5 +157,59 @@ fn hooked(hook: &Hook) -> Markup {
         strong { (foreign(format!("{}.{}", hook.connection, hook.trigger))) } " "
         (badge(tone, if tone == "good" { "✓" } else { "!" }, words))
         @if !hook.detail.is_empty() { " " (foreign(&hook.detail)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use cosell_journal::read::Count;
+    use cosell_journal::waits::Waits;
+    use cosell_service::api::Kept;
+    use cosell_service::watch::Pause;
+
+    use super::*;
+
+    #[test]
+    fn everything_that_needs_a_person_is_named_with_its_reason() {
+        let at: Timestamp = "2026-05-01T08:00:00Z".parse().unwrap();
+        let hook = |state, detail: &str| Hook {
+            connection: "partner_center_events".to_owned(),
+            trigger: "received".to_owned(),
+            url: "https://cosell.example/hooks/partner_center_events".to_owned(),
+            state,
+            detail: detail.to_owned(),
+        };
+        let hours = [("failed", 2), ("timed_out", 1), ("succeeded", 40)];
+        let status = Status {
+            version: "1.0.0".to_owned(),
+            began: at,
+            stopping: true,
+            flows: 9,
+            in_memory: 0,
+            kept: Kept {
+                waits: Waits { open: 3, oldest: Some(at), dead: 4 },
+                lag_seconds: 90.0,
+                hours: hours.map(|(outcome, runs)| Count { hour: at, outcome: Some(outcome.to_owned()), runs }).into(),
+                journal_bytes: 5_000_000,
+            },
+            connections: vec![
+                Connection {
+                    name: "crm".to_owned(),
+                    pause: Some(Pause { until: at, why: "it asks for <patience>".to_owned() }),
+                    sign_in_until: None,
+                },
+                Connection { name: "mail".to_owned(), pause: None, sign_in_until: Some(at) },
+                Connection { name: "fine".to_owned(), pause: None, sign_in_until: Some(at + SOON) },
+            ],
+            hooks: vec![
+                hook(HookState::Elsewhere, "https://other.example"),
+                hook(HookState::Here, ""),
+                hook(HookState::Partly, "referral-created"),
+            ],
+        };
+        let shown = wanting(&status, at).into_string() + &queue(&status).into_string();
+        insta::assert_snapshot!(shown.replace("><", ">\n<"));
     }
 }

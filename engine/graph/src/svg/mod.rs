@@ -59,10 +59,10 @@ impl Picture {
         if within.is_none() {
             let _ = writeln!(text, "<style>\n{STYLE}</style>");
         }
-        let _ = write!(
+        let _ = writeln!(
             text,
             "<defs><marker id=\"{prefix}arrow\" viewBox=\"0 0 10 10\" refX=\"9\" refY=\"5\" markerWidth=\"9\" markerHeight=\"9\" \
-             markerUnits=\"userSpaceOnUse\" orient=\"auto-start-reverse\"><path class=\"head\" d=\"M0 0L10 5L0 10z\"/></marker></defs>\n"
+             markerUnits=\"userSpaceOnUse\" orient=\"auto-start-reverse\"><path class=\"head\" d=\"M0 0L10 5L0 10z\"/></marker></defs>"
         );
         let _ = writeln!(text, "<rect class=\"page\" width=\"100%\" height=\"100%\"/>");
         let _ = writeln!(
@@ -124,7 +124,8 @@ impl Picture {
         let holds = if node.groups.is_empty() { "" } else { " holder" };
         let writes = if node.writes { " write" } else { "" };
         let happened = node.happened.as_ref().map_or("", |happened| happened.class());
-        let class = format!("node{holds}{writes} {happened}");
+        let yours = if node.yours { " yours" } else { "" };
+        let class = format!("node{holds}{writes}{yours} {happened}");
         let _ = writeln!(
             text,
             "<g class=\"{}\" id=\"{prefix}node-{}\" role=\"graphics-symbol\">\n<title>{}</title>\n<desc>{}</desc>",
@@ -177,6 +178,7 @@ impl Picture {
             parts.push("writes".to_owned());
         }
         parts.extend(node.details.iter().cloned());
+        parts.extend(node.yours.then(|| "changed by your file".to_owned()));
         let ties = self.into(number).map(|edge| edge.tie.sentence(&self.nodes[edge.from].name, &node.name));
         parts.extend(ties);
         parts.extend(node.happened.as_ref().map(|happened| happened.words()));
