@@ -115,6 +115,7 @@ fn only_compile_knows_yaml_and_only_its_expressions_the_template_engine() {
         for parser in ["serde_yaml", "granit-parser", "minijinja", "jsonpath-rust"] {
             assert!(!dependencies.contains(parser) || name == "cosell-compile", "{name} depends on {parser}");
         }
+        assert!(!dependencies.contains("maud") || name == "cosell-console", "{name} makes pages");
         // Graphs are for whoever orders steps, and whoever draws them.
         assert!(!dependencies.contains("petgraph") || ["cosell-compile", "cosell-graph"].contains(&&*name), "{name}");
     }

@@ -57,6 +57,11 @@ pub struct Dataverse {
 impl Connect for Dataverse {
     type Settings = Settings;
 
+    const OFFLINE: &'static str = r#"{
+        "address": "https://recorded.invalid",
+        "sign_in": { "tenant": "recorded", "client_id": "recorded", "client_secret": "recorded" }
+    }"#;
+
     fn connect(settings: Settings) -> Result<Self, CallError> {
         if !(1..=5000).contains(&settings.page_size) {
             return Err(CallError::rejected(

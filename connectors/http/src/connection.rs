@@ -104,6 +104,8 @@ pub struct Http {
 impl Connect for Http {
     type Settings = Settings;
 
+    const OFFLINE: &'static str = r#"{ "address": "https://recorded.invalid" }"#;
+
     fn connect(settings: Settings) -> Result<Self, CallError> {
         let address = Address::new("address", &settings.address)?;
         let transport = Transport::new(settings.https_roots.as_deref())?;

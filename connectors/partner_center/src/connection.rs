@@ -51,6 +51,11 @@ pub struct PartnerCenter {
 impl Connect for PartnerCenter {
     type Settings = Settings;
 
+    const OFFLINE: &'static str = r#"{
+        "address": "https://recorded.invalid",
+        "sign_in": { "tenant": "recorded", "client_id": "recorded", "client_secret": "recorded" }
+    }"#;
+
     fn connect(settings: Settings) -> Result<Self, CallError> {
         let address = Address::new("address", &settings.address)?;
         let transport = Transport::new(settings.https_roots.as_deref())?;

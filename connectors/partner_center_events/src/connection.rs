@@ -87,6 +87,11 @@ pub struct PartnerCenterEvents {
 impl Connect for PartnerCenterEvents {
     type Settings = Settings;
 
+    const OFFLINE: &'static str = r#"{
+        "address": "https://recorded.invalid",
+        "sign_in": { "tenant": "recorded", "client_id": "recorded", "client_secret": "recorded" }
+    }"#;
+
     fn connect(settings: Settings) -> Result<Self, CallError> {
         let address = Address::new("address", &settings.address)?;
         let transport = Transport::new(settings.https_roots.as_deref())?;

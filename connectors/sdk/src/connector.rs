@@ -22,6 +22,9 @@ pub trait Connect: Send + Sync + Sized + 'static {
     /// Its settings in the configuration.
     type Settings: DeserializeOwned + JsonSchema;
 
+    /// Settings, as JSON, with which it opens where nobody is ever called: where a recording is played back.
+    const OFFLINE: &'static str = "{}";
+
     /// Checks the settings and makes a connection; calls nobody yet.
     ///
     /// # Errors
@@ -41,6 +44,7 @@ type Open = Box<dyn Fn(Value) -> Result<Connection, CallError> + Send + Sync>;
 pub struct Connector {
     description: ConnectorDescription,
     open: Open,
+    offline: &'static str,
 }
 
 impl Connector {
@@ -72,6 +76,16 @@ impl Connector {
     /// What is wrong with the settings.
     pub fn open(&self, settings: Value) -> Result<Connection, CallError> {
         (self.open)(settings)
+    }
+
+    /// Opens a connection over which nobody can be reached, to play back what was recorded.
+    ///
+    /// # Errors
+    /// The connector's own settings for that are wrong.
+    pub fn offline(&self) -> Result<Connection, CallError> {
+        let settings = serde_json::from_str(self.offline)
+            .map_err(|error| CallError::rejected("invalid_settings", format!("OFFLINE is no JSON: {error}")))?;
+        (self.open)(settings).map(|connection| connection.with_limits(Limits::default()))
     }
 }
 
@@ -136,6 +150,7 @@ impl<C: Connect> Contents<C> {
         let limits = self.description.limits;
         Connector {
             description: self.description,
+            offline: C::OFFLINE,
             open: Box::new(move |settings| {
                 let settings: C::Settings = parse(settings, "settings")?;
                 let connection = Arc::new(C::connect(settings)?);

@@ -1,5 +1,6 @@
 //! What a call is told beside its input.
 
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -7,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::error::CallError;
 use crate::foreseen::Foreseen;
+use crate::tape::Tape;
 
 /// What a call is told beside its input.
 #[derive(Clone, Debug)]
@@ -19,6 +22,7 @@ pub struct CallContext {
     pub may_have_run: bool,
     reads_only: bool,
     foreseen: Option<Foreseen>,
+    tape: Option<Tape>,
     noted: Arc<Mutex<Noted>>,
 }
 
@@ -26,13 +30,15 @@ pub struct CallContext {
 #[derive(Debug, Default)]
 struct Noted {
     requests: Vec<RequestRecord>,
+    /// What was asked with a tape running.
+    asked: Vec<String>,
     remaining: Option<u64>,
 }
 
 impl CallContext {
     /// A context for one attempt.
     pub fn new(idempotency_key: Uuid, may_have_run: bool) -> Self {
-        Self { idempotency_key, may_have_run, reads_only: false, foreseen: None, noted: Arc::default() }
+        Self { idempotency_key, may_have_run, reads_only: false, foreseen: None, tape: None, noted: Arc::default() }
     }
 
     /// The same, for a prediction: the HTTP kit refuses to send a write.
@@ -46,6 +52,47 @@ impl CallContext {
     #[must_use]
     pub fn foreseeing(self, foreseen: Foreseen) -> Self {
         Self { reads_only: true, foreseen: Some(foreseen), ..self }
+    }
+
+    /// The same, with what is answered kept on a tape, or played back from one.
+    #[must_use]
+    pub fn taped(self, tape: Tape) -> Self {
+        Self { tape: Some(tape), ..self }
+    }
+
+    /// Has `look` look at something outside the program, for a connector that does it without the HTTP kit; where a
+    /// recording is played back, gives what was seen when it was made. `asked` says what is looked at, always in the same
+    /// words.
+    ///
+    /// # Errors
+    /// What `look` meets; [`NOT_RECORDED`](crate::NOT_RECORDED).
+    pub async fn outside(
+        &self,
+        asked: &str,
+        look: impl Future<Output = Result<Value, CallError>>,
+    ) -> Result<Value, CallError> {
+        match self.tape_for(asked) {
+            Some(tape) => tape.outside(asked, look).await,
+            None => look.await,
+        }
+    }
+
+    /// The tape that runs, on which what is asked now is noted as asked by this call.
+    pub(crate) fn tape_for(&self, asked: &str) -> Option<&Tape> {
+        if self.tape.is_some() {
+            self.noted().asked.push(asked.to_owned());
+        }
+        self.tape.as_ref()
+    }
+
+    /// Whether a tape runs.
+    pub(crate) fn is_taped(&self) -> bool {
+        self.tape.is_some()
+    }
+
+    /// What this call asked while a tape ran.
+    pub fn asked(&self) -> Vec<String> {
+        self.noted().asked.clone()
     }
 
     /// Notes what a prediction makes of a record, by the connector's own name for it: none where it would be gone. Nothing

@@ -10,7 +10,7 @@
 //!
 //! Read [`operation`] first, then [`error`] (what a connector must say when a call does not work), [`trigger`],
 //! [`connector`]; the kit is [`settings`] (secrets), [`http`], [`sign_in`] and [`values`] (identifiers, what counts as
-//! equal). With the feature `stub` there is a scripted server to test a connector against, and with the
+//! equal). Dry runs need [`foreseen`] and [`tape`]. With the feature `stub` there is a scripted server to test a connector against, and with the
 //! feature `conformance` the kit that says when a connector keeps the contract.
 
 #[cfg(feature = "conformance")]
@@ -25,6 +25,7 @@ pub mod settings;
 pub mod sign_in;
 #[cfg(feature = "stub")]
 pub mod stub;
+pub mod tape;
 pub mod trigger;
 pub mod values;
 
@@ -37,4 +38,5 @@ pub use foreseen::Foreseen;
 pub use operation::{Change, Operation, Prediction, Write};
 pub use schemars::{self, JsonSchema};
 pub use serde_json::Value;
+pub use tape::{Answer, NOT_RECORDED, Tape};
 pub use trigger::{Incoming, Poll, PollTrigger, Refusal, Registration, TriggerEvent, WebhookTrigger};

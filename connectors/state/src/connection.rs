@@ -9,6 +9,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::log::Log;
+use crate::operations::Kept;
+use crate::search::Search;
 
 /// Settings of kept values.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -29,8 +31,15 @@ pub struct State {
 
 #[derive(Debug)]
 enum Store {
-    Memory(Mutex<HashMap<String, Value>>),
+    Memory(Mutex<Values>),
     File(Arc<Mutex<Log>>),
+}
+
+/// Values in memory, each with the number of the change that wrote it.
+#[derive(Debug, Default)]
+struct Values {
+    kept: HashMap<String, (u64, Value)>,
+    changes: u64,
 }
 
 impl Connect for State {
@@ -49,7 +58,7 @@ impl State {
     /// The value under a key.
     pub(crate) async fn get(&self, key: String) -> Result<Option<Value>, CallError> {
         match &self.store {
-            Store::Memory(values) => Ok(locked(values).get(&key).cloned()),
+            Store::Memory(values) => Ok(locked(values).kept.get(&key).map(|(_, value)| value.clone())),
             Store::File(log) => blocking(log, move |log| log.get(&key)).await,
         }
     }
@@ -57,15 +66,40 @@ impl State {
     /// Keeps a value under a key, or none; whether that changed anything.
     pub(crate) async fn set(&self, key: String, value: Option<Value>) -> Result<bool, CallError> {
         match (&self.store, value) {
-            (Store::Memory(values), Some(value)) => {
-                let mut values = locked(values);
-                let changed = values.get(&key) != Some(&value);
-                values.insert(key, value);
-                Ok(changed)
-            }
-            (Store::Memory(values), None) => Ok(locked(values).remove(&key).is_some()),
+            (Store::Memory(values), Some(value)) => Ok(locked(values).put(key, value)),
+            (Store::Memory(values), None) => Ok(locked(values).kept.remove(&key).is_some()),
             (Store::File(log), value) => blocking(log, move |log| log.set(&key, value.as_ref())).await,
         }
+    }
+
+    /// Values that are meant, the most recently written first.
+    pub(crate) async fn list(&self, search: Search) -> Result<Vec<Kept>, CallError> {
+        match &self.store {
+            Store::Memory(values) => Ok(locked(values).list(&search)),
+            Store::File(log) => blocking(log, move |log| log.list(&search)).await,
+        }
+    }
+}
+
+impl Values {
+    fn put(&mut self, key: String, value: Value) -> bool {
+        if self.kept.get(&key).is_some_and(|(_, kept)| *kept == value) {
+            return false;
+        }
+        self.changes += 1;
+        self.kept.insert(key, (self.changes, value));
+        true
+    }
+
+    fn list(&self, search: &Search) -> Vec<Kept> {
+        let before = search.after.as_ref().and_then(|key| self.kept.get(key)).map_or(u64::MAX, |(change, _)| *change);
+        let meant = self.kept.iter().filter(|(key, (change, value))| {
+            *change < before && key.starts_with(&search.prefix) && search.means(key, value)
+        });
+        let mut meant: Vec<_> = meant.collect();
+        meant.sort_unstable_by_key(|(_, (change, _))| std::cmp::Reverse(*change));
+        let page = meant.into_iter().take(search.most);
+        page.map(|(key, (_, value))| Kept { key: key.clone(), value: value.clone() }).collect()
     }
 }
 

@@ -3,13 +3,14 @@
 //! A flow that must know later what it saw or agreed to now keeps it here, under a key. There is no remote system behind
 //! it: the values are in memory, or in one file that several processes can share.
 //!
-//! Read in this order: [`connection`] (settings), `log` (the file), [`operations`].
+//! Read in this order: [`connection`] (settings), `log` (the file), `search` (which values are meant), [`operations`].
 
 pub mod connection;
 #[cfg(test)]
 mod contract;
 mod log;
 pub mod operations;
+mod search;
 
 use cosell_sdk::Connector;
 
@@ -24,6 +25,7 @@ pub fn connector() -> Connector {
          configure one to keep the values in another file.",
     )
     .operation::<operations::Get>()
+    .operation::<operations::List>()
     .write::<operations::Put>()
     .write::<operations::Remove>()
     .build()

@@ -10,6 +10,7 @@
 //! and opens it anew. What others have appended is read whenever the lock is taken.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -19,6 +20,9 @@ use cosell_sdk::{CallError, Meaning};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
+
+use crate::operations::Kept;
+use crate::search::Search;
 
 /// A log is made compact when it is opened and has more lines than this,
 const MANY_LINES: u64 = 256;
@@ -78,6 +82,11 @@ impl Log {
 
     pub(crate) fn get(&mut self, key: &str) -> Result<Option<Value>, CallError> {
         self.locked(false, |log| log.value(key))
+    }
+
+    /// Values that are meant, the most recently written first.
+    pub(crate) fn list(&mut self, search: &Search) -> Result<Vec<Kept>, CallError> {
+        self.locked(false, |log| log.list(search))
     }
 
     /// Keeps a value, or none; whether that changed anything.
@@ -203,12 +212,40 @@ impl Open {
         Ok(Some(held.value))
     }
 
+    /// By their places in the file, from its end. Most lines are passed over by their text alone.
+    fn list(&self, search: &Search) -> Result<Vec<Kept>, CallError> {
+        let before = search.after.as_ref().and_then(|key| self.places.get(key)).map_or(u64::MAX, |place| place.start);
+        let places = self.places.iter().filter(|(key, place)| place.start < before && key.starts_with(&search.prefix));
+        let mut places: Vec<(&String, Place)> = places.map(|(key, place)| (key, *place)).collect();
+        places.sort_unstable_by_key(|(_, place)| Reverse(place.start));
+        let (mut meant, mut line) = (Vec::new(), Vec::new());
+        for (key, place) in places {
+            if meant.len() >= search.most {
+                break;
+            }
+            self.read_line(place, &mut line)?;
+            if !search.may_mean(&line) {
+                continue;
+            }
+            let Held { value } = serde_json::from_slice(&line).map_err(|error| self.broken(Some(error)))?;
+            if search.means(key, &value) {
+                meant.push(Kept { key: key.clone(), value });
+            }
+        }
+        Ok(meant)
+    }
+
     fn line(&self, place: Place) -> Result<Vec<u8>, CallError> {
-        let mut line = vec![0; place.length];
-        let mut file = &self.file;
-        let read = file.seek(SeekFrom::Start(place.start)).and_then(|_| file.read_exact(&mut line));
-        read.map_err(unusable(&self.path, "cannot be read"))?;
+        let mut line = Vec::new();
+        self.read_line(place, &mut line)?;
         Ok(line)
+    }
+
+    fn read_line(&self, place: Place, line: &mut Vec<u8>) -> Result<(), CallError> {
+        line.resize(place.length, 0);
+        let mut file = &self.file;
+        let read = file.seek(SeekFrom::Start(place.start)).and_then(|_| file.read_exact(line));
+        read.map_err(unusable(&self.path, "cannot be read"))
     }
 
     /// Adds a change; what a crash left behind is written over.

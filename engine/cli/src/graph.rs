@@ -113,9 +113,9 @@ fn painted(look: Look, part: &str) -> String {
 
 fn all(project: &Project) -> Picture {
     let compilation = &project.compilation;
-    let flows = compilation.order.iter().filter_map(|id| compilation.flows.get(id));
-    let members: Vec<Member<'_>> = flows
-        .map(|flow| Member {
+    let members: Vec<Member<'_>> = compilation
+        .in_order()
+        .map(|(_, flow)| Member {
             flow,
             state: state(project, flow),
             writes: compilation.plans.get(&flow.id.value).is_some_and(|plan| plan.effect == Effect::Write),

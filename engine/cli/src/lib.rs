@@ -22,6 +22,7 @@ mod mapping;
 mod metadata;
 mod project;
 mod reach;
+mod record;
 mod render;
 mod run;
 mod runs;
@@ -83,6 +84,8 @@ enum Command {
     Run(run::Options),
     /// Show what a run would write, field by field: reads are real, and nothing is changed anywhere.
     DryRun(dry_run::Options),
+    /// Keep a dry run in a file, people and secrets replaced: to be played again without any system, also in tests.
+    Record(record::Options),
     /// Run tests of the flows against stand-ins on this machine, and say what no test reaches.
     Test(test::Options),
     /// Run the flows whenever their triggers say so, until told to end; goes on with what was under way.
@@ -178,6 +181,7 @@ pub fn main(connectors: Vec<Connector>) -> ExitCode {
             Command::Variables(options) => variables::variables(&arguments.chosen, &options, &connectors),
             Command::Run(options) => run::run(&arguments.chosen, &options, &connectors).await,
             Command::DryRun(options) => dry_run::dry_run(&arguments.chosen, &options, &connectors).await,
+            Command::Record(options) => record::record(&arguments.chosen, &options, &connectors).await,
             Command::Test(options) => test::test(&arguments.chosen, &options, &connectors).await,
             Command::Serve(options) => serve::serve(&arguments.chosen, &options, &connectors).await,
             Command::Runs(options) => runs::runs(&arguments.chosen, &options, &connectors).await,

@@ -2,8 +2,9 @@
 
 use clap::Args;
 use cosell_compile::did_you_mean;
-use cosell_compile::mapping::form::Form;
-use cosell_compile::mapping::{Field, Mapping, Row};
+use cosell_compile::documents::Document;
+use cosell_compile::mapping::table::{self, Cell};
+use cosell_compile::mapping::{Mapping, Row};
 use cosell_sdk::Connector;
 use serde_json::{Value, json};
 
@@ -78,7 +79,7 @@ fn list(project: &Project) -> Table {
             mapping.title.clone(),
             mapping.sides.join(" and "),
             mapping.rows.len().to_string(),
-            origin(&project.compilation.documents.mappings, &mapping.name).1.to_owned(),
+            origin(&project.compilation.documents.mappings, &mapping.name).in_words().to_owned(),
         ]);
     }
     table
@@ -90,25 +91,24 @@ fn summary(project: &Project, mapping: &Mapping) -> Value {
         "title": mapping.title,
         "sides": mapping.sides,
         "rows": mapping.rows.len(),
-        "from": origin(&project.compilation.documents.mappings, &mapping.name).0,
+        "from": origin(&project.compilation.documents.mappings, &mapping.name).as_str(),
     })
 }
 
 fn table(project: &Project, mapping: &Mapping) -> Table {
     let [left, right] = &mapping.sides;
     let mut table = Table::new(["Field", left, "", right, "Values", "Rules"]);
-    for row in &mapping.rows {
-        let values = row.values.iter().flatten().map(|[left, right]| format!("{} = {}", plain(left), plain(right)));
-        table.row(vec![
-            row.title.clone(),
-            cell(project, mapping, row, 0),
-            arrow(row).to_owned(),
-            cell(project, mapping, row, 1),
-            values.collect::<Vec<_>>().join("\n"),
-            rules(mapping, row).join("\n"),
-        ]);
+    for line in table::lines(mapping, document(project, mapping)) {
+        let values = line.values.iter().map(|[left, right]| format!("{left} = {right}"));
+        let [left, right] = line.cells.map(cell);
+        let (title, arrow) = (line.title.to_owned(), line.arrow.to_owned());
+        table.row(vec![title, left, arrow, right, values.collect::<Vec<_>>().join("\n"), line.rules.join("\n")]);
     }
     table
+}
+
+fn document<'p>(project: &'p Project, mapping: &Mapping) -> Option<&'p Document> {
+    project.compilation.documents.mappings.get(&mapping.name)
 }
 
 fn for_machines(project: &Project, mapping: &Mapping) -> Value {
@@ -116,9 +116,9 @@ fn for_machines(project: &Project, mapping: &Mapping) -> Value {
         let field = &row.fields[side];
         json!({
             "path": field.path_text(),
-            "variables": variables(project, mapping, row, side),
-            "as": word(field.form),
-            "length": length(field.form),
+            "variables": table::variables(mapping, document(project, mapping), row, side),
+            "as": field.form.word(),
+            "length": field.form.length(),
             "default": field.default,
         })
     };
@@ -130,7 +130,7 @@ fn for_machines(project: &Project, mapping: &Mapping) -> Value {
             "only_to": row.only_to.map(|side| &mapping.sides[side]),
             "values": row.values,
             "when_empty": if row.keep_when_empty { "keep" } else { "clear" },
-            "wins": row.only_to.is_none().then(|| winner(mapping, row)),
+            "wins": row.only_to.is_none().then(|| table::winner(mapping, row)),
             "final_in": row.final_in.map(|side| &mapping.sides[side]),
         })
     };
@@ -139,72 +139,11 @@ fn for_machines(project: &Project, mapping: &Mapping) -> Value {
     shown
 }
 
-fn arrow(row: &Row) -> &'static str {
-    match row.only_to {
-        None => "↔",
-        Some(0) => "←",
-        Some(_) => "→",
-    }
-}
-
-/// Whose value is kept where both sides have changed it.
-fn winner<'m>(mapping: &'m Mapping, row: &Row) -> &'m str {
-    row.wins.map_or("newest", |side| &mapping.sides[side])
-}
-
-/// What a row does beside carrying a value over.
-fn rules(mapping: &Mapping, row: &Row) -> Vec<String> {
-    let mut rules = Vec::new();
-    if row.keep_when_empty {
-        rules.push("empty leaves the other side".to_owned());
-    }
-    if row.only_to.is_none() {
-        rules.push(format!("{} wins", winner(mapping, row)));
-    }
-    if let Some(side) = row.final_in {
-        rules.push(format!("final in {}", mapping.sides[side]));
-    }
-    rules
-}
-
 /// A field: its path, the variable that it comes from, and how values look there.
-fn cell(project: &Project, mapping: &Mapping, row: &Row, side: usize) -> String {
-    let field: &Field = &row.fields[side];
-    let mut lines = vec![field.path_text()];
-    lines.extend(variables(project, mapping, row, side).into_iter().map(|name| format!("by {name}")));
-    match (field.form, length(field.form)) {
-        (Form::Any, _) => {}
-        (form, Some(length)) => lines.push(format!("{}, at most {length}", word(form))),
-        (form, None) => lines.push(word(form).to_owned()),
-    }
-    if let Some(default) = &field.default {
-        lines.push(format!("default {}", plain(default)));
-    }
+fn cell(cell: Cell<'_>) -> String {
+    let mut lines = vec![cell.path];
+    lines.extend(cell.variables.into_iter().map(|name| format!("by {name}")));
+    lines.extend(cell.form);
+    lines.extend(cell.default.map(|default| format!("default {default}")));
     lines.join("\n")
-}
-
-/// The variables that a field's path comes from, as they are written: `vars.deal_value_column`.
-fn variables(project: &Project, mapping: &Mapping, row: &Row, side: usize) -> Vec<String> {
-    let document = project.compilation.documents.mappings.get(&mapping.name);
-    let field = document.and_then(|d| d.node.get("rows")?.get(&row.id)?.get(&mapping.sides[side]));
-    let path = field.and_then(|field| field.get("path").unwrap_or(field).text()).unwrap_or_default();
-    let expressions = path.split("${{").skip(1).filter_map(|rest| rest.split("}}").next());
-    expressions.map(|expression| expression.trim().to_owned()).collect()
-}
-
-fn word(form: Form) -> &'static str {
-    let same = |known: Form| std::mem::discriminant(&known) == std::mem::discriminant(&form);
-    Form::WORDS.into_iter().find(|(_, known)| same(*known)).map_or("any", |(word, _)| word)
-}
-
-fn length(form: Form) -> Option<u32> {
-    match form {
-        Form::Text { length } => length,
-        _ => None,
-    }
-}
-
-/// Text as it stands, everything else as JSON.
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::Args;
+use cosell_compile::configuration::service::LOOPBACK;
 use cosell_journal::Reader;
 use cosell_model::Value;
 use cosell_sdk::Connector;
@@ -16,7 +17,6 @@ use serde::de::DeserializeOwned;
 use crate::Trouble;
 use crate::journal::FILE;
 use crate::project::{Chosen, Project};
-use crate::serve::LOOPBACK;
 
 /// How long the service may take to answer; it looks into its journal at most.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -71,15 +71,10 @@ pub(crate) fn inputs(given: &[String], kinds: &[(String, ValueType)]) -> Result<
             .split_once('=')
             .ok_or_else(|| Trouble::new(format!("`--input {pair}` is not of the form name=value")))?;
         let kind = kinds.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind);
-        let value = match kind {
-            Some(ValueType::Text) => Value::String(text.to_owned()),
-            Some(ValueType::Any) | None => {
-                serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
-            }
-            Some(kind) => serde_json::from_str(text).map_err(|error| {
-                Trouble::new(format!("input `{name}` is {}, and `{text}` is not: {error}", kind.as_str()))
-            })?,
-        };
+        let kind = kind.unwrap_or(ValueType::Any);
+        let value = kind.parse(text).map_err(|error| {
+            Trouble::new(format!("input `{name}` is {}, and `{text}` is not: {error}", kind.as_str()))
+        })?;
         inputs.insert(name.to_owned(), value);
     }
     Ok(inputs)

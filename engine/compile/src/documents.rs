@@ -54,6 +54,28 @@ pub enum Origin {
     Own,
 }
 
+impl Origin {
+    /// In one word, for programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Origin::Shipped => "shipped",
+            Origin::Overlaid => "overlaid",
+            Origin::Replaced => "replaced",
+            Origin::Own => "own",
+        }
+    }
+
+    /// For people, who see what is theirs.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Origin::Shipped => "shipped",
+            Origin::Overlaid => "shipped + yours",
+            Origin::Replaced => "yours, for shipped",
+            Origin::Own => "yours",
+        }
+    }
+}
+
 /// What a file says it is.
 #[derive(Clone, Copy)]
 struct Kind {
@@ -72,6 +94,11 @@ impl Document {
     /// The fingerprint of the shipped file, for a copy that is to take its place; none where there is no shipped one.
     pub fn fingerprint(&self) -> Option<String> {
         (self.origin == Origin::Shipped).then(|| overlay::of_whole(&self.node))
+    }
+
+    /// Where it comes from, as people are told: a user's file that changes nothing does not count.
+    pub fn comes_from(&self) -> Origin {
+        if self.origin == Origin::Overlaid && self.changes.is_empty() { Origin::Shipped } else { self.origin }
     }
 
     /// Where its name stands, in the user's file where there is one.

@@ -8,7 +8,7 @@
 //! [`expr`], `values` and `resolve` (expressions, values with them, and the names in them), `graph` (the order of steps),
 //! `lower` (all of it into a [`plan`]), `check` (what goes beyond looking names up). [`mapping`] is the language's tables
 //! of fields, [`schedule`] its times, [`tables`] what the CRM says of the tables and columns that all of it names;
-//! [`testcase`] what tests of flows are.
+//! [`testcase`] what tests of flows are; [`listing`] what lists of flows say of each.
 
 pub mod assist;
 mod calls;
@@ -18,6 +18,7 @@ pub mod documents;
 pub mod expr;
 mod graph;
 mod layout;
+pub mod listing;
 mod lower;
 pub mod mapping;
 mod notation;

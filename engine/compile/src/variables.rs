@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cosell_model::flow::ValueType;
-use cosell_model::node::Entry;
+use cosell_model::node::{Entry, NodeKind};
 use cosell_model::{Diagnostic, Node, Span, Spanned, Value};
 
 use crate::read::fields::{Fields, Findings, wrong_form};
@@ -143,6 +143,18 @@ fn mentions(text: &str, name: &str) -> bool {
     let plain = format!("vars.{name}");
     text.match_indices(&plain).any(|(at, _)| ends(at + plain.len()))
         || ['\'', '"'].iter().any(|quote| text.contains(&format!("vars[{quote}{name}{quote}]")))
+}
+
+/// Whether anything in a file mentions a variable.
+pub(crate) fn mentioned_in(node: &Node, name: &str) -> bool {
+    match &node.kind {
+        NodeKind::Text(text) => mentions(text, name),
+        NodeKind::List(items) => items.iter().any(|item| mentioned_in(item, name)),
+        NodeKind::Map(entries) => {
+            entries.iter().any(|entry| mentions(&entry.key.value, name) || mentioned_in(&entry.value, name))
+        }
+        NodeKind::Null | NodeKind::Bool(_) | NodeKind::Number(_) => false,
+    }
 }
 
 /// Sets current values, by name.

@@ -6,6 +6,7 @@ mod drawn;
 mod support;
 
 use cosell_compile::mapping::Mapping;
+use cosell_compile::mapping::beside::Verdict;
 use cosell_compile::mapping::merge::Merging;
 use drawn::{Drawn, drawn, mapping, with};
 use proptest::prelude::*;
@@ -241,4 +242,51 @@ fn a_merge_says_what_it_changes_what_it_gives_up_and_what_to_remember() {
         "value": { "referral": 84_000, "opportunity": 84_000.0 }, "notes": { "referral": "x", "opportunity": "x" },
     });
     insta::assert_json_snapshot!(merge(&mapping, 0, [&referral, &opportunity], &agreed));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_beside_each_other_say_what_a_merge_does(drawn in drawn(), from in 0..2usize) {
+        let mapping = &drawn.mapping;
+        let (before, agreed) = in_agreement(&drawn, from);
+        let records = [0, 1].map(|side| with(&before[side], &drawn.edits[side]));
+        let changed = ["2026-11-02T09:00:00Z", "2026-11-02T08:00:00Z"].map(|time| time.parse().ok());
+        let merging = Merging { from, records: [&records[0], &records[1]], agreed: &agreed, changed };
+        let merged = mapping.merge(&merging).unwrap();
+        let beside = mapping.merged_beside(&merging);
+        prop_assert!(beside.iter().map(|beside| beside.row).eq(&mapping.rows), "in the order of the file");
+        for side in [0, 1] {
+            let differences = merged["differences"][&mapping.sides[side]].as_array().unwrap();
+            let said = beside.iter().filter(|beside| matches!(&beside.verdict, Verdict::Follows { side: to, .. } if *to == side));
+            prop_assert_eq!(said.clone().count(), differences.len());
+            for beside in said {
+                let Verdict::Follows { new, conflict, .. } = &beside.verdict else { unreachable!() };
+                let difference = differences.iter().find(|difference| difference["row"] == *beside.row.id).unwrap();
+                prop_assert_eq!((new, &beside.now[side]), (&difference["new"], &difference["old"]));
+                let told = merged["conflicts"].as_array().unwrap().iter().any(|told| told["row"] == *beside.row.id);
+                prop_assert_eq!(*conflict, told);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_that_cannot_be_taken_over_keeps_nothing_from_the_others() {
+    let mapping = mapping(
+        "mapping: two\nbetween: [left, right]\nrows:\n  one: { left: f, right: { path: g, as: date } }\n  two: { left: h, right: h }\n  three: { left: i, right: i, only_to: right, when_empty: keep }\n",
+    );
+    let (left, right) = (json!({ "f": "soon", "h": 1 }), json!({ "g": "2026-11-02", "h": 2, "i": 3 }));
+    let agreed = json!({ "two": { "left": 1, "right": 1 } });
+    let merging = Merging { from: 0, records: [&left, &right], agreed: &agreed, changed: [None, None] };
+    assert!(mapping.merge(&merging).is_err());
+    let compared = mapping.compared_beside(0, [&left, &right]);
+    assert!(matches!(&compared[0].verdict, Verdict::Stuck(_)));
+    assert_eq!(compared[1].verdict, Verdict::Follows { side: 1, new: json!(1), conflict: false });
+    assert_eq!(compared[2].verdict, Verdict::Stays);
+    let verdicts: Vec<Verdict> = mapping.merged_beside(&merging).into_iter().map(|beside| beside.verdict).collect();
+    let follows = Verdict::Follows { side: 0, new: json!(2), conflict: false };
+    assert!(matches!(&verdicts[0], Verdict::Stuck(why) if why.contains("soon")), "{verdicts:?}");
+    assert_eq!(verdicts[1..], [follows, Verdict::Stays]);
 }

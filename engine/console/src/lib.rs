@@ -46,6 +46,7 @@ struct Desk {
     api: Arc<Api>,
     facts: RwLock<Arc<Facts>>,
     sessions: Sessions,
+    recent_deals: deals::Recent,
 }
 
 type Shared = Arc<Desk>;
@@ -53,7 +54,14 @@ type Shared = Arc<Desk>;
 impl Console {
     /// The console over the runs of `api`, whose flows come from what `facts` tells.
     pub fn new(api: Arc<Api>, facts: Facts) -> Self {
-        Self { desk: Arc::new(Desk { api, facts: RwLock::new(Arc::new(facts)), sessions: Sessions::default() }) }
+        Self {
+            desk: Arc::new(Desk {
+                api,
+                facts: RwLock::new(Arc::new(facts)),
+                sessions: Sessions::default(),
+                recent_deals: Default::default(),
+            }),
+        }
     }
 
     /// From now on the files say this.

@@ -29,6 +29,7 @@ pub fn of_flows(members: &[Member<'_>]) -> Picture {
             what: format!("{}. {}", at + 1, member.state),
             details: vec![format!("started by {}", sources.join(" and "))],
             writes: member.writes,
+            yours: false,
             groups: Vec::new(),
             happened: None,
         }

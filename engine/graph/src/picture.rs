@@ -34,6 +34,8 @@ pub struct Node {
     pub details: Vec<String>,
     /// Whether it, or anything in it, writes.
     pub writes: bool,
+    /// Whether a user's file changes or adds it.
+    pub yours: bool,
     /// What it holds.
     pub groups: Vec<Group>,
     /// What became of it in the run that is shown.
@@ -120,7 +122,8 @@ impl Node {
     pub(crate) fn below(&self) -> Vec<String> {
         let name = self.title.is_some().then(|| self.name.clone());
         let what = if self.writes { format!("{} ✎", self.what) } else { self.what.clone() };
-        name.into_iter().chain([what]).chain(self.details.iter().cloned()).chain(self.result()).collect()
+        let yours = self.yours.then(|| YOURS.to_owned());
+        name.into_iter().chain([what]).chain(self.details.iter().cloned()).chain(yours).chain(self.result()).collect()
     }
 
     /// What became of it, with its mark.
@@ -130,11 +133,23 @@ impl Node {
 }
 
 impl Picture {
+    /// The same, with a mark at the steps of these names: those that a user's file changes or adds.
+    #[must_use]
+    pub fn with_yours(mut self, steps: &[&str]) -> Self {
+        for node in &mut self.nodes {
+            node.yours = steps.contains(&node.name.as_str());
+        }
+        self
+    }
+
     /// The ties that end at a node, in the order of the nodes where they begin.
     pub(crate) fn into(&self, node: usize) -> impl Iterator<Item = &Edge> {
         self.edges.iter().filter(move |edge| edge.to == node)
     }
 }
+
+/// What stands at a step that is changed.
+pub(crate) const YOURS: &str = "◆ changed by your file";
 
 /// One line of at most `most` characters; what is cut off is shown as cut.
 pub(crate) fn short(text: &str, most: usize) -> String {

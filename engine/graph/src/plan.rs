@@ -75,6 +75,7 @@ fn node(plan: &Plan, step: &StepPlan) -> Node {
         what,
         details: details.collect(),
         writes: step.effect == Effect::Write,
+        yours: false,
         groups: groups(plan, &step.action),
         happened: None,
     }

@@ -84,6 +84,15 @@ pub struct Shown {
     pub output: Value,
     /// What it answered: status, headers, body.
     pub answer: Value,
+    /// The version of the flows that it runs in.
+    #[serde(default)]
+    pub version: String,
+    /// How many events its own stands for besides: those of a burst that came before.
+    #[serde(default)]
+    pub left_out: u32,
+    /// Paths of the steps that a person wants to count as done.
+    #[serde(default)]
+    pub skipped: Vec<String>,
     /// The steps that have ended since the run began or was last begun again, in order.
     pub steps: Vec<Value>,
     /// The runs that it called, in that time or before, the oldest first.
@@ -226,7 +235,10 @@ impl Reader {
     /// It cannot be read.
     pub fn run(&self, run: &str) -> Result<Option<Shown>, NotKept> {
         self.ask(|connection| {
-            let sql = format!("SELECT {LISTED}, r.trigger, r.inputs, r.output, r.answer FROM runs r WHERE r.run = ?1");
+            let sql = format!(
+                "SELECT {LISTED}, r.trigger, r.inputs, r.output, r.answer, r.version, r.left_out, r.skipped
+                 FROM runs r WHERE r.run = ?1"
+            );
             let value = |row: &Row<'_>, at: usize| {
                 Ok::<_, rusqlite::Error>(row.get::<_, Option<String>>(at)?.as_deref().map(json).unwrap_or_default())
             };
@@ -239,6 +251,9 @@ impl Reader {
                         inputs: value(row, 9)?,
                         output: value(row, 10)?,
                         answer: value(row, 11)?,
+                        version: row.get(12)?,
+                        left_out: row.get(13)?,
+                        skipped: serde_json::from_value(value(row, 14)?).unwrap_or_default(),
                         steps: Vec::new(),
                         called: Vec::new(),
                     })

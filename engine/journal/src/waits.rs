@@ -31,6 +31,17 @@ pub struct DeadLetter {
     pub reason: Option<String>,
 }
 
+/// What became of an event whose run is in no list.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fate {
+    /// It waits to become a run.
+    Waits(DeadLetter),
+    /// It became none.
+    Dead(DeadLetter),
+    /// Another run, of this id, stands for it.
+    Within(String),
+}
+
 /// What waits to become a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Waits {
@@ -43,6 +54,7 @@ pub struct Waits {
 }
 
 const LETTER: &str = "SELECT entry, flow, run, key, payload, inputs, received, reason FROM inbox WHERE state = 2";
+const FATE: &str = "SELECT entry, flow, run, key, payload, inputs, received, reason, state FROM inbox WHERE run = ?1";
 
 fn letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
     let value = |text: String| serde_json::from_str(&text).unwrap_or_default();
@@ -81,6 +93,23 @@ impl Reader {
             let mut select = connection.prepare_cached(&format!("{LETTER} AND entry = ?1"))?;
             select.query_row([number.cast_signed()], letter).optional()
         })
+    }
+
+    /// What became of the event that was to become this run; none where there was none, or its run has ended.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn fate(&self, run: &str) -> Result<Option<Fate>, NotKept> {
+        let found = self.ask(|connection| {
+            let mut select = connection.prepare_cached(FATE)?;
+            select.query_row([run], |row| Ok((letter(row)?, row.get::<_, u8>(8)?))).optional()
+        })?;
+        Ok(found.and_then(|(letter, state)| match state {
+            0 => Some(Fate::Waits(letter)),
+            2 => Some(Fate::Dead(letter)),
+            3 => letter.reason.map(Fate::Within),
+            _ => None,
+        }))
     }
 
     /// What waits to become a run, and how much became none.

@@ -139,6 +139,19 @@ impl ValueType {
         Self::WORDS.iter().find(|(_, kind)| *kind == self).map_or("any", |(word, _)| word)
     }
 
+    /// A value of this type as a person writes it: text as it stands, the rest as JSON; of [`ValueType::Any`], text where
+    /// it is no JSON.
+    ///
+    /// # Errors
+    /// Why it is no value.
+    pub fn parse(self, text: &str) -> Result<serde_json::Value, serde_json::Error> {
+        match self {
+            ValueType::Text => Ok(text.into()),
+            ValueType::Any => Ok(serde_json::from_str(text).unwrap_or_else(|_| text.into())),
+            _ => serde_json::from_str(text),
+        }
+    }
+
     /// Whether `value` is of this type. Null is of every type: it stands for "not given".
     pub fn admits(self, value: &serde_json::Value) -> bool {
         use serde_json::Value;

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`ids`] (names), [`outcome`] (how a step can end), [`span`] and [`node`] (values as written, with
 //! their places), [`flow`] (a flow as written), [`catalogue`] (what connectors offer), [`tables`] (what a remote
-//! system says of its tables), [`diagnostic`] (a finding); [`spans`] puts spans of time into words.
+//! system says of its tables), [`diagnostic`] (a finding); [`spans`] puts spans of time into words, [`words`] numbers of things.
 //!
 //! A JSON value is [`serde_json::Value`] everywhere, called [`Value`].
 
@@ -15,6 +15,7 @@ pub mod outcome;
 pub mod span;
 pub mod spans;
 pub mod tables;
+pub mod words;
 
 pub use catalogue::{Catalogue, Effect, OperationDescription, Schema, TriggerDescription};
 pub use diagnostic::{Diagnostic, Severity};

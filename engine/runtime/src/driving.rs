@@ -21,6 +21,7 @@ use crate::core::state::RunState;
 use crate::keep::{ClaimChange, Kept, NotKept, Past, Turn};
 use crate::memory::{Claimed, Engine, Flows, Start, idempotency_key, unknown_connection};
 use crate::record::{Observer, StepRecord};
+use crate::recording::Noting;
 use crate::running::{Again, Going};
 
 /// How a run ended.
@@ -358,6 +359,12 @@ impl<'r> Driving<'r> {
         self.plan.step(step.step).sensitive.input || self.sensitive.input || self.sensitive.output
     }
 
+    /// Whether what a step would change is kept out of previews: its input makes the new values, and a record that it
+    /// would have read the old ones.
+    fn hides_change(&self, step: Address) -> bool {
+        self.hides_input(step) || self.plan.step(step.step).sensitive.output
+    }
+
     fn abandon(&mut self, step: Address) {
         for handle in self.handles.remove(&step).into_iter().flatten() {
             handle.abort();
@@ -398,14 +405,18 @@ impl<'r> Driving<'r> {
         input: Arc<Value>,
         may_have_run: bool,
     ) -> BoxFuture<'r, Reported> {
-        let Action::Operation { connection, operation, effect, .. } = &self.plan.step(step.step).action else {
+        let planned = self.plan.step(step.step);
+        let Action::Operation { connection, operation, effect, input: template } = &planned.action else {
             return Box::pin(std::future::pending());
         };
         let path = self.state.path(self.plan, step);
         let key = idempotency_key(self.state.id(), &path);
         let (gate, observer) = (self.engine.gate(connection), self.observer);
         let dry = self.engine.dry && *effect == Effect::Write;
-        let (run, depth, hidden) = (self.state.id().to_owned(), self.depth, self.hides_input(step));
+        let (run, depth, hidden) = (self.state.id().to_owned(), self.depth, self.hides_change(step));
+        let secret = self.hides_input(step).then(|| (template, Arc::clone(&input)));
+        let noting = Noting { flow: &self.plan.flow, connection, secret, hides: hidden };
+        let notes = &self.engine.notes;
         let span = tracing::info_span!("attempt", step = path, attempt, operation = %operation, connection);
         // A write rests on everything before it, so that must be safe first.
         let safe =
@@ -431,6 +442,7 @@ impl<'r> Driving<'r> {
                 }
                 None => Err(unknown_connection(connection)),
             };
+            notes.called(noting, &path, &context, &called);
             let kind = match called {
                 Ok(output) => Happening::Succeeded { step, attempt, output },
                 Err(error) => Happening::Failed { step, attempt, error },

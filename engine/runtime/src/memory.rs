@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cosell_compile::plan::Plan;
+use cosell_compile::plan::{Action, Plan};
 use cosell_model::flow::Retry;
 use cosell_model::{FlowId, Value};
-use cosell_sdk::{CallError, Connection, Poll};
+use cosell_sdk::{CallError, Connection, Poll, Tape};
 use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::Shared;
@@ -18,6 +18,7 @@ use crate::gate::Gate;
 use crate::keep::{Keeper, Reserved, root};
 use crate::keys::{Claim, Keys};
 use crate::record::Observer;
+use crate::recording::Notes;
 
 /// One version of all flows. A run, with every flow that it calls, ends in the version it began in.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +43,8 @@ pub struct Engine {
     pub(crate) dry: bool,
     /// Whether waits take no time, those between attempts among them.
     pub(crate) hurried: bool,
+    /// What a dry run that is recorded or played notes beside the connections' tapes.
+    pub(crate) notes: Notes,
 }
 
 /// Keys of scopes that are not being driven: those of runs to be gone on with.
@@ -86,6 +89,7 @@ impl Engine {
             held: Arc::default(),
             dry: false,
             hurried: false,
+            notes: Notes::default(),
         }
     }
 
@@ -105,6 +109,34 @@ impl Engine {
         self.gates = self.gates.into_iter().map(|(name, gate)| (name, gate.dry())).collect();
         self.dry = true;
         self
+    }
+
+    /// Another engine for a [dry run](Self::dry) of the flows of this one, beside its runs: over the same connections,
+    /// whose limits both keep to together. Nobody keeps its runs, and its scopes keep nobody from their keys.
+    #[must_use]
+    pub fn rehearsal(&self) -> Self {
+        Self {
+            flows: Flows { version: String::new(), ..self.flows.clone() },
+            older: BTreeMap::new(),
+            gates: self.gates.iter().map(|(name, gate)| (name.clone(), gate.rehearsal())).collect(),
+            keeper: None,
+            keys: Keys::default(),
+            held: Arc::default(),
+            notes: Notes::default(),
+            dry: true,
+            hurried: false,
+        }
+    }
+
+    /// The same engine with a tape for each connection, by its name.
+    pub(crate) fn taped(mut self, tape: impl Fn(&str) -> Tape) -> Self {
+        self.gates = self.gates.into_iter().map(|(name, gate)| (name.clone(), gate.taped(tape(&name)))).collect();
+        self
+    }
+
+    /// The tapes, by their connections' names.
+    pub(crate) fn tapes(&self) -> impl Iterator<Item = (&str, &Tape)> {
+        self.gates.iter().filter_map(|(name, gate)| Some((name.as_str(), gate.tape()?)))
     }
 
     /// The same engine for tests against stand-ins: what waits, as a step or before another attempt, goes on at once.
@@ -150,6 +182,17 @@ impl Engine {
         self.flows.plans.get(flow)
     }
 
+    /// The version of the flows as they are now.
+    pub fn version(&self) -> &str {
+        &self.flows.version
+    }
+
+    /// The flow's plan in a version of the flows; none where that version is not known any more, or has no such flow.
+    pub fn plan_in(&self, version: &str, flow: &FlowId) -> Option<&Arc<Plan>> {
+        let flows = if version == self.flows.version { Some(&self.flows) } else { self.older.get(version) };
+        flows?.plans.get(flow)
+    }
+
     /// All plans, by name.
     pub fn plans(&self) -> impl Iterator<Item = &Arc<Plan>> {
         self.flows.plans.values()
@@ -163,6 +206,17 @@ impl Engine {
     /// The names of all connections, in order.
     pub fn connections(&self) -> impl Iterator<Item = &str> {
         self.gates.keys().map(String::as_str)
+    }
+
+    /// The name of the connection that the flows use for a connector; it may have a name of its own.
+    pub fn connection_for(&self, connector: &str) -> Option<&str> {
+        let mut steps = self.plans().flat_map(|plan| &plan.steps);
+        steps.find_map(|step| match &step.action {
+            Action::Operation { connection, operation, .. } if &*operation.connector == connector => {
+                Some(connection.as_str())
+            }
+            _ => None,
+        })
     }
 
     /// The connection of this name, with the line of those who call.

@@ -56,9 +56,10 @@ pub(crate) struct Going<'r> {
 }
 
 impl Engine {
-    /// Runs `flow` to its end, under a new id. What cannot be kept fails it.
+    /// Runs `flow` to its end, under a new id. What cannot be kept fails it. Dry runs share one id, since that of a run
+    /// makes those of its records: so what they foretell is the same each time.
     pub async fn run(&self, flow: &FlowId, start: Start, observer: &dyn Observer) -> RunRecord {
-        let id = Uuid::now_v7().to_string();
+        let id = if self.dry { Uuid::nil() } else { Uuid::now_v7() }.to_string();
         let (began, left_out) = (Timestamp::now(), start.left_out);
         match self.begin(id.clone(), flow, None, start, observer).await {
             Ok(run) => run,
@@ -104,7 +105,7 @@ impl Engine {
             None => None,
         };
         let began = past.ok_or_else(|| NotKept(format!("there is no run {run}")))?.began;
-        let flows = if original { self.version(&began)? } else { &self.flows };
+        let flows = if original { self.flows_of(&began)? } else { &self.flows };
         let again = Arc::new(Again { life: began.life + 1, skipped, cancel: self.cancellable(run) });
         let start = Start { trigger: began.trigger, inputs: began.inputs, left_out: began.left_out };
         let (id, key, sensitive) = (began.run, began.key, Sensitive::default());
@@ -119,7 +120,7 @@ impl Engine {
     pub(crate) async fn may_revive(&self, run: &str, original: bool) -> Result<(), NotKept> {
         let Some(keeper) = &self.keeper else { return Err(NotKept("runs are not kept".to_owned())) };
         let past = keeper.past(run).await?.ok_or_else(|| NotKept(format!("there is no run {run}")))?;
-        let flows = if original { self.version(&past.began)? } else { &self.flows };
+        let flows = if original { self.flows_of(&past.began)? } else { &self.flows };
         let flow = &past.began.flow;
         if flows.plans.contains_key(flow) {
             Ok(())
@@ -139,7 +140,7 @@ impl Engine {
     }
 
     /// The flows as they were when a run began.
-    fn version(&self, began: &Began) -> Result<&Flows, NotKept> {
+    fn flows_of(&self, began: &Began) -> Result<&Flows, NotKept> {
         let version = &began.version;
         let flows = if *version == self.flows.version { Some(&self.flows) } else { self.older.get(version) };
         flows.ok_or_else(|| {
@@ -177,7 +178,7 @@ impl Engine {
     /// # Errors
     /// As for [`begin`](Self::begin); also where that version is not known.
     pub async fn go_on(&self, past: Past, observer: &dyn Observer) -> Result<RunRecord, NotKept> {
-        let flows = self.version(&past.began)?;
+        let flows = self.flows_of(&past.began)?;
         let began = past.began.clone();
         let start = Start { trigger: began.trigger, inputs: began.inputs, left_out: began.left_out };
         let (id, key, sensitive) = (began.run, began.key, Sensitive::default());

@@ -80,11 +80,12 @@ pub(super) async fn head(client: &Client, name: &str, context: &CallContext) -> 
         return Err(unknown());
     }
     let request = client.get(&[&format!("EntityDefinitions(LogicalName='{name}')")]).query("$select", NAMES);
-    let response = request.header("accept", "application/json").allow(404).send(context).await?;
+    let response = request.describing().header("accept", "application/json").allow(404).send(context).await?;
     let definition: Definition = if response.status == 404 {
         let request = client.get(&["EntityDefinitions"]).query("$select", NAMES);
         let request = request.query("$filter", &format!("EntitySetName eq '{name}'"));
-        let found: All<Definition> = request.header("accept", "application/json").send(context).await?.json()?;
+        let found: All<Definition> =
+            request.describing().header("accept", "application/json").send(context).await?.json()?;
         found.value.into_iter().next().ok_or_else(unknown)?
     } else {
         response.json()?
@@ -113,7 +114,7 @@ where
     let read = |below: &[&str], query: &[(&str, &str)]| {
         let definition = definition(head);
         let segments: Vec<&str> = std::iter::once(definition.as_str()).chain(below.iter().copied()).collect();
-        let mut request = client.get(&segments).header("accept", "application/json");
+        let mut request = client.get(&segments).describing().header("accept", "application/json");
         for (name, value) in query {
             request = request.query(name, value);
         }
@@ -153,7 +154,7 @@ pub(super) async fn lengths(
     let texts = async |kind: &str| -> Result<All<TextAttribute>, CallError> {
         let cast = format!("Microsoft.Dynamics.CRM.{kind}AttributeMetadata");
         let request = client.get(&[&definition(head), "Attributes", &cast]).query("$select", "LogicalName,MaxLength");
-        request.header("accept", "application/json").send(context).await?.json()
+        request.describing().header("accept", "application/json").send(context).await?.json()
     };
     let (lines, memos) = futures::join!(texts("String"), texts("Memo"));
     let all = lines?.value.into_iter().chain(memos?.value);
@@ -178,7 +179,8 @@ pub(super) async fn said(
 ) -> Result<BTreeMap<String, Said>, CallError> {
     let request =
         client.get(&[&definition(head), "Attributes"]).query("$select", "LogicalName,DisplayName,RequiredLevel");
-    let all: All<SaidAttribute> = request.header("accept", "application/json").send(context).await?.json()?;
+    let all: All<SaidAttribute> =
+        request.describing().header("accept", "application/json").send(context).await?.json()?;
     let said = |attribute: SaidAttribute| {
         let label = attribute.display_name.pointer("/UserLocalizedLabel/Label").and_then(Value::as_str);
         // `SystemRequired` is what the platform fills by itself.

@@ -9,6 +9,11 @@ pub(super) fn check(kit: &mut Kit<'_>) {
     let description = kit.connector.description().clone();
     check_texts(kit, "the connector", &description.name, &description.title, &description.description);
     check_schema(kit, "settings", &description.settings);
+    let offline = kit.connector.offline().err();
+    kit.expect(offline.is_none(), "the connector", || {
+        let why = offline.map(|error| error.message).unwrap_or_default();
+        format!("a recording cannot be played back, since its settings OFFLINE do not open it: {why}")
+    });
     for operation in &description.operations {
         let place = operation.name.as_str();
         check_texts(kit, place, &operation.name, &operation.title, &operation.description);

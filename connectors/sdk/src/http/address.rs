@@ -43,6 +43,21 @@ impl Address {
         self.0.origin().ascii_serialization()
     }
 
+    /// Host and port.
+    pub(super) fn authority(&self) -> &str {
+        self.0.authority()
+    }
+
+    /// The path, without a slash at its end.
+    pub(super) fn path(&self) -> &str {
+        self.0.path().trim_end_matches('/')
+    }
+
+    /// The whole address, without a slash at its end.
+    pub(super) fn base(&self) -> String {
+        self.0.as_str().trim_end_matches('/').to_owned()
+    }
+
     /// The address with these path segments added, each escaped.
     pub(crate) fn below(&self, segments: &[&str]) -> Url {
         let mut url = self.0.clone();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cosell_model::Effect;
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +16,7 @@ use super::body::{Unread, read_body};
 use super::classify::{Failure, meaning, retry_after};
 use super::fault::{Fault, details};
 use super::response::Response;
+use super::taped;
 use super::transport::Transport;
 use crate::context::{CallContext, RequestRecord};
 use crate::error::{CallError, Meaning};
@@ -143,7 +144,8 @@ impl Client {
     /// A request of any method.
     pub fn request(&self, method: Method, segments: &[&str]) -> Request<'_> {
         let url = self.address.below(segments);
-        Request { client: self, method, url, headers: Vec::new(), body: None, allowed: Vec::new(), reads: false }
+        let (headers, allowed) = (Vec::new(), Vec::new());
+        Request { client: self, method, url, headers, body: None, allowed, reads: false, describes: false }
     }
 }
 
@@ -157,6 +159,7 @@ pub struct Request<'a> {
     body: Option<(Cow<'static, str>, Vec<u8>)>,
     allowed: Vec<u16>,
     reads: bool,
+    describes: bool,
 }
 
 impl Request<'_> {
@@ -199,6 +202,13 @@ impl Request<'_> {
         self
     }
 
+    /// Says that the answer describes the system, such as its tables, and holds no data of its users: a recording keeps it
+    /// as it is.
+    pub fn describing(mut self) -> Self {
+        self.describes = true;
+        self
+    }
+
     /// Takes an answer with this status as one to be looked at, rather than as an error.
     pub fn allow(mut self, status: u16) -> Self {
         self.allowed.push(status);
@@ -225,9 +235,35 @@ impl Request<'_> {
                 ),
             ));
         }
+        let response =
+            if context.is_taped() { self.send_taped(context).await? } else { self.exchange(context).await? };
+        self.judge(response)
+    }
+
+    /// The answer, which a tape keeps or plays.
+    async fn send_taped(&self, context: &CallContext) -> Result<Response, CallError> {
+        let address = &self.client.address;
+        let body = self.body.as_ref().map(|(_, body)| body.as_slice());
+        let asked = taped::asked(address, self.method.as_str(), &self.url, body);
+        let Some(tape) = context.tape_for(&asked) else { return self.exchange(context).await };
+        if tape.plays() {
+            let answer = tape.answer(&asked)?;
+            context.note(self.record(answer.status, Duration::ZERO));
+            return taped::played(answer, address, self.effect(), self.client.title);
+        }
+        let came = self.exchange(context).await;
+        let answer = match &came {
+            Ok(response) => taped::kept(response, address, self.describes),
+            Err(error) => taped::failed(error.clone(), address),
+        };
+        tape.keep(&asked, answer);
+        came
+    }
+
+    /// Sends it, with a token where one is needed.
+    async fn exchange(&self, context: &CallContext) -> Result<Response, CallError> {
         let Credentials::Token(sign_in) = &self.client.credentials else {
-            let response = self.send_once(None, context).await?;
-            return self.judge(response);
+            return self.send_once(None, context).await;
         };
         let token = sign_in.token().await?;
         let response = self.send_once(Some(&token), context).await?;
@@ -235,10 +271,14 @@ impl Request<'_> {
         // multi-factor authentication is missing, no renewal helps (Partner Center, MFA for the partner tenant).
         if response.status == 401 && !token.fresh && !response.lacks_mfa() {
             let token = sign_in.renew(&token).await?;
-            let response = self.send_once(Some(&token), context).await?;
-            return self.judge(response);
+            return self.send_once(Some(&token), context).await;
         }
-        self.judge(response)
+        Ok(response)
+    }
+
+    fn record(&self, status: Option<u16>, took: Duration) -> RequestRecord {
+        let url = self.url[..url::Position::AfterPath].to_owned();
+        RequestRecord { method: self.method.to_string(), url, status, took }
     }
 
     fn effect(&self) -> Effect {
@@ -282,12 +322,7 @@ impl Request<'_> {
             }
             Err(error) => Err(Unread::Broken(error)),
         };
-        context.note(RequestRecord {
-            method: self.method.to_string(),
-            url: self.url[..url::Position::AfterPath].to_owned(),
-            status: answer.as_ref().ok().map(|(status, ..)| *status),
-            took: started.elapsed(),
-        });
+        context.note(self.record(answer.as_ref().ok().map(|(status, ..)| *status), started.elapsed()));
         match answer {
             Ok((status, headers, body)) => {
                 if let Some(ahead) = clock_ahead(&headers) {

@@ -5,8 +5,8 @@
 //!
 //! Read in this order: [`client`] (how a connector makes requests), `response` (what comes back), `address`
 //! (where requests may go), `body` (how much is read), `classify` (what a
-//! failure means), `fault` (what the remote system says of it), `transport` (TLS, and whom it trusts), `download` (a small
-//! public file).
+//! failure means), `fault` (what the remote system says of it), `transport` (TLS, and whom it trusts), `taped` (requests of
+//! dry runs that are recorded or played back), `download` (a small public file).
 
 mod address;
 mod body;
@@ -15,6 +15,7 @@ pub mod client;
 mod download;
 mod fault;
 mod response;
+mod taped;
 #[cfg(test)]
 mod tests;
 mod transport;

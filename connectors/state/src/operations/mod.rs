@@ -1,10 +1,12 @@
-//! What the connector can do, one file each. The read: [`Get`]; writes: [`Put`], [`Remove`].
+//! What the connector can do, one file each. Reads: [`Get`], [`List`]; writes: [`Put`], [`Remove`].
 
 mod get;
+mod list;
 mod put;
 mod remove;
 
 pub use get::{Get, GetInput, GetOutput};
+pub use list::{Kept, List, ListInput, ListOutput};
 pub use put::{Put, PutInput};
 pub use remove::{Remove, RemoveInput};
 
@@ -23,10 +25,13 @@ pub struct Written {
 
 /// The value under `key`, as a dry run has made it so far.
 async fn read(state: &State, key: &str, context: &CallContext) -> Result<Option<Value>, CallError> {
-    match context.foreseen(key) {
-        Some(foreseen) => Ok(foreseen),
-        None => state.get(key.to_owned()).await,
+    if let Some(foreseen) = context.foreseen(key) {
+        return Ok(foreseen);
     }
+    // A list, since null is a value as well.
+    let look = async { Ok(state.get(key.to_owned()).await?.into_iter().collect()) };
+    let seen = context.outside(&format!("KEY {key}"), look).await?;
+    Ok(seen.as_array().and_then(|seen| seen.first().cloned()))
 }
 
 /// That the value under `key` would become another.

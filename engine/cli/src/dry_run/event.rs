@@ -3,27 +3,21 @@
 use cosell_journal::Reader;
 use cosell_model::{FlowId, Value};
 use cosell_runtime::memory::{Engine, Start};
-use cosell_runtime::record::Nobody;
-use serde_json::json;
+use cosell_service::occasion::{OPPORTUNITIES, Occasion, REFERRALS};
 
-use super::Options;
+use super::From;
 use crate::demo::TwoDeals;
 use crate::project::Project;
-use crate::sync::{Direction, connection, opportunity_event, referral_event};
 use crate::{Trouble, journal, run};
 
 /// Where the event comes from.
 pub(super) enum Source {
-    /// A trigger's payload.
-    Trigger(Value),
     /// Inputs as they stand on the command line.
     Inputs(Vec<String>),
     /// A run of this flow, which began so.
-    Run(FlowId, Box<Start>),
-    /// A referral.
-    Referral(String),
-    /// An opportunity.
-    Opportunity(String),
+    Run(FlowId, Occasion),
+    /// A trigger's payload, or a record.
+    Named(Occasion),
 }
 
 impl Source {
@@ -31,22 +25,22 @@ impl Source {
     ///
     /// # Errors
     /// A file or a run that is not there.
-    pub(super) fn of(options: &Options, project: &Project) -> Result<Self, Trouble> {
-        Ok(if let Some(file) = &options.event {
-            Self::Trigger(run::event(file)?)
-        } else if let Some(id) = &options.run {
+    pub(super) fn of(from: &From, project: &Project) -> Result<Self, Trouble> {
+        Ok(if let Some(file) = &from.event {
+            Self::Named(Occasion::event(run::event(file)?))
+        } else if let Some(id) = &from.run {
             let path = project.kept(journal::FILE);
             let shown = Reader::open(&path)?.run(id)?;
             let shown =
                 shown.ok_or_else(|| Trouble::new(format!("the journal {} has no run `{id}`", path.display())))?;
-            let start = Start { trigger: shown.trigger, inputs: shown.inputs, ..Start::default() };
-            Self::Run(FlowId::new(shown.listed.flow.as_str()), Box::new(start))
-        } else if let Some(id) = &options.referral {
-            Self::Referral(id.clone())
-        } else if let Some(id) = &options.opportunity {
-            Self::Opportunity(id.clone())
+            let began = Occasion::Given { trigger: shown.trigger, inputs: shown.inputs };
+            Self::Run(FlowId::new(shown.listed.flow.as_str()), began)
+        } else if let Some(id) = &from.referral {
+            Self::Named(Occasion::Referral(id.clone()))
+        } else if let Some(id) = &from.opportunity {
+            Self::Named(Occasion::Opportunity(id.clone()))
         } else {
-            Self::Inputs(options.inputs.clone())
+            Self::Inputs(from.inputs.clone())
         })
     }
 
@@ -54,11 +48,8 @@ impl Source {
     pub(super) fn or_of(self, deals: &TwoDeals, flow: Option<&str>) -> Self {
         match self {
             Self::Inputs(inputs) if inputs.is_empty() => match flow {
-                None => Self::Referral(deals.referral.clone()),
-                Some(flow) if Direction::Referrals.flow().as_str() == flow => Self::Referral(deals.referral.clone()),
-                Some(flow) if Direction::Opportunities.flow().as_str() == flow => {
-                    Self::Opportunity(deals.opportunity.clone())
-                }
+                None | Some(REFERRALS) => Self::Named(Occasion::Referral(deals.referral.clone())),
+                Some(OPPORTUNITIES) => Self::Named(Occasion::Opportunity(deals.opportunity.clone())),
                 Some(_) => Self::Inputs(inputs),
             },
             named => named,
@@ -69,8 +60,8 @@ impl Source {
     pub(super) fn flow(&self) -> FlowId {
         match self {
             Self::Run(flow, _) => flow.clone(),
-            Self::Opportunity(_) => Direction::Opportunities.flow(),
-            _ => Direction::Referrals.flow(),
+            Self::Named(occasion) => occasion.flow(),
+            Self::Inputs(_) => FlowId::new(REFERRALS),
         }
     }
 
@@ -79,24 +70,12 @@ impl Source {
     /// # Errors
     /// Inputs that do not fit; a record that cannot be read.
     pub(super) async fn start(self, engine: &Engine, flow: &FlowId) -> Result<Start, Trouble> {
-        let read = async |connector: &str, operation: &str, input: Value| {
-            let name = connection(engine, connector)?;
-            let read = engine.read(&name, operation, input, &Nobody).await;
-            read.map_err(|error| Trouble::new(format!("{connector}.{operation}: {error}")))
-        };
-        let trigger = match self {
-            Self::Run(_, start) => return Ok(*start),
+        match self {
             Self::Inputs(given) => {
                 let inputs = Value::Object(run::inputs(&given, &run::kinds(engine, flow))?);
-                return Ok(Start { inputs, ..Start::default() });
+                Ok(Start { inputs, ..Start::default() })
             }
-            Self::Trigger(trigger) => trigger,
-            Self::Referral(id) => referral_event(&read("partner_center", "get_referral", json!({ "id": id })).await?),
-            Self::Opportunity(id) => {
-                let input = json!({ "table": "opportunity", "id": id });
-                opportunity_event(&read("dataverse", "get_row", input).await?)
-            }
-        };
-        Ok(Start { trigger, ..Start::default() })
+            Self::Run(_, occasion) | Self::Named(occasion) => occasion.start(engine).await.map_err(Trouble::new),
+        }
     }
 }

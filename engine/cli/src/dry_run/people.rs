@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 
 use cosell_model::Outcome;
-use cosell_runtime::preview::{Foreseen, Preview, Written};
+use cosell_runtime::preview::{Foreseen, Preview, Written, words};
 
-use super::shown;
 use crate::render::run::sign;
 use crate::render::{BAD, DIM, GOOD, STRONG, WARN, counted, styled};
 
@@ -13,12 +12,12 @@ use crate::render::{BAD, DIM, GOOD, STRONG, WARN, counted, styled};
 pub(super) fn page(found: &Preview) -> String {
     let mut page =
         format!("{} {}\n", styled(STRONG, &found.flow), styled(DIM, "(dry run: nothing is changed anywhere)"));
-    shown::told(found).for_each(|step| page.push_str(&self::step(step)));
+    words::told(found).for_each(|step| page.push_str(&self::step(step)));
     if let Some(failure) = &found.failure {
         let step = failure.step.as_ref().map_or(String::new(), |step| format!("step `{step}`: "));
         let _ = writeln!(page, "{}", styled(BAD, format!("It would fail: {step}{failure}")));
     }
-    page + &shown::totals(&found.totals) + "\n"
+    page + &words::totals(&found.totals) + "\n"
 }
 
 fn step(step: &Foreseen) -> String {
@@ -47,8 +46,8 @@ fn changes(indent: &str, changes: &[Written], text: &mut String) {
         let _ = writeln!(text, "{indent}    {}", styled(STRONG, &of_record[0].change.record));
         let width = of_record.iter().map(|written| written.change.field.chars().count()).max().unwrap_or_default();
         for Written { change, row } in of_record {
-            let (old, new) = (shown::value(&change.old), shown::value(&change.new));
-            let from = row.as_ref().map_or(String::new(), |row| styled(DIM, format!("  [{}]", shown::row(row))));
+            let (old, new) = (words::value(&change.old), words::value(&change.new));
+            let from = row.as_ref().map_or(String::new(), |row| styled(DIM, format!("  [{}]", words::row(row))));
             let arrow = if change.old.is_null() {
                 styled(GOOD, format!("+ {new}"))
             } else {

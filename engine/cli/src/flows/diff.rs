@@ -2,7 +2,7 @@
 
 use cosell_compile::did_you_mean;
 use cosell_compile::documents::{Document, Documents, Origin};
-use cosell_compile::overlay::Change;
+use cosell_compile::overlay::{Change, Written};
 use cosell_compile::source::Sources;
 use cosell_model::Span;
 
@@ -82,16 +82,12 @@ fn changes(changes: &[Change], sources: &Sources) -> String {
 
 /// A value as it is written, with its place, each line behind `sign`.
 fn side(sign: &str, span: Span, sources: &Sources) -> String {
-    let (line, column) = sources.line_column(span);
-    let place = styled(DIM, format!("  # {}:{line}", sources.file(span.file).path));
+    let Written { place, lines } = Written::at(span, sources);
+    let place = styled(DIM, format!("  # {place}"));
     let style = if sign == "+" { GOOD } else { BAD };
-    let text = sources.slice(span);
-    let text = if text.is_empty() { "~" } else { text };
-    let lines = text.lines().enumerate().map(|(at, line)| {
-        let blanks = line.len() - line.trim_start().len();
-        let line = if at == 0 { line } else { &line[blanks.min(column - 1)..] };
+    let lines = lines.into_iter().enumerate().map(|(at, line)| {
         let place = if at == 0 { place.as_str() } else { "" };
-        format!("    {}{place}", styled(style, format!("{sign} {}", line.trim_end())))
+        format!("    {}{place}", styled(style, format!("{sign} {line}")))
     });
     lines.collect::<Vec<_>>().join("\n")
 }

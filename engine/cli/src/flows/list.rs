@@ -15,14 +15,14 @@ use crate::render::table::Table;
 pub(crate) fn for_people(project: &Project) -> String {
     let order = &project.compilation.order;
     let mut table = Table::new(["#", "Flow", "From", "State", "Started by", "Calls"]);
-    for (number, flow) in in_order(project) {
+    for (number, flow) in project.compilation.in_order() {
         let called = called_by(flow);
         let numbers =
             order.iter().enumerate().filter(|(_, id)| called.contains(id)).map(|(at, _)| (at + 1).to_string());
         table.row(vec![
             number.to_string(),
             format!("{}\n{}", flow.id.value, flow.title),
-            origin(&project.compilation.documents.flows, flow.id.value.as_str()).1.to_owned(),
+            origin(&project.compilation.documents.flows, flow.id.value.as_str()).in_words().to_owned(),
             state(project, flow).to_owned(),
             flow.trigger.sources().map(|source| started_by(&source.kind)).collect::<Vec<_>>().join("\n"),
             numbers.collect::<Vec<_>>().join(", "),
@@ -41,48 +41,24 @@ pub(crate) fn for_machines(project: &Project) -> Value {
             "number": number,
             "name": flow.id.value,
             "title": flow.title,
-            "from": origin(&project.compilation.documents.flows, flow.id.value.as_str()).0,
+            "from": origin(&project.compilation.documents.flows, flow.id.value.as_str()).as_str(),
             "state": state(project, flow),
             "trigger": trigger(&flow.trigger.main.kind),
             "also": flow.trigger.also.iter().map(|source| trigger(&source.kind)).collect::<Vec<_>>(),
             "calls": called_by(flow),
         })
     };
-    Value::Array(in_order(project).map(flow).collect())
+    Value::Array(project.compilation.in_order().map(flow).collect())
 }
 
-fn in_order(project: &Project) -> impl Iterator<Item = (usize, &Flow)> {
-    let order = project.compilation.order.iter().filter_map(|id| project.compilation.flows.get(id));
-    order.enumerate().map(|(at, flow)| (at + 1, flow))
+/// Where the flow or mapping `name` comes from.
+pub(crate) fn origin(documents: &BTreeMap<String, Document>, name: &str) -> Origin {
+    documents.get(name).map_or(Origin::Own, Document::comes_from)
 }
 
-/// Where the flow or mapping `name` comes from, for machines and for people. A file that changes nothing does not count.
-pub(crate) fn origin(documents: &BTreeMap<String, Document>, name: &str) -> (&'static str, &'static str) {
-    match documents.get(name) {
-        Some(document) if document.origin == Origin::Overlaid && document.changes.is_empty() => words(Origin::Shipped),
-        Some(document) => words(document.origin),
-        None => words(Origin::Own),
-    }
-}
-
-fn words(origin: Origin) -> (&'static str, &'static str) {
-    match origin {
-        Origin::Shipped => ("shipped", "shipped"),
-        Origin::Overlaid => ("overlaid", "shipped + yours"),
-        Origin::Replaced => ("replaced", "yours, for shipped"),
-        Origin::Own => ("own", "yours"),
-    }
-}
-
-/// A flow that has errors can neither be on nor off.
+/// Whether a flow runs.
 pub(crate) fn state(project: &Project, flow: &Flow) -> &'static str {
-    if project.off(&flow.id.value).is_some() {
-        "off"
-    } else if project.compilation.plans.contains_key(&flow.id.value) {
-        "on"
-    } else {
-        "has errors"
-    }
+    project.compilation.state(&flow.id.value, &project.configuration.off).as_str()
 }
 
 fn trigger(source: &TriggerSource) -> String {

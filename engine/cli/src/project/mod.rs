@@ -173,15 +173,11 @@ impl Project {
         listening: bool,
         connectors: &[Connector],
     ) -> Result<Engine, Trouble> {
-        if let Some((flow, place)) = flows.iter().find_map(|flow| Some((flow, self.off(flow)?))) {
-            let finding = Diagnostic::error("flow-off", format!("flow `{flow}` is off"), place, "turned off here")
-                .help("turn it on by taking it out of `off`");
-            return Err(Trouble::Findings(diagnostic::all(&[finding], &self.configuration_sources)));
-        }
-        let plans = self.reachable(flows)?;
+        let plans = self.runnable(flows)?;
         let connections_of = |plan: &Arc<Plan>| {
             let sources = plan.trigger.sources.iter().filter(|_| listening);
-            sources.map(|source| source.connection.clone()).chain(connections_called(plan)).collect::<Vec<_>>()
+            let called = connections_called(plan).map(|(name, _)| name.clone());
+            sources.map(|source| source.connection.clone()).chain(called).collect::<Vec<_>>()
         };
         let mut connections = BTreeMap::new();
         let mut wrong = Vec::new();
@@ -205,6 +201,26 @@ impl Project {
             configuration: Arc::clone(&self.configuration),
             sources: Arc::clone(&self.configuration_sources),
         }
+    }
+
+    /// An engine that can run `flows` and everything they call, over whose connections nobody can be reached.
+    ///
+    /// # Errors
+    /// A flow that is off.
+    pub(crate) fn offline(&self, flows: &[FlowId], connectors: &[Connector]) -> Result<Engine, Trouble> {
+        let plans = self.runnable(flows)?;
+        let connections = unreachable(&plans, connectors)?;
+        Ok(Engine::new(plans, connections, self.retry()))
+    }
+
+    /// The plans of `flows` and of everything they call.
+    fn runnable(&self, flows: &[FlowId]) -> Result<BTreeMap<FlowId, Arc<Plan>>, Trouble> {
+        if let Some((flow, place)) = flows.iter().find_map(|flow| Some((flow, self.off(flow)?))) {
+            let finding = Diagnostic::error("flow-off", format!("flow `{flow}` is off"), place, "turned off here")
+                .help("turn it on by taking it out of `off`");
+            return Err(Trouble::Findings(diagnostic::all(&[finding], &self.configuration_sources)));
+        }
+        self.reachable(flows)
     }
 
     /// Where a flow is turned off; none where it is on.
@@ -359,11 +375,30 @@ fn connector_of<'c>(name: &str, connectors: &'c [Connector]) -> Option<&'c Conne
     connectors.iter().find(|connector| connector.description().name == name)
 }
 
-fn connections_called(plan: &Plan) -> impl Iterator<Item = String> {
+/// The connections that a flow's steps call, each with its connector.
+fn connections_called(plan: &Plan) -> impl Iterator<Item = (&String, &str)> {
     plan.steps.iter().filter_map(|step| match &step.action {
-        Action::Operation { connection, .. } => Some(connection.clone()),
+        Action::Operation { connection, operation, .. } => Some((connection, &*operation.connector)),
         _ => None,
     })
+}
+
+/// Connections by name for all that these flows call, over which nobody can be reached.
+///
+/// # Errors
+/// A connector that says wrongly how it is opened so.
+pub(crate) fn unreachable(
+    plans: &BTreeMap<FlowId, Arc<Plan>>,
+    connectors: &[Connector],
+) -> Result<BTreeMap<String, Connection>, Trouble> {
+    let mut connections = BTreeMap::new();
+    for (name, connector) in plans.values().flat_map(|plan| connections_called(plan)) {
+        if let Some(connector) = connector_of(connector, connectors) {
+            let open = connector.offline().map_err(|error| Trouble::new(error.message))?;
+            connections.insert(name.clone(), open);
+        }
+    }
+    Ok(connections)
 }
 
 /// What is wrong with values of variables, in whichever environment, and with turning flows off.

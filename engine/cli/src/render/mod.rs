@@ -12,6 +12,7 @@ pub(crate) mod table;
 pub(crate) mod time;
 
 use anstyle::{AnsiColor, Style};
+pub(crate) use cosell_model::words::counted;
 
 /// What went well.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
@@ -32,9 +33,4 @@ pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
 /// A name in backticks.
 pub(crate) fn marked(name: &str) -> String {
     format!("`{name}`")
-}
-
-/// So many of something, such as `1 error` or `2 errors`.
-pub(crate) fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

@@ -1,20 +1,13 @@
 //! A run that is kept: what it began with, its steps as a tree, why it failed and what to do about it.
 
-use std::collections::BTreeMap;
-
+use cosell_journal::past::{Act, Advice, Whole, round_of};
 use cosell_journal::read::{Listed, Shown};
 use cosell_model::outcome::SkipReason;
-use cosell_model::{Failure, Outcome, Value, spans};
+use cosell_model::{Outcome, Value, spans};
 use cosell_runtime::record::StepRecord;
 
 use super::run::{sign, step_line};
 use super::{BAD, DIM, STRONG, styled, time};
-
-/// A run, with the runs that it called, by their ids.
-pub(crate) struct Whole {
-    pub(crate) run: Shown,
-    pub(crate) called: BTreeMap<String, Shown>,
-}
 
 /// As a person reads it; `verbose` shows what everything was given and yielded, and steps whose branch was not taken.
 pub(crate) fn whole(whole: &Whole, verbose: bool) -> String {
@@ -64,7 +57,7 @@ fn below(
     indent: &str,
     verbose: bool,
 ) {
-    for step in records.iter().filter(|step| parent_of(&step.path) == parent) {
+    for step in records.iter().filter(|step| round_of(&step.path).map(|(of, _)| of) == parent) {
         if step.skipped == Some(SkipReason::NotTaken) && !verbose {
             continue;
         }
@@ -90,12 +83,6 @@ fn below(
     }
 }
 
-/// The loop that a step is in a round of: `rows` of `rows[2]/update`.
-fn parent_of(path: &str) -> Option<&str> {
-    let (round, _) = path.rsplit_once("]/")?;
-    round.rfind('[').map(|at| &path[..at])
-}
-
 fn value(lines: &mut Vec<String>, indent: &str, name: &str, value: &Value) {
     if value.is_null() {
         return;
@@ -119,34 +106,23 @@ fn ending(run: &Listed) -> String {
 
 /// Why it failed, and what to do.
 fn remedy(whole: &Whole) -> Vec<String> {
-    let run = &whole.run.listed;
-    let Some(failure) = run.failure.clone() else { return Vec::new() };
-    let Ok(failure) = serde_json::from_value::<Failure>(failure) else { return Vec::new() };
+    let Some(failure) = whole.failure() else { return Vec::new() };
     let step = failure.step.as_ref().map_or(String::new(), |step| format!("step `{step}`: "));
-    let mut lines = vec![format!("{}: {step}{failure}", styled(BAD, "error"))];
-    let id = cosell_runtime::keep::root(&run.run);
-    lines.push(format!("help: once that is mended, `cosell runs resume {id}` goes on; what worked is not done again"));
-    if let Some(step) = failure.step.filter(|step| id == run.run && calls(whole, step)) {
-        lines.push(format!("help: where that step need not be done, `cosell runs skip {id} {step}`"));
-    }
-    lines
-}
-
-/// Whether the step at this path from the outermost run calls something, and so can be skipped.
-fn calls(whole: &Whole, path: &str) -> bool {
-    let has = |run: &Shown, path: &str| {
-        run.steps.iter().any(|step| step["path"] == path && step.get("target").is_some_and(Value::is_string))
-    };
-    let within = |(id, called): (&String, &Shown)| {
-        let full = format!("{}/{path}", whole.run.listed.run);
-        full.strip_prefix(&format!("{id}/")).is_some_and(|path| has(called, path))
-    };
-    has(&whole.run, path) || whole.called.iter().any(within)
+    let help = whole.advice().into_iter().map(|Advice { when, act, then }| {
+        let (command, then) = match act {
+            Act::Resume(run) => (format!("cosell runs resume {run}"), format!(" {then}")),
+            Act::Skip(run, step) => (format!("cosell runs skip {run} {step}"), then.to_owned()),
+        };
+        format!("help: {when}, `{command}`{then}")
+    });
+    std::iter::once(format!("{}: {step}{failure}", styled(BAD, "error"))).chain(help).collect()
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeMap;
 
     use jiff::SignedDuration;
     use serde_json::json;
@@ -182,6 +158,9 @@ mod tests {
             inputs: Value::Null,
             output: Value::Null,
             answer: Value::Null,
+            version: "1".to_owned(),
+            left_out: 0,
+            skipped: Vec::new(),
             steps,
             called: Vec::new(),
         }

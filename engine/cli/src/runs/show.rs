@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
+use cosell_journal::past::Whole;
 use cosell_journal::read::Shown;
 use serde_json::json;
 
 use super::of;
 use crate::reach::Source;
-use crate::render::past::{Whole, whole};
+use crate::render::past::whole;
 use crate::{Ending, Trouble};
 
 /// Which run, and how much of it.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
+use cosell_journal::past::Whole;
 use cosell_journal::read::Shown;
 use cosell_model::{Failure, Outcome, Value, spans};
 use cosell_runtime::record::StepRecord;
@@ -10,7 +11,7 @@ use cosell_service::watch::live::Happened;
 
 use super::of;
 use crate::reach::Service;
-use crate::render::past::{Whole, whole};
+use crate::render::past::whole;
 use crate::render::run::{sign, step_line};
 use crate::render::{BAD, DIM, STRONG, styled};
 use crate::{Ending, Trouble};

@@ -7,11 +7,12 @@
 
 mod flowing;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use cosell_compile::configuration::service::{KEEP_DAYS, KEEP_MEGABYTES, LOOPBACK};
 use cosell_console::Console;
 use cosell_journal::Journal;
 use cosell_journal::upkeep::Retention;
@@ -29,13 +30,6 @@ use flowing::Flowing;
 
 /// How often old runs are looked for.
 const UPKEEP: Duration = Duration::from_secs(3600);
-
-/// Where it listens unless something else is said: nobody outside this machine reaches it.
-pub(crate) const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
-
-/// How long runs that have ended are kept, and how much is, unless something else is said.
-const KEEP_DAYS: u32 = 90;
-const KEEP_MEGABYTES: u32 = 4096;
 
 /// How to serve.
 #[derive(Debug, Args)]

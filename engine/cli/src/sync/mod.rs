@@ -14,7 +14,6 @@ mod walk;
 use std::sync::Arc;
 
 use clap::Args;
-use cosell_compile::plan::Action;
 use cosell_model::{FlowId, Value};
 use cosell_runtime::memory::Engine;
 use cosell_sdk::Connector;
@@ -28,8 +27,8 @@ use crate::project::{Chosen, Project};
 use crate::{Ending, Trouble};
 use journal::{Asked, Journal};
 use progress::Progress;
+use records::Direction;
 use records::Source;
-pub(crate) use records::{Direction, opportunity_event, referral_event};
 use walk::{Stopped, Walk};
 
 /// The file in which the position is kept.
@@ -123,13 +122,9 @@ pub(crate) async fn sync(chosen: &Chosen, options: &Options, connectors: &[Conne
 }
 
 /// The connection that the flows use for this connector; it may have a name of its own.
-pub(crate) fn connection(engine: &Engine, connector: &str) -> Result<String, Trouble> {
-    let mut steps = engine.plans().flat_map(|plan| &plan.steps);
-    let found = steps.find_map(|step| match &step.action {
-        Action::Operation { connection, operation, .. } if &*operation.connector == connector => Some(connection),
-        _ => None,
-    });
-    found.cloned().ok_or_else(|| Trouble::new(format!("no flow that is run here uses the connector `{connector}`")))
+fn connection(engine: &Engine, connector: &str) -> Result<String, Trouble> {
+    let found = engine.connection_for(connector).map(str::to_owned);
+    found.ok_or_else(|| Trouble::new(format!("no flow that is run here uses the connector `{connector}`")))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use cosell_model::{FlowId, Value};
 use cosell_runtime::memory::Engine;
 use cosell_runtime::record::Observer;
 use cosell_sdk::CallError;
+use cosell_service::occasion::{OPPORTUNITIES, REFERRALS, opportunity_event, referral_event};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
@@ -35,8 +36,8 @@ impl Direction {
     /// The flow that its records are run through.
     pub(crate) fn flow(self) -> FlowId {
         FlowId::new(match self {
-            Self::Referrals => "partner-center-to-dynamics",
-            Self::Opportunities => "dynamics-opportunity-to-partner-center",
+            Self::Referrals => REFERRALS,
+            Self::Opportunities => OPPORTUNITIES,
         })
     }
 
@@ -209,19 +210,8 @@ fn created(record: &Value, member: &str) -> Result<Timestamp, CallError> {
     })
 }
 
-/// As `partner_center_events.received` brings it. Only shared deals have a side of Microsoft's to look at as well.
-pub(crate) fn referral_event(referral: &Value) -> Value {
-    let event = if referral["type"] == "Shared" { "related-referral-updated" } else { "referral-updated" };
-    json!({ "event": event, "referral_id": referral["id"], "changed_at": referral["updatedDateTime"] })
-}
-
 fn referral(referral: &Value, created_at: Timestamp) -> Record {
     Record { id: text(referral, "id"), name: text(referral, "name"), created_at, trigger: referral_event(referral) }
-}
-
-/// As `dataverse.row_changed` brings it.
-pub(crate) fn opportunity_event(row: &Value) -> Value {
-    json!({ "table": "opportunity", "id": row["opportunityid"], "change": "saved", "row": row })
 }
 
 fn opportunity(row: &Value, created_at: Timestamp) -> Record {

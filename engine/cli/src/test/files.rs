@@ -1,15 +1,19 @@
 //! The files of tests: the user's own beside the configuration, and those that come with the program.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use cosell_compile::source::Sources;
 use cosell_compile::testcase::{self, ActKind, Test, Unreachable};
 use cosell_compile::{Compilation, did_you_mean};
 use cosell_model::span::FileId;
-use cosell_model::{Diagnostic, FlowId, Severity, Spanned};
+use cosell_model::{Diagnostic, FlowId, Severity, Span, Spanned};
+use cosell_runtime::recording::Recording;
 
 use super::Options;
+use super::stage::plain;
 use crate::Trouble;
+use crate::dry_run;
 use crate::project::{Project, files};
 use crate::render::diagnostic;
 
@@ -21,11 +25,13 @@ pub(super) struct Read {
     pub(super) sources: Sources,
     pub(super) tests: Vec<(FileId, Test)>,
     pub(super) unreachable: Vec<Unreachable>,
+    /// What tests play, by the place where they name it.
+    pub(super) recordings: BTreeMap<Span, Recording>,
 }
 
 impl Read {
     /// Where a place in a test is, as `file:line`.
-    pub(super) fn place(&self, span: cosell_model::Span) -> String {
+    pub(super) fn place(&self, span: Span) -> String {
         self.sources.place(span)
     }
 
@@ -64,6 +70,14 @@ pub(super) fn read(project: &Project, options: &Options) -> Result<Read, Trouble
     findings.extend(tests.iter().flat_map(|(_, test)| unknown_flows(test, &project.compilation)));
     findings.extend(unreachable.iter().flat_map(|step| unknown_step(step, &project.compilation)));
     findings.extend(twice(&tests));
+    let mut recordings = BTreeMap::new();
+    for (file, test) in &tests {
+        let Some(named) = &test.given.recorded else { continue };
+        match recorded(named, &sources.file(*file).path) {
+            Ok(recording) => drop(recordings.insert(named.span, recording)),
+            Err(finding) => findings.push(finding),
+        }
+    }
     findings.sort_by(|a, b| (a.primary.span, a.code, &a.message).cmp(&(b.primary.span, b.code, &b.message)));
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         return Err(Trouble::Findings(diagnostic::all(&findings, &sources)));
@@ -80,7 +94,17 @@ pub(super) fn read(project: &Project, options: &Options) -> Result<Read, Trouble
             names => format!("no test has {} in its name, or in that of its file", names.join(" or ")),
         }));
     }
-    Ok(Read { sources, tests, unreachable })
+    Ok(Read { sources, tests, unreachable, recordings })
+}
+
+/// What a test plays, from a file that is named relative to the test's own.
+fn recorded(named: &Spanned<String>, test: &str) -> Result<Recording, Diagnostic> {
+    let path = Path::new(test).parent().unwrap_or(Path::new("")).join(&named.value);
+    let finding = |trouble: Trouble| {
+        Diagnostic::error("wrong-value", plain(&trouble), named.span, "this recording")
+            .help("`cosell record` makes one; its path is relative to this file")
+    };
+    dry_run::read(&path).map_err(finding)
 }
 
 fn unknown_flow(flow: &Spanned<String>, compilation: &Compilation) -> Option<Diagnostic> {

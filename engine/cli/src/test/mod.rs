@@ -1,7 +1,7 @@
 //! `cosell test`: tests of flows, each played by the real flows and connectors against stand-ins of its own.
 //!
 //! [`files`] finds the tests, `cosell_compile::testcase` reads them. [`stage`] is a sandbox that is used by one test after
-//! the other; [`play`] has happen what a test says, with [`names`] for records and [`writes`] for what was written; [`judge`]
+//! the other; [`play`] has happen what a test says ([`recorded`]: what was recorded), with [`names`] for records and [`writes`] for what was written; [`judge`]
 //! holds it against what is expected. [`people`] and [`junit`] show what was found, [`accept`] writes it down, and
 //! [`coverage`] says what no test reaches.
 
@@ -13,6 +13,7 @@ mod junit;
 mod names;
 mod people;
 mod play;
+mod recorded;
 mod stage;
 mod writes;
 
@@ -257,7 +258,12 @@ impl Tests<'_> {
             watching,
             connectors: self.connectors,
         };
-        let found = play::play(stage, test, with).await?;
+        let recording = test.given.recorded.as_ref();
+        let recording = recording.and_then(|named| Some((self.read.recordings.get(&named.span)?, named.span)));
+        let found = match recording {
+            Some((recording, place)) => recorded::play(recording, place, test, with).await?,
+            None => play::play(stage, test, with).await?,
+        };
         let settings = Settings { compilation };
         let differences = match &test.then {
             Some(then) => judge::judge(then, &found, stage, &settings).await,

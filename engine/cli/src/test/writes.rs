@@ -2,7 +2,7 @@
 
 use cosell_compile::testcase::Verb;
 use cosell_model::Value;
-use cosell_sandbox::{Change, Entry};
+use cosell_sandbox::Entry;
 use serde_json::{Map, json};
 
 /// A record that a request wrote.
@@ -35,7 +35,7 @@ pub(super) fn written(entry: &Entry, made: &[String]) -> Vec<Written> {
         });
         let written = &mut found[at];
         if written.verb != Verb::Delete {
-            put(&mut written.values, change);
+            put(&mut written.values, &change.field, &change.new);
         }
     }
     found
@@ -67,13 +67,13 @@ pub(super) fn telling(verb: Verb, values: Value) -> Value {
 }
 
 /// A referral's members are told by JSON pointers, a row's columns by name.
-fn put(values: &mut Value, change: &Change) {
+pub(super) fn put(values: &mut Value, field: &str, new: &Value) {
     let mut place = values;
-    for part in change.field.trim_start_matches('/').split('/') {
+    for part in field.trim_start_matches('/').split('/') {
         if !place.is_object() {
             *place = Value::Object(Map::new());
         }
         place = &mut place[part.replace("~1", "/").replace("~0", "~")];
     }
-    *place = change.new.clone();
+    *place = new.clone();
 }

@@ -1,6 +1,6 @@
 //! The part `service` of a configuration: where the service listens, who may use it, how much it keeps.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use cosell_model::node::NodeKind;
 use cosell_model::{Diagnostic, Node, Value};
@@ -8,7 +8,15 @@ use cosell_model::{Diagnostic, Node, Value};
 use crate::read::fields::{Fields, Findings, wrong_form};
 use crate::read::words;
 
-/// How the service runs. What is not given is up to the program.
+/// Where the service listens unless something else is said: nobody outside this machine reaches it.
+pub const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
+
+/// How long runs that have ended are kept, and how much is, unless something else is said.
+pub const KEEP_DAYS: u32 = 90;
+/// In megabytes.
+pub const KEEP_MEGABYTES: u32 = 4096;
+
+/// How the service runs. What is not given is as the constants here say, or is not there.
 #[derive(Clone, Debug, Default)]
 pub struct Service {
     /// Its address as seen from outside, without a `/` at its end: remote systems call what is below it.

@@ -45,6 +45,20 @@ impl Form {
         ("guid", Form::Guid),
     ];
 
+    /// Its word in YAML.
+    pub fn word(self) -> &'static str {
+        let same = |known: Form| std::mem::discriminant(&known) == std::mem::discriminant(&self);
+        Self::WORDS.into_iter().find(|(_, known)| same(*known)).map_or("any", |(word, _)| word)
+    }
+
+    /// How long texts may be, where there is a limit.
+    pub fn length(self) -> Option<u32> {
+        match self {
+            Form::Text { length } => length,
+            _ => None,
+        }
+    }
+
     /// A value as found on this side, in the neutral form between the sides; null where there is none.
     ///
     /// # Errors

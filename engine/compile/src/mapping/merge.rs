@@ -21,6 +21,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::beside::Verdict;
 use super::form::is_empty;
 use super::{Mapping, MappingError, Row, put, put_into, same};
 
@@ -58,13 +59,12 @@ impl Mapping {
         let (one_way, both_ways): (Vec<&Row>, Vec<&Row>) = self.rows.iter().partition(|row| row.only_to.is_some());
         for row in both_ways.iter().chain(&one_way) {
             let now = [&*records[0], &*records[1]];
-            let before = self.remembered(row, merging.agreed);
-            let Some((leads, conflict)) = row.leader(merging, now, before) else { continue };
-            let new = row.convert(leads, &records[leads]).map_err(|message| self.error(row, message))?;
-            let follows = 1 - leads;
-            if new.is_null() && row.keep_when_empty && row.only_to.is_some() {
-                continue;
-            }
+            let (follows, new, conflict) = match self.verdict(row, merging, now) {
+                Verdict::Equal | Verdict::Stays => continue,
+                Verdict::Follows { side, new, conflict } => (side, new, conflict),
+                Verdict::Stuck(message) => return Err(self.error(row, message)),
+            };
+            let leads = 1 - follows;
             if conflict {
                 let kept = row.fields[leads].found(&records[leads]);
                 let given_up = row.fields[follows].found(&records[follows]);
@@ -80,8 +80,19 @@ impl Mapping {
         Ok(self.report(merged, merging, [&*records[0], &*records[1]]))
     }
 
+    /// What becomes of a row.
+    pub(super) fn verdict(&self, row: &Row, merging: &Merging<'_>, records: [&Value; 2]) -> Verdict {
+        let before = self.remembered(row, merging.agreed);
+        let Some((leads, conflict)) = row.leader(merging, records, before) else { return Verdict::Equal };
+        match row.convert(leads, records[leads]) {
+            Err(message) => Verdict::Stuck(message),
+            Ok(new) if new.is_null() && row.keep_when_empty && row.only_to.is_some() => Verdict::Stays,
+            Ok(new) => Verdict::Follows { side: 1 - leads, new, conflict },
+        }
+    }
+
     /// What both sides had in a row when they last agreed.
-    fn remembered<'m>(&self, row: &Row, agreed: &'m Value) -> Option<[&'m Value; 2]> {
+    pub(super) fn remembered<'m>(&self, row: &Row, agreed: &'m Value) -> Option<[&'m Value; 2]> {
         let [left, right] = &self.sides;
         let remembered = agreed.get(&row.id)?;
         Some([remembered.get(left)?, remembered.get(right)?])

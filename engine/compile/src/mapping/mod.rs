@@ -1,22 +1,26 @@
 //! Mappings: tables of fields between two kinds of record, read once, used in both directions.
 //!
 //! [`form`] is how a value looks on one side; `read` reads a mapping file, `records` what its sides are records of; `row` is what one row does with two records;
-//! this file applies and compares; [`merge`] takes over what changed on either side.
+//! this file applies and compares; [`merge`] takes over what changed on either side; [`beside`] is what either makes of each
+//! row, for people, and [`table`] a mapping as they read it.
 //!
 //! Two values agree when one, turned into the other side's form, equals it: a date agrees with any instant of that day,
 //! and a text cut to its column's length agrees with the whole. Two sides that both have nothing agree as well: a default
 //! is for a record that is made, and for a value that is taken away. So mapping there and back never changes anything.
 
+pub mod beside;
 pub mod form;
 pub mod merge;
 pub(crate) mod read;
 mod records;
 mod row;
+pub mod table;
 
 use cosell_model::{OperationName, Spanned};
 use serde_json::{Map, Value, json};
 
 use crate::expr::path::Segment;
+use beside::Verdict;
 use form::Form;
 
 /// A mapping between two kinds of record.
@@ -149,16 +153,15 @@ impl Mapping {
     pub fn compare(&self, from: usize, leading: &Value, following: &Value) -> Result<Value, MappingError> {
         let mut changes = Map::new();
         let mut differences = Vec::new();
-        for row in self.rows.iter().filter(|row| row.goes(from)) {
-            let new = row.convert(from, leading).map_err(|message| self.error(row, message))?;
-            if new.is_null() && row.keep_when_empty || row.is_final(1 - from, following) {
-                continue;
+        for row in &self.rows {
+            match row.following(from, leading, following) {
+                Verdict::Equal | Verdict::Stays => {}
+                Verdict::Stuck(message) => return Err(self.error(row, message)),
+                Verdict::Follows { side, new, .. } => {
+                    differences.push(row.difference(side, following, &new));
+                    put(&mut changes, &row.fields[side].path, new);
+                }
             }
-            if row.agree(from, leading, following) {
-                continue;
-            }
-            differences.push(row.difference(1 - from, following, &new));
-            put(&mut changes, &row.fields[1 - from].path, new);
         }
         Ok(json!({ "equal": differences.is_empty(), "changes": changes, "differences": differences }))
     }

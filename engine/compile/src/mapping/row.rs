@@ -30,6 +30,13 @@ impl Row {
         }
     }
 
+    /// What a value of side `side` stands for on the other, by the table of values; none where there is no table, or it
+    /// has no such value.
+    pub fn meaning(&self, side: usize, value: &Value) -> Option<&Value> {
+        let pairs = self.values.as_ref()?;
+        pairs.iter().find(|pair| same(&pair[side], value)).map(|pair| &pair[1 - side])
+    }
+
     fn translate(&self, from: usize, value: Value) -> Result<Value, String> {
         let Some(pairs) = &self.values else { return Ok(value) };
         if value.is_null() {

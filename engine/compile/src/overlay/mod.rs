@@ -1,12 +1,14 @@
 //! Overlays: a user's file merged over a shipped one of the same name, step by step and row by row.
 //!
 //! This file merges and says what that changes; `place` knows which keys of a flow or a mapping stand for what, and so what
-//! a user's file may name; [`fingerprint`](Change::fingerprint) is how a user's file remembers what it was written against.
+//! a user's file may name; [`fingerprint`](Change::fingerprint) is how a user's file remembers what it was written against; `shown` is a change as
+//! people see it.
 
 mod based_on;
 mod idle;
 mod missing;
 mod place;
+mod shown;
 
 use std::collections::HashMap;
 
@@ -16,6 +18,7 @@ use cosell_model::{Diagnostic, Node, Span};
 pub(crate) use based_on::{BasedOn, of_whole, take};
 pub(crate) use place::Place;
 use place::is_whole;
+pub use shown::Written;
 
 use crate::read::fields::Findings;
 

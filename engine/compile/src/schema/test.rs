@@ -28,9 +28,10 @@ const FLOW: Key = Key::new("flow", Takes::Kebab, "The flow that is meant, where 
 const GIVEN_KEY: Key = Key::new("given", Takes::Table(&GIVEN), "What is there before anything happens.");
 const ALREADY: Key = Key::new("already", Takes::Either(ACTS), "What has happened before, and is not looked at.")
     .such_as(&[r#"{"created": "deal"}"#]);
-const WHEN: Key = Key::new("when", Takes::Either(ACTS), "What happens: one thing, or a list.")
+const WHEN: Key = Key::new("when", Takes::Either(WHENS), "What happens: one thing, a list, or what was `recorded`.")
     .such_as(&[r#"{"created": "deal"}"#, r#"[{"saved": "deal", "with": {"name": "A"}}]"#]);
 const THEN_KEY: Key = Key::new("then", Takes::Table(&THEN), "What comes of it.");
+const WHENS: &[Takes] = &[Takes::Words(&["recorded"]), Takes::Table(&ACT), Takes::List(&Takes::Table(&ACT))];
 const ACTS: &[Takes] = &[Takes::Table(&ACT), Takes::List(&Takes::Table(&ACT))];
 
 pub(super) static TEST: Table = Table {
@@ -66,6 +67,11 @@ pub(super) static GIVEN: Table = Table {
     title: "What is given",
     about: "Records in both systems, current values, columns, and what goes wrong. The rest is as the sandbox has it.",
     keys: &[
+        Key::new(
+            "recorded",
+            Takes::Text,
+            "A file of `cosell record`, relative to this one, that answers in the place of the systems.",
+        ),
         Key::new("variables", Takes::Either(BY_NAME), "Current values of variables."),
         Key::new(
             "columns",

@@ -15,6 +15,9 @@ const VERBS: [&str; 12] = [
     "saved", "deleted", "won", "lost", "added", "created", "updated", "accepted", "declined", "run", "waits", "faults",
 ];
 
+/// Says that what was recorded happens again.
+const RECORDED: &str = "recorded";
+
 /// The events of Partner Center (docs, "Partner Center webhook events").
 const EVENTS: [&str; 4] =
     ["referral-created", "referral-updated", "related-referral-created", "related-referral-updated"];
@@ -24,8 +27,9 @@ pub(super) fn acts(node: &Node, what: &str, findings: &mut Findings) -> Vec<Act>
     match &node.kind {
         NodeKind::List(items) => items.iter().filter_map(|item| act(item, findings)).collect(),
         NodeKind::Map(_) => act(node, findings).into_iter().collect(),
+        NodeKind::Text(text) if text == RECORDED => vec![Act { kind: ActKind::Recorded, told: true, span: node.span }],
         _ => {
-            findings.push(wrong_form(node, what, "a list of what happens"));
+            findings.push(wrong_form(node, what, "a list of what happens, or `recorded`"));
             Vec::new()
         }
     }

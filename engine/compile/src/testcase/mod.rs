@@ -1,10 +1,12 @@
 //! Tests of flows as they are written: what is given, what happens, what is then to be so.
 //!
-//! This file holds what a test is; `read` reads a file of them, `acts` what happens in them, `then` what is expected. What
+//! This file holds what a test is; `read` reads a file of them, `acts` what happens in them, `then` what is expected,
+//! `recorded` what goes together with a recording. What
 //! a name in `<angle brackets>` stands for is known to whoever runs the test.
 
 mod acts;
 mod read;
+mod recorded;
 mod then;
 
 use std::time::Duration;
@@ -58,6 +60,8 @@ pub struct Test {
 /// What there is before anything happens.
 #[derive(Clone, Debug, Default)]
 pub struct Given {
+    /// A file of `cosell record`, relative to the test's own, that answers in the place of the systems.
+    pub recorded: Option<Spanned<String>>,
     /// Values of variables, over those of the configuration.
     pub variables: Vec<(Spanned<String>, Value)>,
     /// Columns of the user's own in the CRM.
@@ -174,6 +178,8 @@ pub enum ActKind {
         /// Why, where it declines.
         reason: Option<String>,
     },
+    /// What was recorded happens again.
+    Recorded,
     /// A flow is run.
     Run {
         /// The flow.

@@ -6,6 +6,7 @@ use cosell_model::{Diagnostic, Node, Span, Spanned, Value, ids};
 use serde_json::json;
 
 use super::acts::{acts, faults};
+use super::recorded;
 use super::then::then;
 use super::{Column, Given, Referral, Row, Test, TestFile, Unreachable};
 use crate::read::fields::{Fields, Findings, either, wrong_form};
@@ -77,12 +78,15 @@ fn test(node: &Node, findings: &mut Findings) -> Option<Test> {
     let entries = node.entries().unwrap_or_default();
     let begin = entries.first().map_or(node.span, |entry| entry.key.span);
     let end = Span { start: node.span.end, ..node.span };
-    Some(Test { name: name?, flow, given, already, when, then, end, begin })
+    let test = Test { name: name?, flow, given, already, when, then, end, begin };
+    recorded::check(node, &test, findings);
+    Some(test)
 }
 
 fn given(node: &Node, findings: &mut Findings) -> Given {
     let mut given = Given::default();
     let Some(mut fields) = Fields::of(node, "`given`", findings) else { return given };
+    given.recorded = fields.take("recorded").and_then(|node| spanned_text(node, "`recorded`", findings));
     for entry in by_name(fields.take("variables"), "`variables`", findings) {
         given.variables.push((entry.key.clone(), entry.value.to_value()));
     }

@@ -1,18 +1,30 @@
 //! The deals: each pair of referral and opportunity or lead, side by side.
+//!
+//! Read in this order: `kept` (what the flows keep of a deal), `list` (the deals, newest first), `hidden` (what is kept out
+//! of sight), `sides` (both sides as they are now), `recent` (sides that were read a moment ago); `deal`, the page of one,
+//! made of `table` (both sides under the mapping, in words by `worded`) and `history` (its runs, and what the CRM's column
+//! Audit says); `synchronise` does now what an event would do.
+
+mod deal;
+mod hidden;
+mod history;
+mod kept;
+mod list;
+mod recent;
+mod sides;
+mod synchronise;
+mod table;
+mod worded;
 
 use axum::Router;
-use axum::response::Response;
 use axum::routing::get;
-use maud::html;
 
 use crate::Shared;
-use crate::access::Visitor;
-use crate::page::Page;
+pub(crate) use recent::Recent;
 
 pub(crate) fn routes() -> Router<Shared> {
-    Router::new().route("/deals", get(list))
-}
-
-async fn list(visitor: Visitor) -> Response {
-    Page::new("Deals", "/deals", html! { h1 { "Deals" } }).seen_by(&visitor)
+    Router::new()
+        .route("/deals", get(list::page))
+        .route("/deals/{id}", get(deal::page))
+        .route("/deals/{id}/synchronise", get(synchronise::ask).post(synchronise::act))
 }

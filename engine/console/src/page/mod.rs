@@ -33,12 +33,14 @@ pub(crate) struct Page<'p> {
     pub(crate) body: Markup,
     /// Where it can be heard that something on it has changed; none where nothing does by itself.
     pub(crate) news: Option<String>,
+    /// The run with whose end the news ends; none where it goes on.
+    pub(crate) until: Option<String>,
 }
 
 impl Page<'_> {
     /// A page that does not change by itself.
     pub(crate) fn new<'p>(title: &'p str, menu: &'p str, body: Markup) -> Page<'p> {
-        Page { title, menu, body, news: None }
+        Page { title, menu, body, news: None, until: None }
     }
 
     /// The page as this visitor gets it.
@@ -68,7 +70,7 @@ impl Page<'_> {
         let body = html! {
             a.skip href="#main" { "Skip to the page" }
             (menu)
-            main id="main" tabindex="-1" data-news=[self.news.as_deref()] { (self.body) }
+            main id="main" tabindex="-1" data-news=[self.news.as_deref()] data-until=[self.until.as_deref()] { (self.body) }
         };
         document(self.title, &body)
     }

@@ -51,11 +51,16 @@ pub(crate) fn foreign(text: impl Display) -> Markup {
 
 /// A JSON value as text; a long one is cut, and says so.
 pub(crate) fn json(value: &Value) -> Markup {
+    json_up_to(value, MUCH)
+}
+
+/// The same with at most so many characters of it.
+pub(crate) fn json_up_to(value: &Value, most: usize) -> Markup {
     let text = match value {
         Value::String(text) => text.clone(),
         value => format!("{value:#}"),
     };
-    let end = text.char_indices().nth(MUCH).map(|(end, _)| end);
+    let end = text.char_indices().nth(most).map(|(end, _)| end);
     html! {
         pre.value tabindex="0" dir="auto" { (&text[..end.unwrap_or(text.len())]) }
         @if let Some(end) = end {

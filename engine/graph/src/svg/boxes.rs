@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::LINE;
 use super::layers::{self, Size};
-use crate::picture::{Group, Node, Picture, short};
+use crate::picture::{Group, Node, Picture, YOURS, short};
 
 /// As long as a line in a box gets, in characters.
 const LETTERS: usize = 42;
@@ -45,6 +45,7 @@ pub(super) fn lines(node: &Node) -> Vec<(&'static str, String)> {
     let writes = if node.writes { " ✎" } else { "" };
     lines.push(("what", format!("{}{writes}", short(&node.what, LETTERS))));
     lines.extend(node.details.iter().map(|detail| ("detail", short(detail, LETTERS))));
+    lines.extend(node.yours.then(|| ("detail", YOURS.to_owned())));
     lines.extend(node.result().map(|result| ("result", short(&result, LETTERS))));
     lines
 }

@@ -124,7 +124,8 @@ impl Picture {
         let holds = if node.groups.is_empty() { "" } else { " holder" };
         let writes = if node.writes { " write" } else { "" };
         let happened = node.happened.as_ref().map_or("", |happened| happened.class());
-        let class = format!("node{holds}{writes} {happened}");
+        let yours = if node.yours { " yours" } else { "" };
+        let class = format!("node{holds}{writes}{yours} {happened}");
         let _ = writeln!(
             text,
             "<g class=\"{}\" id=\"{prefix}node-{}\" role=\"graphics-symbol\">\n<title>{}</title>\n<desc>{}</desc>",
@@ -177,6 +178,7 @@ impl Picture {
             parts.push("writes".to_owned());
         }
         parts.extend(node.details.iter().cloned());
+        parts.extend(node.yours.then(|| "changed by your file".to_owned()));
         let ties = self.into(number).map(|edge| edge.tie.sentence(&self.nodes[edge.from].name, &node.name));
         parts.extend(ties);
         parts.extend(node.happened.as_ref().map(|happened| happened.words()));

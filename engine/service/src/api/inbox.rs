@@ -65,15 +65,23 @@ impl super::Api {
         self.read(move |reader| Ok(Letters::read(reader, after)?)).await
     }
 
+    /// The event of this number, which became no run.
+    ///
+    /// # Errors
+    /// There is no such event; the journal cannot be read.
+    pub async fn dead_letter(self: &Shared, number: u64) -> Result<DeadLetter, Problem> {
+        self.read(move |reader| Ok(reader.dead_letter(number)?)).await?.ok_or_else(|| {
+            let detail = format!("there is no dead letter {number}; it may have been tried again already");
+            Problem::new(StatusCode::NOT_FOUND, detail)
+        })
+    }
+
     /// Has an event become a run after all.
     ///
     /// # Errors
     /// There is no such event, or its flow cannot begin with it.
     pub async fn retry(self: &Shared, number: u64) -> Result<Started, Problem> {
-        let letter = self.read(move |reader| Ok(reader.dead_letter(number)?)).await?.ok_or_else(|| {
-            let detail = format!("there is no dead letter {number}; it may have been tried again already");
-            Problem::new(StatusCode::NOT_FOUND, detail)
-        })?;
+        let letter = self.dead_letter(number).await?;
         let started = self.start(&letter.flow, letter.trigger, letter.inputs).await?;
         self.journal.collapsed(vec![letter.run], &started.run);
         Ok(started)

@@ -3,7 +3,7 @@
 //!
 //! [`paths`] lists everything that can be asked, and makes both the routes and the OpenAPI document (`openapi`) from that
 //! list. Then `access` (who may ask), `asked` (reading a request), `problem` (what is said where something cannot be done), and what there is
-//! to ask: `runs`, `repair`, `events`, `flows`, `inbox`, `status`, `health`.
+//! to ask: `runs`, `repair`, `events`, `flows`, `inbox`, `status`, `health`; and `rehearse`, which pages alone ask.
 
 mod access;
 mod asked;
@@ -14,6 +14,7 @@ mod inbox;
 mod openapi;
 mod paths;
 mod problem;
+mod rehearse;
 mod repair;
 mod runs;
 mod status;

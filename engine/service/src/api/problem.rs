@@ -29,7 +29,8 @@ impl Problem {
         Self { status: status.as_u16(), title, detail: detail.into() }
     }
 
-    pub(crate) fn no_run(run: &str) -> Self {
+    /// That there is no run of this id.
+    pub fn no_run(run: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
             format!("there is no run `{run}`; it may have been deleted because of its age"),

@@ -10,6 +10,7 @@ use cosell_model::{FlowId, Value};
 use cosell_runtime::core::entry;
 use cosell_runtime::dispatch::Revival;
 use cosell_runtime::keep::root;
+use cosell_runtime::memory::Engine;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +107,12 @@ fn called(steps: &[Value]) -> impl Iterator<Item = &str> {
     steps.iter().filter(|step| step.get("target").is_some()).filter_map(|step| step["path"].as_str())
 }
 
+pub(super) fn no_flow(engine: &Engine, flow: &FlowId) -> Problem {
+    let known: Vec<&str> = engine.plans().map(|plan| plan.flow.as_str()).collect();
+    let detail = format!("there is no flow `{flow}` that is on; there are {}", known.join(", "));
+    Problem::new(StatusCode::NOT_FOUND, detail)
+}
+
 impl super::Api {
     /// Begins a run once more; what worked is not repeated.
     ///
@@ -172,11 +179,7 @@ impl super::Api {
         self.dispatcher.admits()?;
         let flow = FlowId::new(flow);
         let engine = self.dispatcher.engine();
-        let plan = engine.plan(&flow).ok_or_else(|| {
-            let known: Vec<&str> = engine.plans().map(|plan| plan.flow.as_str()).collect();
-            let detail = format!("there is no flow `{flow}` that is on; there are {}", known.join(", "));
-            Problem::new(StatusCode::NOT_FOUND, detail)
-        })?;
+        let plan = engine.plan(&flow).ok_or_else(|| no_flow(&engine, &flow))?;
         entry::accept_inputs(plan, inputs.clone()).map_err(|failure| Problem::wrong(failure.message))?;
         entry::key(plan, &trigger, &inputs).map_err(|failure| Problem::wrong(failure.message))?;
         Ok(Started { run: self.dispatcher.start(&flow, trigger, inputs).await? })

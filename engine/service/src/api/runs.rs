@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cosell_journal::Reader;
+use cosell_journal::past::Whole;
 use cosell_journal::read::{Cursor, Filter, Listed, Shown};
 use cosell_model::{FlowId, Outcome};
 use jiff::Timestamp;
@@ -91,6 +92,15 @@ impl super::Api {
     pub async fn shown(self: &Shared, run: &str) -> Result<Shown, Problem> {
         let id = run.to_owned();
         self.read(move |reader| Ok(reader.run(&id)?)).await?.ok_or_else(|| Problem::no_run(run))
+    }
+
+    /// One run with all that it called.
+    ///
+    /// # Errors
+    /// There is none of this id; the journal cannot be read.
+    pub async fn whole(self: &Shared, run: &str) -> Result<Whole, Problem> {
+        let id = run.to_owned();
+        self.read(move |reader| Ok(reader.whole(&id)?)).await?.ok_or_else(|| Problem::no_run(run))
     }
 }
 

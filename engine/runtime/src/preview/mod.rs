@@ -1,4 +1,7 @@
 //! What a dry run found: its steps as they ended, what each would have written, and which row of a mapping made it.
+//! [`words`] puts it as people read it.
+
+pub mod words;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,21 +1,21 @@
-//! Values and sums as people read them, in the terminal and in Markdown.
+//! A preview in words: its values and sums as people read them, wherever they do.
 
 use cosell_model::Value;
 use cosell_model::outcome::SkipReason;
-use cosell_runtime::preview::{Foreseen, Origin, Preview, Totals};
+use cosell_model::words::counted;
 
-use crate::render::counted;
+use super::{Foreseen, Origin, Preview, Totals};
 
 /// How much of a text is shown.
 const MOST: usize = 80;
 
 /// The steps that people are told of. What lies in a branch that was not taken is told by the step that chose.
-pub(super) fn told(found: &Preview) -> impl Iterator<Item = &Foreseen> {
+pub fn told(found: &Preview) -> impl Iterator<Item = &Foreseen> {
     found.steps.iter().filter(|step| step.skipped != Some(SkipReason::NotTaken))
 }
 
 /// A value on one line. Long ones are cut: all of it is in the JSON.
-pub(super) fn value(value: &Value) -> String {
+pub fn value(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
         Value::Object(lookup) if lookup.contains_key("id") && lookup.contains_key("table") => {
@@ -37,12 +37,12 @@ pub(super) fn value(value: &Value) -> String {
 }
 
 /// A row of a mapping.
-pub(super) fn row(origin: &Origin) -> String {
+pub fn row(origin: &Origin) -> String {
     format!("{}: {}", origin.mapping, origin.row)
 }
 
 /// What it comes to, in two sentences.
-pub(super) fn totals(totals: &Totals) -> String {
+pub fn totals(totals: &Totals) -> String {
     let would = match (totals.writes, totals.unchanged) {
         (0, 0) => "Nothing would change: nothing would be written.".to_owned(),
         (0, unchanged) => format!("Nothing would change: {} would find all so already.", counted(unchanged, "write")),

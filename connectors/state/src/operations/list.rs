@@ -1,0 +1,185 @@
+use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::connection::State;
+use crate::search::Search;
+
+/// How many values come where it is not said, and at most.
+const USUAL: usize = 50;
+const MOST: usize = 500;
+
+/// Which values.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ListInput {
+    /// How their keys begin.
+    pub prefix: String,
+    /// Words, with spaces between them: only values come in which each occurs, in the key or in a text or number of the
+    /// value, in capitals or not.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// `next` of the page before: the key of its last value. Where that was written again since, or removed, the list
+    /// begins anew.
+    #[serde(default)]
+    pub after: Option<String>,
+    /// At most so many, up to 500; 50 when not given.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 500))]
+    pub most: Option<usize>,
+}
+
+/// Some values, the most recently written first.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ListOutput {
+    /// The values.
+    pub values: Vec<Kept>,
+    /// What to give as `after` to get those that follow; null where these are the last.
+    pub next: Option<String>,
+}
+
+/// A kept value.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Kept {
+    /// Its key.
+    pub key: String,
+    /// The value.
+    pub value: Value,
+}
+
+/// Lists values.
+#[derive(Debug)]
+pub struct List;
+
+impl Operation for List {
+    type Connection = State;
+    type Input = ListInput;
+    type Output = ListOutput;
+
+    const NAME: &'static str = "list";
+    const TITLE: &'static str = "List kept values";
+    const DESCRIPTION: &'static str = "Lists values by how their keys begin, the most recently written first, in pages. In a dry run, too, it lists \
+         what is kept, and not what the run would keep.";
+    const EFFECT: Effect = Effect::Read;
+    const EXAMPLE: &'static str = r#"{ "prefix": "agreed:", "text": "northwind", "most": 25 }"#;
+
+    async fn call(state: &State, input: ListInput, _: &CallContext) -> Result<ListOutput, CallError> {
+        let most = input.most.unwrap_or(USUAL);
+        if !(1..=MOST).contains(&most) {
+            return Err(CallError::rejected("wrong_most", format!("`most` is {most}, and can be 1 to {MOST}")));
+        }
+        // One more tells whether any follow.
+        let search = Search::new(input.prefix, &input.text.unwrap_or_default(), input.after, most + 1);
+        let mut values = state.list(search).await?;
+        let follow = values.len() > most;
+        values.truncate(most);
+        let next = values.last().filter(|_| follow).map(|last| last.key.clone());
+        Ok(ListOutput { values, next })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use cosell_sdk::Connect;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::connection::Settings;
+    use crate::log::tests::Folder;
+
+    fn both(folder: &Folder) -> [State; 2] {
+        [None, Some(folder.file())].map(|file| State::connect(Settings { file }).unwrap())
+    }
+
+    async fn listed(state: &State, input: Value) -> Result<ListOutput, CallError> {
+        let context = CallContext::new(uuid::Uuid::nil(), false);
+        List::call(state, serde_json::from_value(input).unwrap(), &context).await
+    }
+
+    async fn keys(state: &State, input: Value) -> Vec<String> {
+        listed(state, input).await.unwrap().values.into_iter().map(|kept| kept.key).collect()
+    }
+
+    #[tokio::test]
+    async fn values_come_by_how_their_keys_begin_and_the_last_written_first() {
+        let folder = Folder::new();
+        for state in both(&folder) {
+            for (key, value) in [("deal/1", "Fabrikam"), ("other/1", "Fabrikam"), ("deal/2", "Grün AG")] {
+                state.set(key.to_owned(), Some(json!({ "customer": value, "\"odd\"": null }))).await.unwrap();
+            }
+            assert_eq!(keys(&state, json!({ "prefix": "deal/" })).await, ["deal/2", "deal/1"]);
+            assert_eq!(keys(&state, json!({ "prefix": "deal/", "text": "FABRI 1" })).await, ["deal/1"]);
+            assert_eq!(keys(&state, json!({ "prefix": "deal/", "text": "GRÜN ag" })).await, ["deal/2"]);
+            assert!(keys(&state, json!({ "prefix": "deal/", "text": "customer" })).await.is_empty(), "a member's name");
+            state.set("deal/1".to_owned(), Some(json!("written again"))).await.unwrap();
+            state.set("deal/2".to_owned(), Some(json!({ "customer": "Grün AG", "\"odd\"": null }))).await.unwrap();
+            assert_eq!(
+                keys(&state, json!({ "prefix": "deal/" })).await,
+                ["deal/1", "deal/2"],
+                "equal values move nothing"
+            );
+            state.set("deal/1".to_owned(), None).await.unwrap();
+            assert_eq!(keys(&state, json!({ "prefix": "" })).await, ["deal/2", "other/1"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_of_no_size_is_refused() {
+        let folder = Folder::new();
+        for state in both(&folder) {
+            for most in [0, 501] {
+                let error = listed(&state, json!({ "prefix": "", "most": most })).await.unwrap_err();
+                assert_eq!(error.code, "wrong_most");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 30, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// However long the pages are, each value comes once, in the order of writing, from either store.
+        #[test]
+        fn pages_give_each_value_once_in_order(
+            written in prop::collection::vec((0..12u8, prop::option::weighted(0.8, 0..3u8)), 0..40), most in 1..5usize,
+            text in prop::option::of(0..3u8),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                let folder = Folder::new();
+                let mut expected: Vec<(String, u8)> = Vec::new();
+                let states = both(&folder);
+                for (key, value) in written {
+                    let key = format!("k{key}");
+                    let is_same = expected.iter().any(|(kept, old)| *kept == key && Some(*old) == value);
+                    for state in &states {
+                        state.set(key.clone(), value.map(|value| json!({ "v": value }))).await.unwrap();
+                    }
+                    if !is_same {
+                        expected.retain(|(kept, _)| *kept != key);
+                        expected.extend(value.map(|value| (key, value)));
+                    }
+                }
+                // A digit may stand in the key as well.
+                let word = text.map(|text| text.to_string()).unwrap_or_default();
+                let is_meant = |(key, value): &&(String, u8)| key.contains(&word) || value.to_string() == word;
+                let expected: Vec<String> =
+                    expected.iter().rev().filter(is_meant).map(|(key, _)| key.clone()).collect();
+                for state in &states {
+                    let (mut all, mut after) = (Vec::new(), None);
+                    loop {
+                        let input = json!({ "prefix": "k", "most": most, "after": after, "text": word });
+                        let page = listed(state, input).await.unwrap();
+                        assert!(page.values.len() <= most);
+                        all.extend(page.values.into_iter().map(|kept| kept.key));
+                        after = page.next;
+                        if after.is_none() { break }
+                    }
+                    assert_eq!(all, expected);
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! A run as a picture of its flow.
+
+use std::collections::HashMap;
+
+use cosell_graph::{Ran, Within, of_plan};
+use cosell_model::Outcome;
+use cosell_runtime::record::StepRecord;
+use maud::{Markup, PreEscaped};
+
+use super::tree::{Inner, Kind, State, Step};
+
+/// Flows with more steps are not drawn: nobody could read it, and the page would be too large.
+pub(super) const STEPS: usize = 400;
+
+/// The picture of a run; `shown` are the steps that the page has, to which it leads. None where the flow is not known, or too
+/// large.
+pub(super) fn drawn(inner: &Inner, shown: &[Step], prefix: &str) -> Option<Markup> {
+    let plan = inner.plan.as_ref().filter(|plan| plan.steps.len() <= STEPS)?;
+    let steps: Vec<StepRecord> = inner.records.iter().map(|record| (**record).clone()).collect();
+    let listed = &inner.listed;
+    let ran = Ran { run: &listed.run, outcome: listed.outcome.as_deref(), steps: &steps };
+    let mut places = HashMap::new();
+    shown.iter().for_each(|step| note(step, &mut places));
+    let link = |node: &cosell_graph::picture::Node| Some(format!("#step-{}", places.get(node.name.as_str())?.path));
+    Some(PreEscaped(of_plan(plan).with_run(&ran).svg_within(&Within { prefix, link: &link })))
+}
+
+/// Notes where each step of a flow stands on the page; of several rounds, the one that failed, or else the first.
+fn note<'s>(step: &'s Step, places: &mut HashMap<&'s str, &'s Step>) {
+    let failed = |step: &Step| matches!(step.state, State::Ended(Outcome::Failed | Outcome::TimedOut));
+    let known = places.entry(&step.id).or_insert(step);
+    if failed(step) && !failed(known) {
+        *known = step;
+    }
+    let within = step.below.iter().filter(|group| !matches!(group.kind, Kind::Called(_)));
+    within.flat_map(|group| &group.steps).for_each(|step| note(step, places));
+}

@@ -1,0 +1,52 @@
+//! How much a page holds: what would make it too large is left to pages of its own, and to the download.
+
+use std::cell::Cell;
+
+use cosell_model::Value;
+use maud::{Markup, PreEscaped, html};
+
+use crate::page::json_up_to;
+
+/// How many bytes of values and pictures a page holds.
+const PAGE: usize = 480_000;
+
+/// The room that is left on a page.
+pub(super) struct Room {
+    left: Cell<usize>,
+    /// How many characters of each value are shown.
+    value: usize,
+}
+
+impl Room {
+    /// For a page with many values, of which each shows its beginning.
+    pub(super) fn for_many() -> Self {
+        Self { left: Cell::new(PAGE), value: 4_000 }
+    }
+
+    /// For a page about one step.
+    pub(super) fn for_one() -> Self {
+        Self { left: Cell::new(PAGE), value: 40_000 }
+    }
+
+    /// What is written, where there is still room for it.
+    pub(super) fn takes(&self, markup: Markup) -> Option<Markup> {
+        let left = self.left.get().checked_sub(markup.0.len())?;
+        self.left.set(left);
+        Some(markup)
+    }
+
+    /// Whether there is room for anything more.
+    pub(super) fn any(&self) -> bool {
+        self.left.get() > 0
+    }
+
+    /// A value with its name; `alone` is the address of a page that has more room for it.
+    pub(super) fn value(&self, name: &str, value: &Value, alone: &str) -> Markup {
+        let shown = if self.any() { self.takes(json_up_to(value, self.value)) } else { None };
+        let left_out = || {
+            html! { p.hint { "Too much for this page: " a href=(alone) { "show it alone" } ", or download the run." } }
+        };
+        let PreEscaped(shown) = shown.unwrap_or_else(left_out);
+        html! { p.label { (name) } (PreEscaped(shown)) }
+    }
+}
