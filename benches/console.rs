@@ -118,8 +118,15 @@ impl Site {
         let ready = ready.unwrap_or_else(|| panic!("{}", std::fs::read_to_string(folder.0.join("log")).unwrap()));
         let origin = ready.rsplit(' ').next().unwrap().to_owned();
         let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
-        let mut site =
-            Self { child, client, origin, middle: String::new(), cookie: String::new(), run: String::new(), _folder: folder };
+        let mut site = Self {
+            child,
+            client,
+            origin,
+            middle: String::new(),
+            cookie: String::new(),
+            run: String::new(),
+            _folder: folder,
+        };
         runtime.block_on(site.begin(runs));
         site
     }
