@@ -338,6 +338,9 @@ fn every_example_of_a_test_in_the_documentation_passes() {
         page.split("```yaml test\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(examples.len() >= 2);
     let mut project = Project::new("test_documented");
+    // The recording that one of them plays.
+    let recording = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/recorded/tests/shared-deal.json");
+    project = project.file("tests/shared-deal.json", &std::fs::read_to_string(recording).unwrap());
     for (number, example) in examples.into_iter().enumerate() {
         project = project.file(&format!("tests/example-{number}.yaml"), example);
     }

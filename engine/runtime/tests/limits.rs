@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use cosell_model::{FlowId, Outcome, Value};
 use cosell_runtime::memory::{Engine, Start};
+use cosell_runtime::record::Nobody;
 use cosell_sdk::{CallError, Limits, Meaning};
 use fake::{Bench, Notes};
 use serde_json::json;
@@ -126,4 +127,33 @@ async fn an_impatient_engine_spends_its_attempts() {
     bench.answers("a", std::iter::repeat_with(|| error(DOWN)).take(1000));
     assert_eq!(run(&bench, Start::default()).await.0, Outcome::Failed);
     assert_eq!(bench.seen().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_beside_others_keeps_to_their_limits_and_not_to_their_keys() {
+    const KEYED: &str = "
+flow: f
+trigger: { use: manual }
+steps:
+  held: { key: deal, scope: { a: { use: test.read, with: { name: a, takes: 10 } } } }
+";
+    let flow = FlowId::new("f");
+    let bench = Bench::with(&[MANY], Limits::at_once(1), |engine| engine);
+    let beside = bench.engine.rehearsal();
+    tokio::join!(run(&bench, names(2)), beside.run(&flow, names(2), &Nobody));
+    assert_eq!(seconds(&bench), [0, 1, 2, 3], "one at a time, of both");
+
+    let bench = Bench::new(&[KEYED]);
+    let beside = bench.engine.rehearsal();
+    tokio::join!(run(&bench, Start::default()), beside.run(&flow, Start::default(), &Nobody));
+    assert_eq!(seconds(&bench), [0, 0], "nobody waits for the other's scope");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_beside_patient_runs_is_told_that_a_service_is_down() {
+    let bench = Bench::with(&[MANY], Limits::default(), Engine::patient);
+    bench.is_down(0, 3600);
+    let ended = bench.engine.rehearsal().run(&FlowId::new("f"), names(1), &Nobody).await;
+    assert_eq!(ended.outcome, Outcome::Failed);
+    assert!(bench.elapsed() < Duration::from_secs(60), "{:?}", bench.elapsed());
 }

@@ -28,6 +28,11 @@ struct Small(Client);
 impl Connect for Small {
     type Settings = Settings;
 
+    const OFFLINE: &'static str = r#"{
+        "address": "https://recorded.invalid",
+        "sign_in": { "tenant": "recorded", "client_id": "recorded", "client_secret": "recorded" }
+    }"#;
+
     fn connect(settings: Settings) -> Result<Self, CallError> {
         let transport = Transport::new(None)?;
         let sign_in = Arc::new(SignIn::new(&settings.sign_in, "https://api.example.com", &transport)?);

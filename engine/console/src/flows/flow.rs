@@ -199,31 +199,27 @@ fn used(facts: &Facts, flow: &Flow) -> Markup {
         div.cards {
             section.card aria-labelledby="mappings" {
                 h2 id="mappings" { "Mappings" }
-                @if mappings.is_empty() { p.nothing { "It uses none." } }
-                ul.plain {
-                    @for name in &mappings {
-                        li {
-                            @let title = facts.compilation.mappings.get(*name).map_or(*name, |mapping| mapping.title.as_str());
-                            a href=(address(&["mappings", name], &[])) { (foreign(title)) } " "
-                            (origin(facts.compilation.documents.mappings.get(*name)))
-                        }
-                    }
-                }
+                (listed(&mappings, |name| html! {
+                    @let title = facts.compilation.mappings.get(*name).map_or(*name, |mapping| mapping.title.as_str());
+                    a href=(address(&["mappings", name], &[])) { (foreign(title)) } " "
+                    (origin(facts.compilation.documents.mappings.get(*name)))
+                }))
             }
             section.card aria-labelledby="variables" {
                 h2 id="variables" { "Variables" }
-                @if variables.is_empty() { p.nothing { "It uses none." } }
-                ul.plain {
-                    @for (name, variable) in &variables {
-                        li {
-                            a href={ (address(&["settings"], &[])) "#variable-" (name) } { (foreign(&variable.title)) } ": "
-                            (brief(&variable.current))
-                            @if variable.current != variable.default { " " (badge("warn", "◆", "not the default")) }
-                        }
-                    }
-                }
+                (listed(&variables, |(name, variable)| html! {
+                    a href={ (address(&["settings"], &[])) "#variable-" (name) } { (foreign(&variable.title)) } ": "
+                    (brief(&variable.current))
+                    @if variable.current != variable.default { " " (badge("warn", "◆", "not the default")) }
+                }))
             }
         }
+    }
+}
+
+fn listed<T>(all: &[T], one: impl Fn(&T) -> Markup) -> Markup {
+    html! {
+        @if all.is_empty() { p.nothing { "It uses none." } } @else { ul.plain { @for item in all { li { (one(item)) } } } }
     }
 }
 
@@ -231,7 +227,7 @@ fn versions(versions: &[Version]) -> Markup {
     html! {
         h2 id="versions" { "Versions" }
         p.lead { "A version is all flows, mappings and variables together. Runs end in the version they began in, so the journal keeps those of its runs." }
-        div.table role="region" aria-label="Versions" tabindex="0" {
+        div.table.broad role="region" aria-label="Versions" tabindex="0" {
             table {
                 caption { "Versions that are kept" }
                 thead { tr { th scope="col" { "Version" } th scope="col" { "Runs begin in it since" } th scope="col" { "Under way in it" } } }

@@ -63,7 +63,7 @@ fn control(input: &Input, name: &str, hint: &str, told: Option<&str>) -> Markup 
         @match (choices, input.kind) {
             (Some(choices), _) => {
                 select id=(name) name=(name) required[required] aria-describedby=(hint) {
-                    option value="" { "choose…" }
+                    option value="" { @if required { "choose…" } @else { "left empty" } }
                     @for choice in choices {
                         @let text = choice.as_str().map_or_else(|| choice.to_string(), str::to_owned);
                         option value=(text) selected[told == Some(&text)] { (text) }
@@ -71,7 +71,7 @@ fn control(input: &Input, name: &str, hint: &str, told: Option<&str>) -> Markup 
                 }
             }
             (None, ValueType::Object | ValueType::List | ValueType::Any) => {
-                textarea id=(name) name=(name) required[required] aria-describedby=(hint) spellcheck="false" { (told.unwrap_or_default()) }
+                textarea.short id=(name) name=(name) required[required] aria-describedby=(hint) spellcheck="false" { (told.unwrap_or_default()) }
             }
             (None, kind) => {
                 input id=(name) name=(name) value=(told.unwrap_or_default()) required[required] aria-describedby=(hint)

@@ -34,7 +34,7 @@ pub(super) async fn page(State(desk): State<Shared>, Path(name): Path<String>, v
 pub(super) fn list(facts: &Facts) -> Markup {
     html! {
         h2 id="mappings" { "Mappings" }
-        div.table role="region" aria-labelledby="mappings" tabindex="0" {
+        div.table.broad role="region" aria-labelledby="mappings" tabindex="0" {
             table {
                 caption { "Which field of one side stands for which of the other" }
                 thead { tr {
@@ -74,7 +74,7 @@ fn body(facts: &Facts, mapping: &Mapping) -> Markup {
         p.trail { a href=(address(&["flows"], &[])) { "Flows" } " / " a href={ (address(&["flows"], &[])) "#mappings" } { "Mappings" } " /" }
         h1 { (foreign(&mapping.title)) }
         p { code { (mapping.name) } " " (origin(document)) }
-        div.table role="region" aria-label="Rows" tabindex="0" {
+        div.table.broad role="region" aria-label="Rows" tabindex="0" {
             table {
                 caption { "Between " (foreign(left)) " and " (foreign(right)) }
                 thead { tr {
@@ -100,7 +100,7 @@ fn body(facts: &Facts, mapping: &Mapping) -> Markup {
 
 fn row(line: &Line<'_>) -> Markup {
     html! {
-        tr id={ "row-" (line.row) } .differs[line.changed] {
+        tr id={ "row-" (line.row) } class=[line.changed.then_some("differs")] {
             th scope="row" {
                 (foreign(line.title))
                 @if line.changed { div { (badge("warn", "◆", "changed by your file")) } }

@@ -23,7 +23,7 @@ use cosell_compile::called_by;
 use cosell_compile::documents::{Document, Origin};
 use cosell_compile::listing::State as Runs;
 use cosell_graph::{Member, Within, of_flows, started_by};
-use cosell_journal::lately::Lately;
+use cosell_journal::lately::{Lately, MOST};
 use cosell_model::flow::Flow;
 use cosell_model::{Effect, FlowId};
 use jiff::{Timestamp, ToSpan};
@@ -67,7 +67,7 @@ fn body(facts: &Facts, lately: &[Lately]) -> Markup {
     html! {
         h1 { "Flows" }
         p.lead { "In the order in which they are turned on: each stands behind those that it calls." }
-        div.table role="region" aria-label="Flows" tabindex="0" {
+        div.table.broad role="region" aria-label="Flows" tabindex="0" {
             table {
                 caption { "All flows" }
                 thead { tr {
@@ -153,7 +153,9 @@ fn counted(flow: &Flow, lately: &Lately) -> Markup {
     };
     html! {
         @if lately.began == 0 { span.nothing { "no runs" } } @else {
-            a href=(to(None)) { (cosell_model::words::counted(lately.began as usize, "run")) }
+            a href=(to(None)) {
+                (cosell_model::words::counted(lately.began as usize, "run")) @if lately.began == MOST { " or more" }
+            }
             @for (runs, outcome, words) in [(lately.failed, "failed", "failed"), (lately.timed_out, "timed_out", "timed out")] {
                 @if runs > 0 { " " a href=(to(Some(outcome))) { (badge("bad", "✗", format!("{runs} {words}"))) } }
             }

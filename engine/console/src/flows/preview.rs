@@ -34,7 +34,7 @@ pub(super) fn body(facts: &Facts, flow: &Flow, found: &Preview) -> Markup {
             @for step in &writing { (written(facts, step)) }
         }
         h2 id="steps" { "Steps" }
-        div.table role="region" aria-labelledby="steps" tabindex="0" {
+        div.table.broad role="region" aria-labelledby="steps" tabindex="0" {
             table {
                 caption { "In the order of the flows' files" }
                 thead { tr { th scope="col" { "Step" } th scope="col" { "Flow" } th scope="col" { "Does" } th scope="col" { "Outcome" } th scope="col" { "Why" } } }
@@ -53,7 +53,7 @@ fn written(facts: &Facts, step: &Foreseen) -> Markup {
     html! {
         h3 { (foreign(&step.title)) " " code.soft { (step.flow) "/" (step.path) } }
         @for of_record in changes.chunk_by(|one, next| one.change.record == next.change.record) {
-            div.table role="region" aria-label={ (step.path) ": " (of_record[0].change.record) } tabindex="0" {
+            div.table.broad role="region" aria-label={ (step.path) ": " (of_record[0].change.record) } tabindex="0" {
                 table {
                     caption { (foreign(&of_record[0].change.record)) }
                     thead { tr { th scope="col" { "Field" } th scope="col" { "Now" } th scope="col" { "Would be" } th scope="col" { "Made by" } } }
@@ -68,8 +68,8 @@ fn field(facts: &Facts, Written { change, row }: &Written) -> Markup {
     html! {
         tr {
             th scope="row" { (foreign(&change.field)) }
-            td { del { (shown(&change.old)) } }
-            td { ins { (shown(&change.new)) } }
+            td { @if change.old.is_null() { (shown(&change.old)) } @else { del { (shown(&change.old)) } } }
+            td { @if change.new.is_null() { (shown(&change.new)) } @else { ins { (shown(&change.new)) } } }
             td {
                 @if let Some(row) = row {
                     @if facts.compilation.mappings.contains_key(&row.mapping) {
@@ -101,7 +101,7 @@ fn row(step: &Foreseen) -> Markup {
         _ => None,
     };
     html! {
-        tr .quiet[step.outcome == Outcome::Skipped] {
+        tr class=[(step.outcome == Outcome::Skipped).then_some("quiet")] {
             th scope="row" {
                 (foreign(&step.title))
                 @if step.title != step.path { div.hint { code { (step.path) } } }

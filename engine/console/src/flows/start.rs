@@ -41,9 +41,9 @@ fn what(facts: &Facts, name: &str, title: &str) -> Markup {
     html! {
         p { "A run of " strong { (foreign(title)) } " begins now." }
         p {
-            @if writes { "It writes to the systems that it is connected to. To see before what it would write, run it dry: " }
-            @else { "It only reads. To see what it does without a trace in the journal, run it dry: " }
-            a href=(address(&["flows", name, "dry-run"], &[])) { "dry run" } "."
+            @if writes { "It may write to the systems that it is connected to. To see before what it would write, " }
+            @else { "It only reads. To see what it does without a trace in the journal, " }
+            a href=(address(&["flows", name, "dry-run"], &[])) { "run it dry" } "."
         }
     }
 }

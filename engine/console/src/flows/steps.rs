@@ -46,7 +46,7 @@ impl Listing<'_> {
             .is_some_and(|step| step.effect == Effect::Write);
         let inner = self.blocks(&step.kind);
         html! {
-            li id={ "step-" (id) } .changed[changed] {
+            li id={ "step-" (id) } class=[changed.then_some("changed")] {
                 div {
                     strong { (foreign(step.title.as_deref().unwrap_or(id))) } " "
                     @if step.title.is_some() { code.soft { (id) } " " }

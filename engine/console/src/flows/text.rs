@@ -29,7 +29,7 @@ fn lines(at: usize, file: FileId, document: &Document, sources: &Sources) -> Mar
     html! {
         pre.numbered role="region" aria-label=(source.path) tabindex="0" {
             @for (line, text) in source.text.lines().enumerate() {
-                code id={ "file-" (at) "-line-" (line + 1) } .changed[marked.contains(&(line + 1))] { (text) }
+                code id={ "file-" (at) "-line-" (line + 1) } class=[marked.contains(&(line + 1)).then_some("changed")] { (text) }
             }
         }
     }

@@ -45,18 +45,23 @@ fn card(name: &str, entry: Option<&ConnectionEntry>, open: Option<&Connection>, 
                 dd { (address(entry.and_then(|entry| entry.settings.get("address")))) }
                 dt { "Signs in" }
                 dd { (sign_in.in_words()) }
-                @if sign_in == SignIn::Person {
+                @if matches!(sign_in, SignIn::Person { .. }) {
                     dt { "Sign-in" }
                     dd {
                         @match open.and_then(|open| open.sign_in_until) {
                             Some(until) => { "forgotten at " (moment(until)) " unless it is used before" }
+                            None if sign_in == (SignIn::Person { configured: true }) => "by the refresh token of the configuration"
                             None => (badge("warn", "!", "none is known"))
                         }
                         div.hint { "Sign in, also anew, by " code { "cosell login " (name) } " beside the configuration." }
                     }
                 }
                 dt { "Limits" }
-                dd { (limits.map_or_else(|| "none are in force".to_owned(), in_words)) }
+                dd { @match limits.or(entry.map(|entry| entry.limits)) {
+                    Some(limits) if limits != Limits::default() => (in_words(limits))
+                    _ if limits.is_some() => "none"
+                    _ => "the connector's own"
+                } }
             }
         }
     }
@@ -102,7 +107,10 @@ fn address(setting: Option<&Value>) -> Markup {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SignIn {
     None,
-    Person,
+    Person {
+        /// Whether the configuration has the person's refresh token.
+        configured: bool,
+    },
     Certificate,
     Secret,
     Password,
@@ -118,7 +126,7 @@ impl SignIn {
         let authentication = &settings["authentication"];
         let has = |value: &Value, name: &str| value.get(name).is_some();
         if has(sign_in, "refresh_token") || sign_in["person"] == Value::Bool(true) {
-            Self::Person
+            Self::Person { configured: has(sign_in, "refresh_token") }
         } else if has(sign_in, "certificate") {
             Self::Certificate
         } else if sign_in.is_object() {
@@ -139,7 +147,7 @@ impl SignIn {
     fn in_words(self) -> &'static str {
         match self {
             Self::None => "not at all",
-            Self::Person => "with Microsoft Entra, for a person",
+            Self::Person { .. } => "with Microsoft Entra, for a person",
             Self::Certificate => "with Microsoft Entra, as itself, by a certificate",
             Self::Secret => "with Microsoft Entra, as itself, by a client secret",
             Self::Password => "by user and password",
@@ -152,9 +160,10 @@ impl SignIn {
 
 fn in_words(limits: Limits) -> String {
     let at_once = limits.concurrent.map(|calls| format!("{calls} at once"));
-    let rate = limits.rate.map(|rate| format!("{} requests in {}", rate.requests, spans::span(rate.per)));
-    let all: Vec<String> = at_once.into_iter().chain(rate).collect();
-    if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+    let rate = limits
+        .rate
+        .map(|rate| format!("{} requests in {}", rate.requests, spans::span(rate.per).trim_end_matches(" 0 s")));
+    at_once.into_iter().chain(rate).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -180,8 +189,11 @@ mod tests {
     fn the_kind_of_sign_in_is_known_by_the_names_of_settings() {
         for (settings, kind) in [
             (json!({}), SignIn::None),
-            (json!({ "sign_in": { "client_secret": "x", "person": true } }), SignIn::Person),
-            (json!({ "sign_in": { "client_secret": "x", "refresh_token": { "env": "X" } } }), SignIn::Person),
+            (json!({ "sign_in": { "client_secret": "x", "person": true } }), SignIn::Person { configured: false }),
+            (
+                json!({ "sign_in": { "client_secret": "x", "refresh_token": { "env": "X" } } }),
+                SignIn::Person { configured: true },
+            ),
             (json!({ "sign_in": { "client_secret": "x" } }), SignIn::Secret),
             (json!({ "sign_in": { "certificate": {} } }), SignIn::Certificate),
             (json!({ "authentication": { "api_key": { "key": "x" } } }), SignIn::Key),

@@ -52,9 +52,9 @@ async fn page(State(desk): State<Shared>, visitor: Visitor) -> Response {
 fn variables(facts: &Facts) -> Markup {
     html! {
         h2 id="variables" { "Variables" }
-        div.table role="region" aria-labelledby="variables" tabindex="0" {
+        div.table.broad role="region" aria-labelledby="variables" tabindex="0" {
             table {
-                caption { "What flows and mappings read" }
+                caption { "What flows and mappings read; the flows by their numbers" }
                 thead { tr {
                     th scope="col" { "Variable" }
                     th scope="col" { "Type" }
@@ -78,7 +78,7 @@ fn row(facts: &Facts, name: &str, variable: &Variable) -> Markup {
         .filter(|(_, flow)| facts.compilation.variables_of(flow).iter().any(|(used, _)| *used == name))
         .collect();
     html! {
-        tr id={ "variable-" (name) } .differs[differs] {
+        tr id={ "variable-" (name) } class=[differs.then_some("differs")] {
             th scope="row" {
                 (foreign(&variable.title))
                 div.hint { code { (name) } }

@@ -39,6 +39,17 @@ pub struct Stand {
     _folder: TempDir,
 }
 
+/// What a page says behind its menu, a line for each row, item and paragraph; its tags left out.
+pub fn text(page: &str) -> String {
+    const ENDS: [&str; 11] = ["/tr", "/li", "/p", "/h1", "/h2", "/h3", "/caption", "/div", "/dd", "/text", "/desc"];
+    let main = page.split_once("<main").map_or(page, |(_, main)| main);
+    let parts = main.split('<').filter_map(|part| part.split_once('>'));
+    let said: String =
+        parts.map(|(tag, text)| if ENDS.contains(&tag) { format!("\n{text} ") } else { format!("{text} ") }).collect();
+    let lines = said.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
 /// What a stand is made of; nothing of it needs to be given.
 #[derive(Default)]
 pub struct Made<'m> {
