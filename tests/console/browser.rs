@@ -220,4 +220,13 @@ impl Browser {
     /// What the browser complained of since this was asked last: errors, and what the page's policy forbade.
     pub fn complaints(&self) -> Vec<String> {
         let log = self.runtime.block_on(self.driver.browser_log()).unwrap();
-        let bad = log.into_i
+        let bad = log.into_iter().filter(|entry| entry.level == "SEVERE" || entry.level == "WARNING");
+        bad.map(|entry| format!("{}: {}", entry.level, entry.message)).collect()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.runtime.block_on(self.driver.clone().quit());
+    }
+}
