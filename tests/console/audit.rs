@@ -54,7 +54,8 @@ document.addEventListener('focusin', ({ target }) => {
   const { outlineStyle, outlineWidth } = getComputedStyle(target);
   window.focused.set(target, outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2);
 });
-return parts.length;
+// Fields for times hold a stop for each part of a time, and one for the calendar.
+return parts.length + 8 * document.querySelectorAll('[type^=datetime]').length;
 ";
 
 const MISSED: &str = "
@@ -67,6 +68,17 @@ return [...window.focused].filter(([, seen]) => !seen).map(([part, seen]) =>
 pub fn audit(browser: &Browser) {
     let wrong = problems(browser);
     assert!(wrong.is_empty(), "{}:\n{}", browser.path(), wrong.join("\n"));
+}
+
+/// Finds nothing wrong with any of these pages.
+#[track_caller]
+pub fn audit_all<'p>(browser: &Browser, paths: impl IntoIterator<Item = &'p String>) {
+    let mut wrong = Vec::new();
+    for path in paths {
+        browser.go(path);
+        wrong.extend(problems(browser).into_iter().map(|problem| format!("{path}: {problem}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Looks at the page that is shown in every way; what is wrong with it.

@@ -169,10 +169,20 @@ impl Browser {
         self.act(&By::Css(css), WebElement::click);
     }
 
-    /// Follows a link by what it says.
+    /// Follows a link by what it says, or else by what it says among more.
     #[track_caller]
     pub fn follow(&self, words: &str) {
-        self.act(&By::LinkText(words), WebElement::click);
+        self.until(&format!("a link `{words}`"), || {
+            let followed = async {
+                let exact = self.driver.find(By::LinkText(words)).await;
+                let link = match exact {
+                    Ok(link) => link,
+                    Err(_) => self.driver.find(By::PartialLinkText(words)).await?,
+                };
+                link.click().await
+            };
+            self.runtime.block_on(followed).ok()
+        });
     }
 
     /// Presses a button by what it says.

@@ -12,10 +12,16 @@ mod driver;
 #[allow(dead_code)]
 #[path = "../serving/service.rs"]
 mod service;
+#[path = "../serving/slow.rs"]
+mod slow;
 #[path = "../support/mod.rs"]
 mod support;
 mod world;
 
+mod deals;
+mod flows;
 mod hostile;
 mod overview;
+mod pictures;
+mod runs;
 mod sign_in;

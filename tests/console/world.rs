@@ -20,8 +20,14 @@ fn open_to_token(project: Project, mut configuration: Value) -> Project {
 
 /// A project with flows of its own alone; `name` is unique among all tests.
 pub fn alone(name: &str, flow: &str) -> Project {
+    beside(name, flow, &json!({}))
+}
+
+/// The same, with connections.
+pub fn beside(name: &str, flow: &str, connections: &Value) -> Project {
     let off = [&ASKING[..], &["partner-center-to-dynamics", "partner-center-webhook-registration"]].concat();
-    open_to_token(Project::new(&format!("console-{name}")), json!({ "flows": ["flows"], "off": off })).flow(flow)
+    let configuration = json!({ "flows": ["flows"], "off": off, "connections": connections });
+    open_to_token(Project::new(&format!("console-{name}")), configuration).flow(flow)
 }
 
 /// Both systems and their people, and a project that keeps them in step; its folder is named after the test.

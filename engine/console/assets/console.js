@@ -60,6 +60,8 @@ function listen(main) {
     if (main.dataset.until === told.run && told.event === 'run_ended') source.close();
   });
   source.addEventListener('run', news);
+  // Between the making of the page and now something may have happened, too.
+  source.addEventListener('open', news);
   addEventListener('pagehide', () => source.close());
 }
 

@@ -126,9 +126,11 @@ impl Picture {
         let happened = node.happened.as_ref().map_or("", |happened| happened.class());
         let yours = if node.yours { " yours" } else { "" };
         let class = format!("node{holds}{writes}{yours} {happened}");
+        // What is in a symbol is only seen; a link in it would be reached, and nothing said of it.
+        let role = if link.is_some() { "graphics-object" } else { "graphics-symbol" };
         let _ = writeln!(
             text,
-            "<g class=\"{}\" id=\"{prefix}node-{}\" role=\"graphics-symbol\">\n<title>{}</title>\n<desc>{}</desc>",
+            "<g class=\"{}\" id=\"{prefix}node-{}\" role=\"{role}\">\n<title>{}</title>\n<desc>{}</desc>",
             class.trim_end(),
             escaped(&node.name),
             escaped(node.head()),
