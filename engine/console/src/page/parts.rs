@@ -72,6 +72,7 @@ pub(crate) fn json_up_to(value: &Value, most: usize) -> Markup {
 /// A value in a few words, on one line.
 pub(crate) fn brief(value: &Value) -> Markup {
     const LETTERS: usize = 160;
+    const TITLE: usize = 1_000;
     match value {
         Value::Null => html! { span.nothing { "nothing" } },
         Value::String(text) if text.is_empty() => html! { span.nothing { "empty text" } },
@@ -79,7 +80,8 @@ pub(crate) fn brief(value: &Value) -> Markup {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let short: String = text.chars().take(LETTERS).collect();
             let cut = short.len() < text.len();
-            html! { bdi title=[cut.then_some(&text)] { (short) @if cut { "…" } } }
+            let title = cut.then(|| text.chars().take(TITLE).collect::<String>());
+            html! { bdi title=[title] { (short) @if cut { "…" } } }
         }
     }
 }

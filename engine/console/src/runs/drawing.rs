@@ -7,7 +7,7 @@ use cosell_model::Outcome;
 use cosell_runtime::record::StepRecord;
 use maud::{Markup, PreEscaped};
 
-use super::tree::{Inner, Kind, State, Step};
+use super::seen::{Inner, Kind, State, Step};
 
 /// Flows with more steps are not drawn: nobody could read it, and the page would be too large.
 pub(super) const STEPS: usize = 400;

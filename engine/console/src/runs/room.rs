@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use cosell_model::Value;
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use crate::page::json_up_to;
 
@@ -43,10 +43,11 @@ impl Room {
     /// A value with its name; `alone` is the address of a page that has more room for it.
     pub(super) fn value(&self, name: &str, value: &Value, alone: &str) -> Markup {
         let shown = if self.any() { self.takes(json_up_to(value, self.value)) } else { None };
-        let left_out = || {
-            html! { p.hint { "Too much for this page: " a href=(alone) { "show it alone" } ", or download the run." } }
-        };
-        let PreEscaped(shown) = shown.unwrap_or_else(left_out);
-        html! { p.label { (name) } (PreEscaped(shown)) }
+        html! { p.label { (name) } (shown.unwrap_or_else(|| self.refused(alone))) }
+    }
+
+    /// What is said where there is no room; `alone` is the address of a page that has more.
+    pub(super) fn refused(&self, alone: &str) -> Markup {
+        html! { p.hint { "Too much for this page: " a href=(alone) { "show it alone" } ", or download the run." } }
     }
 }
