@@ -53,7 +53,7 @@ fn a_deal_that_could_not_be_written_is_mended_from_its_page_and_arrives() {
     audit(&browser);
     browser.follow("Go back");
 
-    browser.follow("Failed");
+    browser.click("section.runs tbody a");
     browser.says("h2#why", "Why it failed");
     audit(&browser);
     desk.stage.control("DELETE", "/faults", &Value::Null);
