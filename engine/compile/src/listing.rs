@@ -1,13 +1,13 @@
 //! What lists of flows say of each: their order, whether they are on, and what they use.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cosell_model::flow::{Flow, StepKind};
 use cosell_model::{FlowId, Span};
 
 use crate::Compilation;
 use crate::calls::{called_by, walk};
-use crate::variables::Variable;
+use crate::variables::{Variable, mentioned_in};
 
 /// Whether a flow runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,9 +73,9 @@ impl Compilation {
     pub fn variables_of(&self, flow: &Flow) -> Vec<(&str, &Variable)> {
         let own = self.documents.flows.get(flow.id.value.as_str());
         let mappings = self.mappings_of(flow).into_iter().filter_map(|name| self.documents.mappings.get(name));
-        let nodes: Vec<_> = own.into_iter().chain(mappings).map(|document| &document.node).collect();
-        let mentioned = |name: &str| nodes.iter().any(|node| crate::variables::mentioned_in(node, name));
+        let mut names = BTreeSet::new();
+        own.into_iter().chain(mappings).for_each(|document| mentioned_in(&document.node, &mut names));
         let all = self.variables.iter().map(|(name, variable)| (name.as_str(), variable));
-        all.filter(|(name, _)| mentioned(name)).collect()
+        all.filter(|(name, _)| names.contains(name)).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! Variables: typed settings that flows read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cosell_model::flow::ValueType;
 use cosell_model::node::{Entry, NodeKind};
@@ -145,16 +145,32 @@ fn mentions(text: &str, name: &str) -> bool {
         || ['\'', '"'].iter().any(|quote| text.contains(&format!("vars[{quote}{name}{quote}]")))
 }
 
-/// Whether anything in a file mentions a variable.
-pub(crate) fn mentioned_in(node: &Node, name: &str) -> bool {
+/// The names of all variables that a file mentions, also such as there are none of.
+pub(crate) fn mentioned_in<'n>(node: &'n Node, names: &mut BTreeSet<&'n str>) {
     match &node.kind {
-        NodeKind::Text(text) => mentions(text, name),
-        NodeKind::List(items) => items.iter().any(|item| mentioned_in(item, name)),
+        NodeKind::Text(text) => names.extend(named(text)),
+        NodeKind::List(items) => items.iter().for_each(|item| mentioned_in(item, names)),
         NodeKind::Map(entries) => {
-            entries.iter().any(|entry| mentions(&entry.key.value, name) || mentioned_in(&entry.value, name))
+            for entry in entries {
+                names.extend(named(&entry.key.value));
+                mentioned_in(&entry.value, names);
+            }
         }
-        NodeKind::Null | NodeKind::Bool(_) | NodeKind::Number(_) => false,
+        NodeKind::Null | NodeKind::Bool(_) | NodeKind::Number(_) => {}
     }
+}
+
+/// The names in `vars.name` and `vars['name']`, wherever they stand in a text.
+fn named(text: &str) -> impl Iterator<Item = &str> {
+    text.split("vars").skip(1).filter_map(|rest| {
+        if let Some(rest) = rest.strip_prefix('.') {
+            let ends = rest.find(|char: char| !char.is_ascii_alphanumeric() && char != '_');
+            return Some(&rest[..ends.unwrap_or(rest.len())]);
+        }
+        let rest = rest.strip_prefix('[')?;
+        let quote = rest.chars().next().filter(|quote| ['\'', '"'].contains(quote))?;
+        rest[1..].split(quote).next()
+    })
 }
 
 /// Sets current values, by name.
@@ -181,4 +197,18 @@ pub fn refuse(declared: &BTreeMap<String, Variable>, name: &str, value: &Value) 
     let kind = words::type_in_words(variable.kind);
     let message = format!("variable `{name}` (\"{}\") is {kind}, and {value} is not", variable.title);
     Some(SettingError { name: name.to_owned(), message, help: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_text_mentions_is_known_by_name() {
+        let text = "${{ vars.one + vars['two'] }} vars.three_3's vars[\"four\"] vars [x] vars";
+        assert_eq!(named(text).collect::<Vec<_>>(), ["one", "two", "three_3", "four"]);
+        for name in named(text) {
+            assert!(mentions(text, name), "{name}");
+        }
+    }
 }

@@ -55,6 +55,9 @@ impl Writes for Write {
     const FINDS_OUT: &'static str = "It is written again.";
 
     async fn predict(_: &Book, line: Line, _: &CallContext) -> Result<Prediction, CallError> {
+        if line.name.ends_with("<fails>") {
+            return Err(CallError::rejected("refused", format!("`{}` cannot be written", line.name)));
+        }
         if line.name == "<never>" {
             std::future::pending::<()>().await;
         }
@@ -127,6 +130,19 @@ steps:
   all: { use: book.write, with: { name: all } }
 ";
 
+/// Keeps secret what it gives another flow.
+const GUARDED: &str = "
+flow: guarded
+trigger: { use: manual, inputs: { name: text } }
+steps: { all: { scope: { tell: { sensitive: [input], call: plain, with: { name: \"${{ inputs.name }}\" } } } } }
+";
+
+const PLAIN: &str = "
+flow: plain
+trigger: { use: call, inputs: { name: text } }
+steps: { tell: { scope: { line: { use: book.write, with: { name: \"${{ inputs.name }}\" } } } } }
+";
+
 const BROKEN: &str = "
 flow: broken
 title: Broken
@@ -167,11 +183,20 @@ const FILES: [(&str, &str); 8] = [
     ("shipped/variables.yaml", VARIABLES),
 ];
 
+/// The same, and two flows of which one calls the other with something secret.
+async fn guarded() -> Stand {
+    of(&[&FILES[..], &[("own/guarded.yaml", GUARDED), ("own/plain.yaml", PLAIN)]].concat()).await
+}
+
 async fn stand() -> Stand {
+    of(&FILES).await
+}
+
+async fn of(files: &[(&'static str, &'static str)]) -> Stand {
     let connector = Connector::new::<Book>("book", "Book", "Keeps lines").write::<Write>().build();
     let connections = BTreeMap::from([("book".to_owned(), connector.open(json!({})).unwrap())]);
     let configuration = "off: [every-day]\n";
-    Made { files: FILES.to_vec(), connectors: vec![connector], connections, configuration, ..Made::default() }
+    Made { files: files.to_vec(), connectors: vec![connector], connections, configuration, ..Made::default() }
         .stand()
         .await
 }
@@ -313,6 +338,17 @@ async fn a_dry_run_foretells_each_field_and_keeps_nothing() {
     assert!(!page.contains("hush"), "what a step keeps secret is not shown");
     let runs = stand.api.runs(cosell_service::api::Wanted::default()).await.unwrap().runs;
     assert_eq!(runs, [], "it is not kept");
+}
+
+#[tokio::test]
+async fn what_goes_wrong_in_a_sensitive_step_is_not_told() {
+    let stand = guarded().await;
+    let visitor = stand.visitor().await;
+    let (_, page) = visitor.act("/console/flows/guarded/dry-run", &[("input.name", "hush <fails>")]).await;
+    assert!(page.contains("It would fail") && !page.contains("hush"), "{page}");
+    assert!(page.contains("what went wrong is not shown"), "{page}");
+    let (_, page) = visitor.act("/console/flows/plain/dry-run", &[("input.name", "known <fails>")]).await;
+    assert!(page.contains("`known &lt;fails&gt;` cannot be written"), "{page}");
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use crate::core::event::{Address, Command, Consequences, Ended, Event, Happening
 use crate::core::state::RunState;
 use crate::keep::{ClaimChange, Kept, NotKept, Past, Turn};
 use crate::memory::{Claimed, Engine, Flows, Start, idempotency_key, unknown_connection};
-use crate::record::{Observer, StepRecord};
+use crate::record::{HIDDEN, Observer, StepRecord};
 use crate::recording::Noting;
 use crate::running::{Again, Going};
 
@@ -487,9 +487,6 @@ fn hide(prediction: &Prediction) -> Prediction {
     let hidden = |change: &Change| Change { old: Value::Null, new: Value::from("(sensitive)"), ..change.clone() };
     Prediction { record: Value::Null, changes: prediction.changes.iter().map(hidden).collect() }
 }
-
-/// Stands in for what a call says that was given something sensitive.
-const HIDDEN: &str = "what went wrong is not shown, because the step's input is sensitive";
 
 impl Drop for Driving<'_> {
     fn drop(&mut self) {

@@ -72,6 +72,9 @@ pub struct RunRecord {
     pub took: Duration,
 }
 
+/// Stands in for what a call says that was given something sensitive.
+pub(crate) const HIDDEN: &str = "what went wrong is not shown, because the step's input is sensitive";
+
 fn is_null(value: &Value) -> bool {
     value.is_null()
 }

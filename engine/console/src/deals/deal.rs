@@ -14,7 +14,7 @@ use url::Url;
 use super::hidden::Hidden;
 use super::kept::Readings;
 use super::sides::{Side, Sides, column};
-use super::table::{CRM, Compared, REFERRAL, mapping, table};
+use super::table::{CRM, Compared, REFERRAL, Tally, mapping, table};
 use super::{history, list};
 use crate::access::Visitor;
 use crate::facts::Facts;
@@ -170,7 +170,7 @@ impl Sides {
 fn body(deal: &Deal, facts: &Facts) -> Markup {
     let sides = &*deal.sides;
     let mapping = mapping(facts, sides);
-    let compared = mapping.map(|mapping| Compared::new(mapping, sides));
+    let compared = mapping.map(|mapping| Compared::new(mapping, sides, facts, deal.is_on));
     html! {
         div.head {
             h1 { (foreign(deal.name().unwrap_or_else(|| "A deal without a name".to_owned()))) }
@@ -222,20 +222,28 @@ fn summary(compared: &Compared<'_>) -> Markup {
     if !compared.is_pair {
         return html! { p { (badge("calm", "·", "one side")) " Only one side's values are known, so nothing is compared." } };
     }
-    let (to_crm, to_referral, conflicts) = (compared.going(CRM), compared.going(REFERRAL), compared.conflicts());
-    let values = |count: usize| format!("{count} {}", if count == 1 { "value" } else { "values" });
+    let Tally { going, conflicts, stuck } = compared.tally();
     html! {
-        @if to_crm + to_referral == 0 {
+        @if stuck > 0 {
+            p {
+                (badge("bad", "✗", "stuck")) " " (counted(stuck, "value"))
+                " cannot be taken over. Until that is mended, runs of this deal fail and write nothing."
+            }
+        } @else if going == [0, 0] {
             p { (badge("good", "✓", "in step")) " Nothing is to be written to either side." }
         } @else {
             p {
                 (badge("warn", "!", "not in step"))
-                @if to_crm > 0 { " " (values(to_crm)) " will go to the CRM." }
-                @if to_referral > 0 { " " (values(to_referral)) " will go to Partner Center." }
-                @if conflicts > 0 { " " strong { "In " (conflicts) ", both sides have changed." } }
+                @if going[CRM] > 0 { " " (counted(going[CRM], "value")) " will go to the CRM." }
+                @if going[REFERRAL] > 0 { " " (counted(going[REFERRAL], "value")) " will go to Partner Center." }
+                @if conflicts > 0 { " Both sides have changed " strong { (counted(conflicts, "value")) } " of these." }
             }
         }
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn actions(deal: &Deal) -> Markup {

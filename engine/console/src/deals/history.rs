@@ -35,13 +35,14 @@ pub(super) async fn runs(api: &Arc<Api>, deals: Vec<Vec<String>>, most: u32) -> 
 
 /// A table of runs.
 pub(super) fn table(runs: &[Listed], keys: &[String], facts: &Facts) -> Markup {
+    let failed = runs.iter().any(|run| run.failure.is_some());
     html! {
         @if runs.is_empty() {
             p.nothing { "No run is kept that has to do with this deal." }
         } @else {
             div.table tabindex="0" role="region" aria-label="Runs of this deal" {
                 table aria-label="Runs of this deal" {
-                    thead { tr { th scope="col" { "Outcome" } th scope="col" { "Flow" } th scope="col" { "Began" } th scope="col" { "Took" } th scope="col" { "Why it failed" } } }
+                    thead { tr { th scope="col" { "Outcome" } th scope="col" { "Flow" } th scope="col" { "Began" } th scope="col" { "Took" } @if failed { th scope="col" { "Why it failed" } } } }
                     tbody {
                         @for run in runs {
                             tr {
@@ -49,19 +50,19 @@ pub(super) fn table(runs: &[Listed], keys: &[String], facts: &Facts) -> Markup {
                                 th scope="row" { a href=(address(&["runs", &run.run], &[])) { (foreign(title(&run.flow, facts))) } }
                                 td { (moment(run.began)) }
                                 td { @if let Some(ended) = run.ended { (took(ended.duration_since(run.began).unsigned_abs())) } }
-                                td { @if let Some(message) = run.failure.as_ref().and_then(|failure| failure["message"].as_str()) { (foreign(message)) } }
+                                @if failed { td { @if let Some(message) = run.failure.as_ref().and_then(|failure| failure["message"].as_str()) { (foreign(message)) } } }
                             }
                         }
                     }
                 }
             }
         }
-        @if runs.len() == RUNS as usize {
-            p {
-                "Older runs: "
+        @if !runs.is_empty() {
+            p.hint {
+                "All runs with the key "
                 @for (number, key) in keys.iter().enumerate() {
-                    @if number > 0 { ", " }
-                    a href=(address(&["runs"], &[("key", key)])) { "all of " code { (key) } }
+                    @if number > 0 { ", or with " }
+                    a href=(address(&["runs"], &[("key", key)])) { (foreign(key)) }
                 }
             }
         }

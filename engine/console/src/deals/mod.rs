@@ -2,7 +2,7 @@
 //!
 //! Read in this order: `kept` (what the flows keep of a deal), `list` (the deals, newest first), `hidden` (what is kept out
 //! of sight), `sides` (both sides as they are now), `recent` (sides that were read a moment ago); `deal`, the page of one,
-//! made of `table` (both sides under the mapping, in words by `worded`) and `history` (its runs, and what the CRM's column
+//! made of `table` (both sides under the mapping, with their `solutions`, in words by `worded`) and `history` (its runs, and what the CRM's column
 //! Audit says); `synchronise` does now what an event would do.
 
 mod deal;
@@ -12,6 +12,7 @@ mod kept;
 mod list;
 mod recent;
 mod sides;
+mod solutions;
 mod synchronise;
 mod table;
 mod worded;

@@ -125,7 +125,8 @@ fn what(deal: &Deal, from: From, facts: &Facts) -> Markup {
     let name = deal.name().unwrap_or_else(|| deal.id.clone());
     let title = facts.compilation.flows.iter().find(|(id, _)| id.as_str() == from.flow());
     let title = title.map_or(from.flow(), |(_, flow)| flow.title.as_str());
-    let compared = mapping(facts, &deal.sides).map(|mapping| Compared::new(mapping, &deal.sides));
+    let compared = mapping(facts, &deal.sides);
+    let compared = compared.map(|mapping| Compared::new(mapping, &deal.sides, facts, deal.is_on));
     let (to, there) = match from {
         From::Referral => (CRM, "the CRM"),
         From::Opportunity => (REFERRAL, "Partner Center"),
@@ -145,26 +146,25 @@ fn what(deal: &Deal, from: From, facts: &Facts) -> Markup {
 }
 
 fn foretold(compared: &Compared<'_>, to: usize, there: &str) -> Markup {
-    let rows = |to: usize| {
-        compared.rows.iter().filter(move |row| {
-            !compared.is_closed[to] && matches!(row.verdict, Verdict::Follows { side, .. } if side == to)
-        })
-    };
+    let is_any = |to: usize| compared.going(to).next().is_some() || compared.moves_solutions(to);
     html! {
-        @if rows(to).next().is_none() {
-            p { "As both sides are now, no value goes to " (there) "." }
+        @if compared.tally().stuck > 0 {
+            p.notice.bad { "As both sides are now, the run will fail and write nothing: a value cannot be taken over. The page of the deal says which, and why." }
+        } @else if !is_any(to) {
+            p { "As both sides are now, no value goes to " (there) "." @if let Some(why) = compared.held[to] { " " (why) } }
         } @else {
-            p { "As both sides are now, these values go to " (there) ":" }
+            p { "As both sides are now, these go to " (there) ":" }
             ul {
-                @for row in rows(to) {
+                @for row in compared.going(to) {
                     li {
                         (foreign(&row.row.title))
                         @if matches!(row.verdict, Verdict::Follows { conflict: true, .. }) { " (both have changed it; the value that is in " (there) " is given up)" }
                     }
                 }
+                @if compared.moves_solutions(to) { li { "Solutions" } }
             }
         }
-        @if rows(1 - to).next().is_some() {
+        @if is_any(1 - to) {
             p.hint { "What is to go the other way waits for a run of the other direction." }
         }
     }

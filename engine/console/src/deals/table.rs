@@ -10,22 +10,36 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::hidden::Hidden;
-use super::sides::Sides;
+use super::sides::{Sides, column};
+use super::solutions::Solutions;
 use super::worded::worded;
 use crate::facts::Facts;
-use crate::page::{badge, brief, foreign};
+use crate::page::{badge, foreign};
 
 /// Partner Center's side, and the CRM's, in the mappings of deals.
 pub(super) const REFERRAL: usize = 0;
 pub(super) const CRM: usize = 1;
 
-/// The rows of a deal.
+/// A deal, compared.
 pub(super) struct Compared<'m> {
-    pub(super) rows: Vec<Beside<'m>>,
-    /// Whether the record of a side can no longer be changed.
-    pub(super) is_closed: [bool; 2],
+    rows: Vec<Beside<'m>>,
+    /// Its solutions, where it is an opportunity and both sides are there.
+    solutions: Option<Solutions>,
+    /// What keeps either side from being changed.
+    pub(super) held: [Option<&'static str>; 2],
     /// Whether both sides are there.
     pub(super) is_pair: bool,
+}
+
+/// How many values go where.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Tally {
+    /// To either side.
+    pub(super) going: [usize; 2],
+    /// Among them those that both sides have changed.
+    pub(super) conflicts: usize,
+    /// Those that cannot be taken over.
+    pub(super) stuck: usize,
 }
 
 /// The mapping that the flows compare a deal by.
@@ -36,12 +50,12 @@ pub(super) fn mapping<'f>(facts: &'f Facts, sides: &Sides) -> Option<&'f Arc<Map
 }
 
 impl<'m> Compared<'m> {
-    /// Compares both sides as the flows would now.
-    pub(super) fn new(mapping: &'m Mapping, sides: &Sides) -> Self {
+    /// Compares both sides as the flows would now; `is_on` are the flows that bring it over.
+    pub(super) fn new(mapping: &'m Mapping, sides: &Sides, facts: &Facts, is_on: [bool; 2]) -> Self {
         let records = [sides.referral.record(), sides.crm.record()];
         let is_pair = records.iter().all(Option::is_some);
         let records = records.map(|record| record.unwrap_or(&Value::Null));
-        let rows = if sides.is_lead || !is_pair {
+        let rows = if sides.is_lead {
             mapping.compared_beside(REFERRAL, records)
         } else {
             let changed = [changed(records[REFERRAL], "updatedDateTime"), changed(records[CRM], "modifiedon")];
@@ -50,21 +64,52 @@ impl<'m> Compared<'m> {
             let agreed = sides.kept.as_ref().map_or(&Value::Null, |kept| &kept.value["agreed"]);
             mapping.merged_beside(&Merging { from, records, agreed, changed })
         };
-        let is_closed = [records[REFERRAL]["status"] == "Closed", records[CRM]["statecode"].as_i64().unwrap_or(0) != 0];
-        Self { rows, is_closed, is_pair }
+        let held = held(sides, records, facts, is_on);
+        let solutions = (is_pair && !sides.is_lead).then(|| Solutions::new(sides));
+        Self { rows, solutions, held, is_pair }
     }
 
-    /// How many rows go to this side.
-    pub(super) fn going(&self, to: usize) -> usize {
-        let goes = |row: &&Beside<'_>| matches!(row.verdict, Verdict::Follows { side, .. } if side == to);
-        if self.is_closed[to] { 0 } else { self.rows.iter().filter(goes).count() }
+    /// The rows that go to this side.
+    pub(super) fn going(&self, to: usize) -> impl Iterator<Item = &Beside<'m>> {
+        self.rows.iter().filter(move |row| {
+            self.held[to].is_none() && matches!(row.verdict, Verdict::Follows { side, .. } if side == to)
+        })
     }
 
-    /// In how many rows a change of one side is given up for the other's.
-    pub(super) fn conflicts(&self) -> usize {
-        let is_one = |row: &&Beside<'_>| matches!(row.verdict, Verdict::Follows { side, conflict: true, .. } if !self.is_closed[side]);
-        self.rows.iter().filter(is_one).count()
+    /// Whether solutions come to this side or go from it.
+    pub(super) fn moves_solutions(&self, to: usize) -> bool {
+        self.held[to].is_none() && self.solutions.as_ref().is_some_and(|solutions| solutions.moves(to))
     }
+
+    pub(super) fn tally(&self) -> Tally {
+        let going = [REFERRAL, CRM].map(|to| self.going(to).count() + usize::from(self.moves_solutions(to)));
+        let rows = [REFERRAL, CRM].into_iter().flat_map(|to| self.going(to));
+        let conflicts = rows.filter(|row| matches!(row.verdict, Verdict::Follows { conflict: true, .. })).count();
+        let stuck = self.rows.iter().filter(|row| matches!(row.verdict, Verdict::Stuck(_))).count();
+        Tally { going, conflicts, stuck }
+    }
+}
+
+/// What keeps either side from being changed, whatever differs.
+fn held(sides: &Sides, records: [&Value; 2], facts: &Facts, is_on: [bool; 2]) -> [Option<&'static str>; 2] {
+    let is_synced = sides.is_lead || records[CRM][column(facts, "sync_column")] == true;
+    let referral = if records[REFERRAL]["status"] == "Closed" {
+        Some("Partner Center has closed the deal, so nothing of it is changed there any more.")
+    } else if !is_synced {
+        Some("\u{201c}Sync with Partner Center\u{201d} is not set to Yes, so nothing goes there.")
+    } else if !is_on[CRM] {
+        Some("The flow that would take it to Partner Center is off.")
+    } else {
+        None
+    };
+    let crm = if records[CRM]["statecode"].as_i64().unwrap_or(0) != 0 {
+        Some("The CRM has closed the deal, so nothing of it is changed there any more.")
+    } else if !is_on[REFERRAL] {
+        Some("The flow that would take it to the CRM is off.")
+    } else {
+        None
+    };
+    [referral, crm]
 }
 
 fn changed(record: &Value, member: &str) -> Option<Timestamp> {
@@ -88,7 +133,7 @@ pub(super) fn table(compared: &Compared<'_>, sides: &Sides, hidden: &Hidden) -> 
                 }
                 tbody {
                     @for row in &compared.rows { (shown(row, compared, sides, hidden)) }
-                    @if !sides.is_lead && compared.is_pair { (solutions(sides, hidden)) }
+                    @if let Some(solutions) = &compared.solutions { (solutions.row(compared, hidden)) }
                 }
             }
         }
@@ -98,8 +143,9 @@ pub(super) fn table(compared: &Compared<'_>, sides: &Sides, hidden: &Hidden) -> 
 fn shown(beside: &Beside<'_>, compared: &Compared<'_>, sides: &Sides, hidden: &Hidden) -> Markup {
     let class = match &beside.verdict {
         _ if !compared.is_pair => None,
+        Verdict::Follows { side, .. } if compared.held[*side].is_some() => None,
         Verdict::Follows { conflict: true, .. } => Some("conflict"),
-        Verdict::Follows { side, .. } if !compared.is_closed[*side] => Some("differs"),
+        Verdict::Follows { .. } => Some("differs"),
         Verdict::Stuck(_) => Some("conflict"),
         _ => None,
     };
@@ -152,9 +198,9 @@ fn follows(beside: &Beside<'_>, compared: &Compared<'_>, hidden: &Hidden) -> Mar
             (badge("bad", "✗", "cannot be taken over"))
             div.hint { @if hidden.any().is_some() { "Why is hidden." } @else { (foreign(message)) } }
         },
-        Verdict::Follows { side, .. } if compared.is_closed[*side] => html! {
+        Verdict::Follows { side, .. } if let Some(why) = compared.held[*side] => html! {
             (badge("calm", "·", "stays"))
-            div.hint { "They differ, and " (name(*side)) " has closed the deal: nothing of it is changed any more." }
+            div.hint { "They differ. " (why) }
         },
         Verdict::Follows { side, new, conflict } => html! {
             @if *conflict {
@@ -168,59 +214,5 @@ fn follows(beside: &Beside<'_>, compared: &Compared<'_>, hidden: &Hidden) -> Mar
                 @if there != becomes { div.hint { "becomes " (worded(beside.row, *side, new)) } }
             }
         },
-    }
-}
-
-/// The solutions: what one side took away since both last agreed goes, what it added comes.
-fn solutions(sides: &Sides, hidden: &Hidden) -> Markup {
-    let none = Vec::new();
-    let list = |value: &'_ Value| value.as_array().cloned().unwrap_or_default();
-    let theirs =
-        sides.referral.record().map_or(none, |referral| list(&referral["details"]["requirements"]["solutions"]));
-    let before = sides.kept.as_ref().map(|kept| list(&kept.value["solutions"]));
-    let ids = |solutions: &[Value]| solutions.iter().map(|solution| solution["id"].clone()).collect::<Vec<_>>();
-    let (left, right) = (ids(&theirs), ids(&sides.solutions));
-    let only = |of: &[Value], not: &[Value], was: bool| {
-        let is_meant =
-            |id: &&Value| !not.contains(id) && before.as_ref().is_some_and(|before| before.contains(id)) == was;
-        of.iter().filter(is_meant).count()
-    };
-    let changes = [
-        (only(&left, &right, false), "to come to the CRM"),
-        (only(&right, &left, true), "to go from the CRM"),
-        (only(&right, &left, false), "to come to Partner Center"),
-        (only(&left, &right, true), "to go from Partner Center"),
-    ];
-    let is_equal = changes.iter().all(|(count, _)| *count == 0);
-    let names = |solutions: &[Value], hider: Option<&str>| {
-        html! {
-            @if hider.is_some() { span.nothing { "hidden" } }
-            @else if solutions.is_empty() { span.nothing { "nothing" } }
-            @for solution in solutions {
-                div { (brief(&solution["name"])) " " span.hint { (brief(&solution["id"])) } }
-            }
-        }
-    };
-    html! {
-        tr class=[(!is_equal).then_some("differs")] {
-            th scope="row" { "Solutions" }
-            td { (names(&theirs, hidden.referral.as_deref())) }
-            td { (names(&sides.solutions, hidden.crm.as_deref())) }
-            td {
-                @match (&before, &hidden.kept) {
-                    (Some(_), Some(_)) => span.nothing { "hidden" },
-                    (Some(before), None) if !before.is_empty() => @for id in before { div { (brief(id)) } },
-                    _ => span.nothing { "–" },
-                }
-            }
-            td {
-                @if is_equal { (badge("good", "=", "agree")) }
-                @else {
-                    (badge("warn", "±", "differ"))
-                    @for (count, what) in changes.iter().filter(|(count, _)| *count > 0) { div.hint { (count) " " (what) } }
-                    div.hint { "The last solution of a deal stays." }
-                }
-            }
-        }
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn written(facts: &Facts, node: &Node) -> String {
 
 impl Listing<'_> {
     fn block(&self, block: &Block) -> Markup {
-        html! { ol.steps { @for step in &block.steps { (self.step(step)) } } }
+        html! { ol.doing { @for step in &block.steps { (self.step(step)) } } }
     }
 
     fn step(&self, step: &Step) -> Markup {

@@ -50,6 +50,7 @@ fn card(name: &str, entry: Option<&ConnectionEntry>, open: Option<&Connection>, 
                     dd {
                         @match open.and_then(|open| open.sign_in_until) {
                             Some(until) => { "forgotten at " (moment(until)) " unless it is used before" }
+                            None if open.is_none() => span.nothing { "not looked at" }
                             None if sign_in == (SignIn::Person { configured: true }) => "by the refresh token of the configuration"
                             None => (badge("warn", "!", "none is known"))
                         }

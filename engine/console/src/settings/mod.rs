@@ -4,6 +4,8 @@
 
 mod connections;
 
+use std::collections::BTreeMap;
+
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
@@ -18,6 +20,9 @@ use crate::Shared;
 use crate::access::Visitor;
 use crate::facts::Facts;
 use crate::page::{Page, Trouble, address, badge, brief, foreign, moment};
+
+/// The flows that use each variable, with their numbers.
+type Users<'f> = BTreeMap<&'f str, Vec<(usize, &'f Flow)>>;
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new().route("/settings", get(page))
@@ -50,6 +55,12 @@ async fn page(State(desk): State<Shared>, visitor: Visitor) -> Response {
 }
 
 fn variables(facts: &Facts) -> Markup {
+    let mut users: Users<'_> = BTreeMap::new();
+    for (number, flow) in facts.compilation.in_order() {
+        for (name, _) in facts.compilation.variables_of(flow) {
+            users.entry(name).or_default().push((number, flow));
+        }
+    }
     html! {
         h2 id="variables" { "Variables" }
         div.table.broad role="region" aria-labelledby="variables" tabindex="0" {
@@ -63,20 +74,16 @@ fn variables(facts: &Facts) -> Markup {
                     th scope="col" { "Set at" }
                     th scope="col" { "Used by" }
                 } }
-                tbody { @for (name, variable) in &facts.compilation.variables { (row(facts, name, variable)) } }
+                tbody { @for (name, variable) in &facts.compilation.variables { (row(facts, name, variable, &users)) } }
             }
         }
     }
 }
 
-fn row(facts: &Facts, name: &str, variable: &Variable) -> Markup {
+fn row(facts: &Facts, name: &str, variable: &Variable, users: &Users<'_>) -> Markup {
     let set = facts.configuration.variables.get(name);
     let differs = variable.current != variable.default;
-    let users: Vec<(usize, &Flow)> = facts
-        .compilation
-        .in_order()
-        .filter(|(_, flow)| facts.compilation.variables_of(flow).iter().any(|(used, _)| *used == name))
-        .collect();
+    let users = users.get(name).map(Vec::as_slice).unwrap_or_default();
     html! {
         tr id={ "variable-" (name) } class=[differs.then_some("differs")] {
             th scope="row" {

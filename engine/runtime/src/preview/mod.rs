@@ -3,7 +3,7 @@
 
 pub mod words;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cosell_compile::expr::path::member;
@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::memory::Engine;
-use crate::record::{Observer, RunRecord, StepRecord};
+use crate::record::{HIDDEN, Observer, RunRecord, StepRecord};
 
 /// Watches a run of a [dry engine](Engine::dry).
 pub struct Watching<'e> {
@@ -121,6 +121,8 @@ struct Found {
     made: Vec<(String, Value, Origin)>,
     steps: BTreeMap<Place, Foreseen>,
     totals: Totals,
+    /// What went wrong in steps that keep secret what they are given: it may tell that.
+    secret: HashSet<String>,
 }
 
 /// A run that has begun.
@@ -129,6 +131,8 @@ struct Began {
     flow: FlowId,
     /// The place of the step that calls it.
     within: Place,
+    /// Whether a step around it keeps something secret.
+    secret: bool,
 }
 
 /// Where a step stands, from the outside in: its number in its plan; and of each loop around it the round, from 1.
@@ -142,9 +146,16 @@ impl<'e> Watching<'e> {
 
     /// What was found, once the run has ended.
     pub fn found(self, run: RunRecord) -> Preview {
-        let Found { steps, totals, .. } = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let steps = steps.into_values().collect();
-        Preview { flow: run.flow, outcome: run.outcome, output: run.output, failure: run.failure, steps, totals }
+        let Found { steps, totals, secret, .. } = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let told = |failure: Failure| {
+            let message = if secret.contains(&failure.message) { HIDDEN.to_owned() } else { failure.message };
+            // What the remote system said goes with the message.
+            let details = if message == HIDDEN { Value::Null } else { failure.details };
+            Failure { message, details, ..failure }
+        };
+        let steps = steps.into_values().map(|step| Foreseen { failure: step.failure.map(&told), ..step }).collect();
+        let failure = run.failure.map(told);
+        Preview { flow: run.flow, outcome: run.outcome, output: run.output, failure, steps, totals }
     }
 
     fn locked(&self) -> MutexGuard<'_, Found> {
@@ -160,6 +171,16 @@ impl<'e> Watching<'e> {
             (number, round.parse().map_or(0, |round: u32| round + 1))
         });
         run.within.iter().copied().chain(steps).collect()
+    }
+
+    /// Whether a step keeps secret what it is given, or, where it calls, anything.
+    fn hides(&self, run: &Began, path: &str) -> bool {
+        let id = path.rsplit('/').next().and_then(|step| step.split('[').next()).unwrap_or_default();
+        let step = self.engine.plan(&run.flow).and_then(|plan| Some(plan.step(plan.find(id)?)));
+        run.secret
+            || step.is_some_and(|step| {
+                step.sensitive.input || step.sensitive.output && matches!(step.action, Action::Call { .. })
+            })
     }
 
     /// What the rows of a mapping made, where the step is one that maps.
@@ -219,8 +240,9 @@ impl Observer for Watching<'_> {
         let callers =
             found.runs.iter().filter_map(|(id, began)| Some((began, run.strip_prefix(id)?.strip_prefix('/')?)));
         let caller = callers.min_by_key(|(_, path)| path.len());
-        let within = caller.map(|(began, path)| self.place(began, path)).unwrap_or_default();
-        found.runs.insert(run.to_owned(), Began { flow: flow.clone(), within });
+        let (within, secret) =
+            caller.map(|(began, path)| (self.place(began, path), self.hides(began, path))).unwrap_or_default();
+        found.runs.insert(run.to_owned(), Began { flow: flow.clone(), within, secret });
     }
 
     fn foreseen(&self, run: &str, _: usize, step: &str, prediction: &Prediction) {
@@ -234,6 +256,9 @@ impl Observer for Watching<'_> {
         let mut found = self.locked();
         let Some(run_of) = found.runs.get(run).cloned() else { return };
         let place = self.place(&run_of, &step.path);
+        if let Some(failure) = step.failure.as_ref().filter(|_| self.hides(&run_of, &step.path)) {
+            found.secret.insert(failure.message.clone());
+        }
         let flow = run_of.flow;
         if step.outcome == Outcome::Succeeded {
             found.made.extend(self.made(&flow, step));
