@@ -17,9 +17,26 @@ function localise(root) {
   }
 }
 
+// What live parts a page has.
+const parts = (page) => [...page.querySelectorAll('[data-live]')];
+
+// Notes how live parts came, to see later whether they have changed.
+function remember() {
+  for (const part of parts(document)) part.dataset.shown = part.innerHTML;
+}
+
 // Exchanges what has changed, and leaves open what a reader has unfolded.
 function exchange(from) {
-  for (const part of document.querySelectorAll('[data-live]')) {
+  const names = (page) => parts(page).map((part) => part.id).join();
+  if (names(from) !== names(document)) {
+    // It has become another page, such as that of a run which waited and has begun.
+    const now = from.querySelector('main');
+    localise(now);
+    document.querySelector('main').replaceChildren(...now.childNodes);
+    remember();
+    return;
+  }
+  for (const part of parts(document)) {
     const news = from.getElementById(part.id);
     if (!news) continue;
     localise(news);
@@ -66,7 +83,7 @@ function listen(main) {
 }
 
 localise(document);
-for (const part of document.querySelectorAll('[data-live]')) part.dataset.shown = part.innerHTML;
+remember();
 const main = document.querySelector('main[data-news]');
 if (main) listen(main);
 
