@@ -49,11 +49,11 @@ fn a_deal_that_could_not_be_written_is_mended_from_its_page_and_arrives() {
 
     browser.follow("Synchronise now…");
     browser.says("h1", "Synchronise this deal now?");
-    browser.says("main", "these values go to the CRM");
+    browser.says("main", "these go to the CRM");
     audit(&browser);
     browser.follow("Go back");
 
-    browser.follow("Failed");
+    browser.click("section.runs tbody a");
     browser.says("h2#why", "Why it failed");
     audit(&browser);
     desk.stage.control("DELETE", "/faults", &Value::Null);

@@ -46,7 +46,8 @@ fn a_flow_is_read_foretold_and_started() {
     browser.says("h1", "Start this flow?");
     audit(&browser);
     let endpoint = service.url("/hooks/partner_center_events");
-    browser.fill("[name=endpoint], [name=input-endpoint], #endpoint, #input-endpoint", &endpoint);
+    browser.fill("form.stacked input:not([type=hidden])", &endpoint);
+    browser.click("form.stacked select option[value=true]");
     browser.press("Start the flow");
     browser.says("#head", "Succeeded");
     audit(&browser);

@@ -13,7 +13,7 @@ use crate::support::desk::{Desk, SYNC};
 use crate::world::{desk, serve};
 
 /// As much of a page as is shown, in pixels.
-const TALLEST: f64 = 1500.0;
+const TALLEST: f64 = 1200.0;
 
 /// Deals that Microsoft shared: what is wanted, of whom, where, for how much, and in a few words why.
 const SHARED: [(&str, &str, &str, u32, &str); 7] = [
@@ -59,7 +59,7 @@ fn the_pictures_of_the_documentation() {
     desk.seller(&referrals[1], &json!({ "details": { "dealValue": 265_000 } }));
     service.rests();
     let refusal = json!({ "error": { "code": "0x80040220", "message":
-        "Principal user is missing prvWriteOpportunity privilege on the opportunity. Ask an administrator for the role." } });
+        "Principal user is missing prvWriteOpportunity privilege on the opportunity. Ask an administrator for the role" } });
     let fault = json!([{ "name": "role", "system": "dataverse", "method": "PATCH", "action": { "status": 403, "body": refusal } }]);
     desk.stage.control("PUT", "/faults", &fault);
     let details = json!({ "dealValue": 98_000, "closingDateTime": "2027-03-15T00:00:00Z" });

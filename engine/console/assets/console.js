@@ -17,9 +17,26 @@ function localise(root) {
   }
 }
 
+// What live parts a page has.
+const parts = (page) => [...page.querySelectorAll('[data-live]')];
+
+// Notes how live parts came, to see later whether they have changed.
+function remember() {
+  for (const part of parts(document)) part.dataset.shown = part.innerHTML;
+}
+
 // Exchanges what has changed, and leaves open and chosen what a reader has unfolded and chosen.
 function exchange(from) {
-  for (const part of document.querySelectorAll('[data-live]')) {
+  const names = (page) => parts(page).map((part) => part.id).join();
+  if (names(from) !== names(document)) {
+    // It has become another page, such as that of a run which waited and has begun.
+    const now = from.querySelector('main');
+    localise(now);
+    document.querySelector('main').replaceChildren(...now.childNodes);
+    remember();
+    return;
+  }
+  for (const part of parts(document)) {
     const news = from.getElementById(part.id);
     if (!news) continue;
     localise(news);
@@ -35,8 +52,11 @@ function exchange(from) {
       news.querySelector(`#${CSS.escape(chosen.id)}`)?.setAttribute('checked', '');
     }
     const focused = part.contains(document.activeElement) ? document.activeElement.id : '';
+    const drawings = () => [...part.querySelectorAll('.drawing')];
+    const places = drawings().map((drawing) => [drawing.scrollLeft, drawing.scrollTop]);
     part.replaceChildren(...news.childNodes);
     part.dataset.shown = shown;
+    drawings().forEach((drawing, at) => drawing.scrollTo(...(places[at] ?? [0, 0])));
     if (focused) document.getElementById(focused)?.focus();
   }
 }
@@ -82,7 +102,7 @@ for (const drawing of document.querySelectorAll('.drawing')) {
   aim(drawing);
   drawing.closest('details')?.addEventListener('toggle', () => aim(drawing), { once: true });
 }
-for (const part of document.querySelectorAll('[data-live]')) part.dataset.shown = part.innerHTML;
+remember();
 const main = document.querySelector('main[data-news]');
 if (main) listen(main);
 

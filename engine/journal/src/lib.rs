@@ -4,9 +4,10 @@
 //! connection of their own and never wait for it.
 //!
 //! Read in this order: `schema` (the tables), `writer`, `keeper` (runs), [`inbox`] (events that are to become runs),
-//! [`read`] (lists for people), [`past`] (one run with all that it called), [`lately`] (what pages about flows say), [`waits`]
-//! (what is no run), [`upkeep`] (retention, checking), `trouble` (what can go wrong, and what to do).
+//! [`read`] (lists for people), [`past`] (one run with all that it called), [`lately`] (what pages about flows say), `hours`
+//! (how many runs there were), [`waits`] (what is no run), [`upkeep`] (retention, checking), `trouble` (what can go wrong, and what to do).
 
+mod hours;
 pub mod inbox;
 mod keeper;
 pub mod lately;

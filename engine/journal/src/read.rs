@@ -277,24 +277,6 @@ impl Reader {
             Ok(Some(shown))
         })
     }
-
-    /// How many runs that nobody called began in each hour since, by how they ended.
-    ///
-    /// # Errors
-    /// They cannot be read.
-    pub fn counts(&self, since: Timestamp) -> Result<Vec<Count>, NotKept> {
-        const HOUR: i64 = 3_600_000_000;
-        self.ask(|connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT began / ?2 * ?2 AS hour, outcome, count(*) FROM runs
-                 WHERE run = root AND began >= ?1 GROUP BY hour, outcome ORDER BY hour, outcome",
-            )?;
-            let counts = select.query_map([since.as_microsecond(), HOUR], |row| {
-                Ok(Count { hour: time(row.get(0)?), outcome: row.get(1)?, runs: row.get(2)? })
-            })?;
-            counts.collect()
-        })
-    }
 }
 
 #[cfg(test)]

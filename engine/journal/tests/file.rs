@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 use std::time::Duration;
 
-use cosell_journal::read::{Cursor, Filter};
+use cosell_journal::read::{Count, Cursor, Filter};
 use cosell_journal::upkeep::Retention;
 use cosell_journal::{Journal, Reader};
 use cosell_model::{FlowId, Outcome, Value};
@@ -15,7 +15,7 @@ use cosell_runtime::core::event::{Event, Happening};
 use cosell_runtime::inbox::{Arrival, Entry, Inbox, Position, Waiting};
 use cosell_runtime::keep::{Began, ClaimChange, Keeper, Kept, Turn};
 use cosell_runtime::record::RunRecord;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 fn began(run: &str, second: i64) -> Began {
@@ -183,6 +183,42 @@ async fn lists_go_page_by_page_and_find_runs_by_any_of_their_keys() {
     assert_eq!(reader.runs(&Filter { under_way: true, ..Filter::default() }).unwrap(), []);
     assert_eq!(reader.counts(Timestamp::UNIX_EPOCH).unwrap()[0].runs, 7);
     assert_eq!(reader.run("run-003").unwrap().unwrap().trigger, json!({ "n": 3 }));
+}
+
+#[tokio::test]
+async fn runs_are_counted_by_the_hour_and_by_how_they_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+    let outcomes =
+        [Some(Outcome::Succeeded), Some(Outcome::Failed), Some(Outcome::TimedOut), Some(Outcome::Cancelled), None];
+    // In the first hour one of each, in the second nothing, in the third two that succeeded; the run before is too old.
+    let runs = outcomes.into_iter().enumerate().map(|(at, outcome)| (60 * at, outcome));
+    let runs = runs.chain([(7200, Some(Outcome::Succeeded)), (10_799, Some(Outcome::Succeeded))]);
+    let first: Timestamp = "2026-05-01T08:00:00Z".parse().unwrap();
+    let at = |seconds: usize| first + SignedDuration::from_secs(i64::try_from(seconds).unwrap());
+    for (seconds, outcome) in runs {
+        let id = format!("run-{seconds}");
+        journal.began(Began { at: at(seconds), ..began(&id, 0) });
+        if let Some(outcome) = outcome {
+            journal.ended(&RunRecord { outcome, ..ended(&id) });
+        }
+    }
+    journal.began(Began { at: first - SignedDuration::from_secs(1), ..began("before", 0) });
+    journal.flushed().await.unwrap();
+    let counted = |since| -> Vec<String> {
+        let counts = journal.reader().counts(since).unwrap();
+        let words =
+            |count: &Count| format!("{} {} {}", count.hour, count.outcome.as_deref().unwrap_or("-"), count.runs);
+        counts.iter().map(words).collect()
+    };
+    let hours =
+        ["- 1", "cancelled 1", "failed 1", "succeeded 1", "timed_out 1"].map(|count| format!("{first} {count}"));
+    let third = format!("{} succeeded 2", at(7200));
+    let mut found = counted(first);
+    found.sort();
+    assert_eq!(found, [&hours[..], std::slice::from_ref(&third)].concat());
+    assert_eq!(counted(at(300)), [third]);
+    assert_eq!(counted(at(10_800)), [""; 0]);
 }
 
 #[tokio::test]

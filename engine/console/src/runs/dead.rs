@@ -96,8 +96,8 @@ fn row(letter: &DeadLetter, facts: &Facts) -> Markup {
 
 fn event(letter: &DeadLetter) -> Markup {
     html! {
-        @if !letter.trigger.is_null() { h3 { "Trigger" } (json(&letter.trigger)) }
-        @if !letter.inputs.is_null() { h3 { "Inputs" } (json(&letter.inputs)) }
+        @if !letter.trigger.is_null() { h2 { "Trigger" } (json(&letter.trigger)) }
+        @if !letter.inputs.is_null() { h2 { "Inputs" } (json(&letter.inputs)) }
         @if letter.trigger.is_null() && letter.inputs.is_null() { p.hint { "It brought nothing." } }
     }
 }

@@ -98,7 +98,7 @@ async fn show(
             Page { news, until: Some(run), ..Page::new(heading, "/runs", body) }.seen_by(&visitor)
         }
         Ok(Found::Fate(Fate::Waits(letter))) => {
-            let body = waiting(&letter, &facts);
+            let body = waiting(&letter, &facts, asked.done.as_deref());
             let news = Some(format!("{BASE}/events"));
             Page { news, until: Some(run), ..Page::new(title(&facts, &letter.flow), "/runs", body) }.seen_by(&visitor)
         }
@@ -239,10 +239,11 @@ fn told(done: &str) -> &'static str {
 }
 
 /// A run that has not begun.
-fn waiting(letter: &DeadLetter, facts: &Facts) -> Markup {
+fn waiting(letter: &DeadLetter, facts: &Facts, done: Option<&str>) -> Markup {
     html! {
         p.trail { a href=(address(&["runs"], &[])) { "Runs" } }
         div.head { h1 { (foreign(title(facts, &letter.flow))) } }
+        @if let Some(done) = done { p.notice.good role="status" { (told(done)) } }
         (live("head", html! {
             section.card aria-label="What it is" {
                 dl.facts {
