@@ -246,6 +246,9 @@ impl<'r> Driving<'r> {
             Action::Operation { .. } | Action::Call { .. } => done.attempts,
             _ => u32::from(ended.skipped.is_none()),
         };
+        if step.sensitive.output {
+            self.engine.yielded(ended.output.as_deref());
+        }
         let record = StepRecord {
             path: self.state.path(self.plan, ended.step),
             title: step.title.clone(),
@@ -410,7 +413,7 @@ impl<'r> Driving<'r> {
         let (run, depth, hidden) = (self.state.id().to_owned(), self.depth, self.hides_input(step));
         let secret = hidden.then(|| (template, Arc::clone(&input)));
         let noting = Noting { flow: &self.plan.flow, connection, secret, hides: hidden || planned.sensitive.output };
-        let notes = &self.engine.notes;
+        let engine = self.engine;
         let span = tracing::info_span!("attempt", step = path, attempt, operation = %operation, connection);
         // A write rests on everything before it, so that must be safe first.
         let safe =
@@ -436,7 +439,7 @@ impl<'r> Driving<'r> {
                 }
                 None => Err(unknown_connection(connection)),
             };
-            notes.called(noting, &path, &context, &called);
+            engine.called(noting, &path, &context, &called);
             let kind = match called {
                 Ok(output) => Happening::Succeeded { step, attempt, output },
                 Err(error) => Happening::Failed { step, attempt, error },
