@@ -246,6 +246,9 @@ impl<'r> Driving<'r> {
             Action::Operation { .. } | Action::Call { .. } => done.attempts,
             _ => u32::from(ended.skipped.is_none()),
         };
+        if step.sensitive.output {
+            self.engine.yielded(ended.output.as_deref());
+        }
         let record = StepRecord {
             path: self.state.path(self.plan, ended.step),
             title: step.title.clone(),
@@ -416,7 +419,7 @@ impl<'r> Driving<'r> {
         let (run, depth, hidden) = (self.state.id().to_owned(), self.depth, self.hides_change(step));
         let secret = self.hides_input(step).then(|| (template, Arc::clone(&input)));
         let noting = Noting { flow: &self.plan.flow, connection, secret, hides: hidden };
-        let notes = &self.engine.notes;
+        let engine = self.engine;
         let span = tracing::info_span!("attempt", step = path, attempt, operation = %operation, connection);
         // A write rests on everything before it, so that must be safe first.
         let safe =
@@ -442,7 +445,7 @@ impl<'r> Driving<'r> {
                 }
                 None => Err(unknown_connection(connection)),
             };
-            notes.called(noting, &path, &context, &called);
+            engine.called(noting, &path, &context, &called);
             let kind = match called {
                 Ok(output) => Happening::Succeeded { step, attempt, output },
                 Err(error) => Happening::Failed { step, attempt, error },
