@@ -122,7 +122,7 @@ impl Engine {
             keeper: None,
             keys: Keys::default(),
             held: Arc::default(),
-            notes: Notes::default(),
+            notes: None,
             dry: true,
             hurried: false,
         }
