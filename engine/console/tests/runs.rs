@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cosell_model::{Effect, FlowId, Outcome, Value};
+use cosell_model::{Effect, Failure, FlowId, Outcome, Value};
 use cosell_runtime::core::event::{Event, Happening};
 use cosell_runtime::keep::{Began, Keeper, Kept, Turn};
 use cosell_runtime::record::{RunRecord, StepRecord};
-use cosell_sdk::{CallContext, CallError, Connect, Connector, JsonSchema, Operation};
+use cosell_sdk::{CallContext, CallError, Connect, Connector, JsonSchema, Operation, RequestRecord};
 use jiff::Timestamp;
 use reqwest::Method;
 use serde::Deserialize;
@@ -188,7 +188,9 @@ async fn a_run_is_shown_with_its_picture_its_steps_and_what_it_wrote() {
     let answer = visitor.request(Method::GET, &format!("/console/runs/{run}/json")).send().await.unwrap();
     assert_eq!(answer.headers()["content-disposition"], format!("attachment; filename=\"run-{run}.json\"").as_str());
     let whole: Value = answer.json().await.unwrap();
-    assert_eq!(whole["called"][format!("{run}/helper")]["steps"].as_array().unwrap().len(), 2);
+    assert_eq!((whole["run"].as_str(), whole["steps"].as_array().unwrap().len()), (Some(&*run), 4));
+    assert_eq!(whole["called"][0]["run"], format!("{run}/helper"));
+    assert_eq!(whole["called"][0]["steps"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -344,14 +346,22 @@ async fn thousands_of_huge_hostile_steps_make_a_small_page() {
         title: format!("<script>{at}</script>\u{202e}"),
         kind: "use".into(),
         target: Some("book.update\"><b>".to_owned()),
-        outcome: Outcome::Succeeded,
+        outcome: if at.is_multiple_of(2) { Outcome::Succeeded } else { Outcome::Failed },
         skipped: None,
-        failure: None,
+        failure: (!at.is_multiple_of(2)).then(|| Arc::new(Failure::new("<b>", "&<b>".repeat(1_000)))),
         input: Arc::new(json!({ "id": at, "values": { "<b>": "\"".repeat(300) } })),
         output: Arc::new(json!("<b>\"&".repeat(200))),
         attempts: 3,
         took: Duration::from_millis(7),
-        requests: Vec::new(),
+        requests: vec![
+            RequestRecord {
+                method: "GET".to_owned(),
+                url: "https://<b>.example".repeat(20),
+                status: None,
+                took: Duration::ZERO,
+            };
+            if at < 200 { 30 } else { 0 }
+        ],
     };
     kept(&stand, "huge", (0..3_000).map(step).collect()).await;
     let page = visitor.page("/console/runs/huge").await;

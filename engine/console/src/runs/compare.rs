@@ -299,7 +299,7 @@ fn detail(pair: &Pair, room: &Room) -> Option<Markup> {
     if differing.is_empty() || !room.any() {
         return None;
     }
-    room.takes(html! { @for (name, one, other) in differing { p.label { (name) } (table(name, one, other)) } })
+    room.takes(html! { @for (name, one, other) in differing { p.label { (name) } (table(&format!("{name} of {}", pair.path), one, other)) } })
 }
 
 /// The fields in which two values differ.

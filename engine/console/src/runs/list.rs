@@ -121,7 +121,7 @@ fn row(run: &Listed, facts: &Facts) -> Markup {
                     }
                 }
             }
-            td { @if let Some(name) = &run.key { (key(name)) } @else { span.nothing { "none" } } }
+            td.keyed { @if let Some(name) = &run.key { (key(name)) } @else { span.nothing { "none" } } }
             td.fit { (moment(run.began)) }
             td.number { @if let Some(took) = took(run) { (took) } }
         }

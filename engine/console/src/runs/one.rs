@@ -284,7 +284,7 @@ async fn download(State(desk): State<Shared>, visitor: Visitor, Path(run): Path<
                 (CONTENT_TYPE, "application/json".to_owned()),
                 (CONTENT_DISPOSITION, format!("attachment; filename=\"run-{name}.json\"")),
             ];
-            (headers, format!("{:#}", serde_json::json!(whole))).into_response()
+            (headers, format!("{:#}", whole.to_json())).into_response()
         }
         Err(problem) => Trouble::from(problem).seen_by(&visitor),
     }

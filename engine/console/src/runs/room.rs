@@ -9,6 +9,9 @@ use crate::page::json_up_to;
 
 /// How many bytes of values and pictures a page holds.
 const PAGE: usize = 480_000;
+/// How many characters of each value are shown: on a page with many, and on one about a single step.
+const OF_MANY: usize = 4_000;
+const OF_ONE: usize = 40_000;
 
 /// The room that is left on a page.
 pub(super) struct Room {
@@ -20,12 +23,12 @@ pub(super) struct Room {
 impl Room {
     /// For a page with many values, of which each shows its beginning.
     pub(super) fn for_many() -> Self {
-        Self { left: Cell::new(PAGE), value: 4_000 }
+        Self { left: Cell::new(PAGE), value: OF_MANY }
     }
 
     /// For a page about one step.
     pub(super) fn for_one() -> Self {
-        Self { left: Cell::new(PAGE), value: 40_000 }
+        Self { left: Cell::new(PAGE), value: OF_ONE }
     }
 
     /// What is written, where there is still room for it.
@@ -48,6 +51,11 @@ impl Room {
 
     /// What is said where there is no room; `alone` is the address of a page that has more.
     pub(super) fn refused(&self, alone: &str) -> Markup {
-        html! { p.hint { "Too much for this page: " a href=(alone) { "show it alone" } ", or download the run." } }
+        html! {
+            p.hint {
+                @if self.value == OF_ONE { "Too much for this page: download the run to see it." }
+                @else { "Too much for this page: " a href=(alone) { "show it alone" } ", or download the run." }
+            }
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! The steps of a run as a page shows them: a line each, with what went in and came out to unfold.
 
-use cosell_model::{Outcome, spans};
+use cosell_model::{Failure, Outcome, spans};
 use cosell_runtime::record::StepRecord;
 use cosell_sdk::RequestRecord;
 use maud::{Markup, html};
 
 use super::drawing;
-use super::parts::title;
+use super::parts::{line as line_of, title};
 use super::room::Room;
 use super::seen::{Group, Inner, Kind, More, Seen, State, Step};
 use super::written::{Field, Written};
@@ -76,7 +76,9 @@ impl Lines<'_> {
                     Some(inside) => details.step id={ "at-" (step.path) } { summary { (line(step)) } div.unfolded { (inside) } },
                     None => div.step { (line(step)) },
                 }
-                @if let Some(failure) = own_failure(step) { p.why { (foreign(super::parts::line(&failure, 400))) } }
+                @if let Some(failure) = own_failure(step) {
+                    (self.room.takes(html! { p.why { (foreign(line_of(&failure, 400))) } }).unwrap_or_default())
+                }
                 @for group in &step.below { (self.group(step, group)) }
                 (self.more(step.more.as_ref(), "Rounds"))
             }
@@ -111,7 +113,7 @@ impl Lines<'_> {
         let drawn = if self.room.any() { drawing::drawn(inner, &group.steps, &prefix) } else { None };
         let taken = drawn.and_then(|svg| {
             self.room.takes(
-                html! { div.drawing tabindex="0" role="region" aria-label="Picture of the called flow" { (svg) } },
+                html! { div.drawing tabindex="0" role="region" aria-label={ "Picture of what " (group.path) " called" } { (svg) } },
             )
         });
         html! {
@@ -138,13 +140,12 @@ impl Lines<'_> {
                 code { (foreign(&step.path)) } " · " (foreign(&*record.kind))
                 " · " a href=(alone) { "Show this step alone" }
             }
-            @if let Some(failure) = long {
-                p.label { "Failure" }
-                p { (foreign(super::parts::line(&failure.message, 4_000))) " (" code { (foreign(&failure.code)) } ")" }
-                @if !failure.details.is_null() { (self.room.value("What the other system said", &failure.details, &alone)) }
+            @if let Some(failure) = long { (self.room.takes(self::failure(failure)).unwrap_or_else(|| self.room.refused(&alone))) }
+            @if let Some(details) = long.map(|failure| &failure.details).filter(|details| !details.is_null()) {
+                (self.room.value("What the other system said", details, &alone))
             }
-            @if let Some(written) = &step.written { (self.written(written, &alone)) }
-            (requests(record))
+            @if let Some(written) = &step.written { (self.written(step, written, &alone)) }
+            (self.room.takes(requests(record)).unwrap_or_else(|| self.room.refused(&alone)))
             @if secret.input { p.hint { "The flow keeps the input secret, so it is not kept." } }
             @else if !record.input.is_null() { (self.room.value("Input", &record.input, &alone)) }
             @if secret.output { p.hint { "The flow keeps the output secret, so it is not kept." } }
@@ -152,7 +153,7 @@ impl Lines<'_> {
         })
     }
 
-    fn written(&self, written: &Written, alone: &str) -> Markup {
+    fn written(&self, step: &Step, written: &Written, alone: &str) -> Markup {
         let heading = match (written.done, written.was_so) {
             (true, true) => "Was so already: nothing was sent",
             (true, false) => "Written",
@@ -165,7 +166,7 @@ impl Lines<'_> {
                 @for (name, value) in &written.names { " · " (name) " " (brief(value)) }
             }
             @if !written.fields.is_empty() {
-                div.table tabindex="0" role="region" aria-label="What was written" {
+                div.table tabindex="0" role="region" aria-label={ "What " (step.path) " wrote" } {
                     table aria-label="What was written, field by field" {
                         thead { tr { th scope="col" { "Field" } @if known { th scope="col" { "Before" } } th scope="col" { "Written" } } }
                         tbody { @for field in &written.fields { (row(field, known)) } }
@@ -236,6 +237,13 @@ fn notes(record: &StepRecord) -> Vec<String> {
         requests => notes.push(format!("{requests} requests")),
     }
     notes
+}
+
+fn failure(failure: &Failure) -> Markup {
+    html! {
+        p.label { "Failure" }
+        p { (foreign(line_of(&failure.message, 4_000))) " (" code { (foreign(line_of(&failure.code, 200))) } ")" }
+    }
 }
 
 fn requests(record: &StepRecord) -> Markup {
