@@ -71,7 +71,7 @@ fn body(facts: &Facts, mapping: &Mapping) -> Markup {
         .filter(|flow| facts.compilation.mappings_of(flow).contains(&mapping.name.as_str()))
         .collect();
     html! {
-        p.trail { a href=(address(&["flows"], &[])) { "Flows" } " / " a href={ (address(&["flows"], &[])) "#mappings" } { "Mappings" } " /" }
+        p.trail { a href=(address(&["flows"], &[])) { "Flows" } " › " a href={ (address(&["flows"], &[])) "#mappings" } { "Mappings" } }
         h1 { (foreign(&mapping.title)) }
         p { code { (mapping.name) } " " (origin(document)) }
         div.table.broad.roomy role="region" aria-label="Rows" tabindex="0" {

@@ -91,6 +91,19 @@ pub(crate) fn unfold(id: impl Display, summary: impl Render, body: impl Render) 
     html! { details id=(id) { summary { (summary) } div.unfolded { (body) } } }
 }
 
+/// A picture, as large as it is in a place of its own that scrolls, or as wide as the page where the reader wants that. `id`
+/// tells it apart on its page, and `label` says what it shows.
+pub(crate) fn drawing(id: &str, label: &str, picture: impl Render) -> Markup {
+    let fits = format!("{id}-fits");
+    html! {
+        div.framed {
+            input.fits type="checkbox" id=(fits);
+            label for=(fits) { "Fit to the page" }
+            div.drawing tabindex="0" role="region" aria-label=(label) { (picture) }
+        }
+    }
+}
+
 /// A part of a page that is exchanged when something has changed; `id` tells it apart on its page.
 pub(crate) fn live(id: &str, body: impl Render) -> Markup {
     html! { div id=(id) data-live { (body) } }

@@ -28,7 +28,7 @@ use super::steps::Lines;
 use super::tree;
 use crate::access::Visitor;
 use crate::facts::Facts;
-use crate::page::{Page, Trouble, address, foreign, json, live, moment, outcome, unfold};
+use crate::page::{self, Page, Trouble, address, foreign, json, live, moment, outcome, unfold};
 use crate::{BASE, Shared};
 
 #[derive(Deserialize)]
@@ -207,7 +207,7 @@ fn drawn(seen: &Seen, picture: Option<Markup>) -> Markup {
             @if !inner.exact {
                 p.hint { "The flow is drawn as it is today: the version that the run began in is not known any more." }
             }
-            div.drawing tabindex="0" role="region" aria-label="Picture of the run" { (live("drawing", picture)) }
+            (page::drawing("picture-run", "Picture of the run", live("drawing", picture)))
         } @else if inner.plan.is_none() {
             p.hint { "There is no flow " code { (foreign(&inner.listed.flow)) } " any more that is on, so there is no picture, only the steps that are kept." }
         } @else {

@@ -11,7 +11,7 @@ use super::room::Room;
 use super::seen::{Group, Inner, Kind, More, Seen, State, Step};
 use super::written::{Field, Written};
 use crate::facts::Facts;
-use crate::page::{address, badge, brief, foreign, outcome, took};
+use crate::page::{self, address, badge, brief, foreign, outcome, took};
 
 /// As many requests of a step as are shown.
 const REQUESTS: usize = 20;
@@ -112,9 +112,8 @@ impl Lines<'_> {
         let prefix = format!("{}-", group.path);
         let drawn = if self.room.any() { drawing::drawn(inner, &group.steps, &prefix) } else { None };
         let taken = drawn.and_then(|svg| {
-            self.room.takes(
-                html! { div.drawing tabindex="0" role="region" aria-label={ "Picture of what " (group.path) " called" } { (svg) } },
-            )
+            let label = format!("Picture of what {} called", group.path);
+            self.room.takes(page::drawing(&format!("drawing-{}", group.path), &label, svg))
         });
         html! {
             @match taken {
