@@ -201,8 +201,11 @@ fn what_a_recording_lacks_is_said_even_where_the_flow_goes_on() {
 fn what_is_sensitive_is_recorded_by_its_form() {
     let flow = "
 flow: greet
-trigger: { use: manual, inputs: { id: text } }
+trigger: { use: manual, inputs: { id: text, word: text } }
 steps:
+  word: { sensitive: true, let: { key: \"key of ${{ inputs.word }}\" } }
+  kept: { use: state.get, with: { key: \"${{ steps.word.key }}\" } }
+  put: { use: state.put, sensitive: true, with: { key: note, value: \"${{ inputs.word }}\" } }
   customer: { use: dataverse.get_row, sensitive: true, with: { table: contact, id: \"${{ inputs.id }}\" } }
   again: { use: dataverse.get_row, with: { table: account, id: \"${{ steps.customer.parentcustomerid.id }}\", select: [name] } }
 output: ${{ steps.again.name }}
@@ -217,7 +220,7 @@ output: ${{ steps.again.name }}
     }
     // The second step asks for what the first found, both by its stand-in.
     let seen = project.transcript(&["dry-run", "--recorded", "greet.json", "--json"]);
-    assert!(seen.starts_with("exit code 0\n") && seen.contains("\"output\": \"hidden-"), "{seen}\n{text}");
+    assert!(seen.starts_with("exit code 3\n") && seen.contains("\"output\": \"hidden-"), "{seen}\n{text}");
 }
 
 #[test]

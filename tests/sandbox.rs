@@ -116,6 +116,7 @@ fn every_command_explains_itself() {
         "variables",
         "run",
         "dry-run",
+        "record",
         "test",
         "serve",
         "runs",

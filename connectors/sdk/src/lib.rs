@@ -10,8 +10,8 @@
 //!
 //! Read [`operation`] first, then [`error`] (what a connector must say when a call does not work), [`trigger`],
 //! [`connector`]; the kit is [`settings`] (secrets), [`http`], [`sign_in`] and [`values`] (identifiers, what counts as
-//! equal). Dry runs need [`foreseen`] and [`tape`]. With the feature `stub` there is a scripted server to test a connector against, and with the
-//! feature `conformance` the kit that says when a connector keeps the contract.
+//! equal). Dry runs need [`foreseen`] and [`tape`]. With the feature `stub` there is a scripted server to test a connector
+//! against, and with the feature `conformance` the kit that says when a connector keeps the contract.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;

@@ -25,7 +25,7 @@ function remember() {
   for (const part of parts(document)) part.dataset.shown = part.innerHTML;
 }
 
-// Exchanges what has changed, and leaves open what a reader has unfolded.
+// Exchanges what has changed, and leaves open and chosen what a reader has unfolded and chosen.
 function exchange(from) {
   const names = (page) => parts(page).map((part) => part.id).join();
   if (names(from) !== names(document)) {
@@ -48,9 +48,15 @@ function exchange(from) {
     for (const shut of part.querySelectorAll('details:not([open])[id]')) {
       news.querySelector(`#${CSS.escape(shut.id)}`)?.removeAttribute('open');
     }
+    for (const chosen of part.querySelectorAll('input:checked[id]')) {
+      news.querySelector(`#${CSS.escape(chosen.id)}`)?.setAttribute('checked', '');
+    }
     const focused = part.contains(document.activeElement) ? document.activeElement.id : '';
+    const drawings = () => [...part.querySelectorAll('.drawing')];
+    const places = drawings().map((drawing) => [drawing.scrollLeft, drawing.scrollTop]);
     part.replaceChildren(...news.childNodes);
     part.dataset.shown = shown;
+    drawings().forEach((drawing, at) => drawing.scrollTo(...(places[at] ?? [0, 0])));
     if (focused) document.getElementById(focused)?.focus();
   }
 }
@@ -82,7 +88,20 @@ function listen(main) {
   addEventListener('pagehide', () => source.close());
 }
 
+// Pictures are wider than pages: shows what failed, or else where the flow begins.
+function aim(drawing) {
+  const node = drawing.querySelector('.node.failed:not(.holder), .node.timed_out:not(.holder)') ?? drawing.querySelector('.node');
+  if (!node) return;
+  const [inner, outer] = [node.getBoundingClientRect(), drawing.getBoundingClientRect()];
+  drawing.scrollLeft += inner.left + inner.width / 2 - outer.left - outer.width / 2;
+  if (inner.bottom > outer.bottom) drawing.scrollTop += inner.top - outer.top - outer.height / 3;
+}
+
 localise(document);
+for (const drawing of document.querySelectorAll('.drawing')) {
+  aim(drawing);
+  drawing.closest('details')?.addEventListener('toggle', () => aim(drawing), { once: true });
+}
 remember();
 const main = document.querySelector('main[data-news]');
 if (main) listen(main);

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use cosell_model::{Failure, Value};
 use cosell_runtime::keep::{NotKept, root};
-use serde::Serialize;
+use serde_json::json;
 
 use crate::Reader;
 use crate::read::Shown;
 
 /// A run, with the runs that it called, by their ids.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Whole {
     /// The run.
     pub run: Shown,
@@ -46,6 +46,14 @@ pub fn round_of(path: &str) -> Option<(&str, u32)> {
 }
 
 impl Whole {
+    /// All of it as JSON: the run as the API gives it, with the steps of each that it called.
+    pub fn to_json(&self) -> Value {
+        let mut whole = json!(self.run);
+        let called = self.run.called.iter().filter_map(|listed| self.called.get(&listed.run));
+        whole["called"] = json!(called.collect::<Vec<_>>());
+        whole
+    }
+
     /// Why the run failed; none where it did not.
     pub fn failure(&self) -> Option<Failure> {
         serde_json::from_value(self.run.listed.failure.clone()?).ok()

@@ -3,7 +3,7 @@
 //! Read [`core`] first, then [`memory`] (the engine), `running` (runs from beginning to end), `driving` (one being driven), [`keep`] (what outlives the process)
 //! and `recovery` (going on with it), `keys` (who has which key), `gate`, `limits` and `breaker` (when a connection may be
 //! called), [`inbox`], [`dispatch`], `lanes`, `backlog` and `debounce` (from events to runs), [`answer`] (to whoever started one), `reading` (looking
-//! without a run), [`record`] (what happened, for people and machines) [`preview`] (what would happen, found by a dry run) and
+//! without a run), [`record`] (what happened, for people and machines), [`preview`] (what would happen, found by a dry run) and
 //! [`recording`] (a dry run that can be played again without the systems).
 
 pub mod answer;

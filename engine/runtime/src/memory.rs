@@ -44,7 +44,7 @@ pub struct Engine {
     /// Whether waits take no time, those between attempts among them.
     pub(crate) hurried: bool,
     /// What a dry run that is recorded or played notes beside the connections' tapes.
-    pub(crate) notes: Notes,
+    pub(crate) notes: Option<Notes>,
 }
 
 /// Keys of scopes that are not being driven: those of runs to be gone on with.
@@ -89,7 +89,7 @@ impl Engine {
             held: Arc::default(),
             dry: false,
             hurried: false,
-            notes: Notes::default(),
+            notes: None,
         }
     }
 
@@ -122,7 +122,7 @@ impl Engine {
             keeper: None,
             keys: Keys::default(),
             held: Arc::default(),
-            notes: Notes::default(),
+            notes: None,
             dry: true,
             hurried: false,
         }
@@ -131,6 +131,7 @@ impl Engine {
     /// The same engine with a tape for each connection, by its name.
     pub(crate) fn taped(mut self, tape: impl Fn(&str) -> Tape) -> Self {
         self.gates = self.gates.into_iter().map(|(name, gate)| (name.clone(), gate.taped(tape(&name)))).collect();
+        self.notes = Some(Notes::default());
         self
     }
 

@@ -1,9 +1,9 @@
 //! `cosell test`: tests of flows, each played by the real flows and connectors against stand-ins of its own.
 //!
 //! [`files`] finds the tests, `cosell_compile::testcase` reads them. [`stage`] is a sandbox that is used by one test after
-//! the other; [`play`] has happen what a test says ([`recorded`]: what was recorded), with [`names`] for records and [`writes`] for what was written; [`judge`]
-//! holds it against what is expected. [`people`] and [`junit`] show what was found, [`accept`] writes it down, and
-//! [`coverage`] says what no test reaches.
+//! the other; [`play`] has happen what a test says, and [`recorded`] what was recorded, with [`names`] for records and
+//! [`writes`] for what was written; [`judge`] holds it against what is expected. [`people`] and [`junit`] show what was found,
+//! [`accept`] writes it down, and [`coverage`] says what no test reaches.
 
 mod accept;
 mod coverage;

@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use cosell_journal::read::Listed;
+use cosell_model::words::counted;
 use cosell_model::{FlowId, Value};
 use cosell_service::occasion::{OPPORTUNITIES, REFERRALS};
 use maud::{Markup, html};
@@ -240,10 +241,6 @@ fn summary(compared: &Compared<'_>) -> Markup {
             }
         }
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn actions(deal: &Deal) -> Markup {

@@ -18,7 +18,13 @@ const MOST: usize = 64;
 /// Sides that were read a moment ago, by the deal's id.
 #[derive(Default)]
 pub(crate) struct Recent {
-    read: Mutex<HashMap<String, (Instant, Runs, Arc<Sides>)>>,
+    read: Mutex<HashMap<String, Read>>,
+}
+
+struct Read {
+    at: Instant,
+    runs: Runs,
+    sides: Arc<Sides>,
 }
 
 /// The deal's last runs, and how they ended.
@@ -33,15 +39,15 @@ impl Recent {
             return None;
         }
         let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, then, sides) = read.get(id)?;
-        (at.elapsed() < FRESH && then == runs).then(|| Arc::clone(sides))
+        let read = read.get(id).filter(|read| read.at.elapsed() < FRESH && read.runs == *runs)?;
+        Some(Arc::clone(&read.sides))
     }
 
     pub(super) fn remember(&self, id: &str, runs: Runs, sides: &Arc<Sides>) {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        read.retain(|_, (at, ..)| at.elapsed() < FRESH);
+        read.retain(|_, read| read.at.elapsed() < FRESH);
         if read.len() < MOST {
-            read.insert(id.to_owned(), (Instant::now(), runs, Arc::clone(sides)));
+            read.insert(id.to_owned(), Read { at: Instant::now(), runs, sides: Arc::clone(sides) });
         }
     }
 }

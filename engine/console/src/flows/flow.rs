@@ -17,7 +17,7 @@ use super::{changes, inputs, no_flow, origin, state, state_of, steps, text};
 use crate::Shared;
 use crate::access::Visitor;
 use crate::facts::Facts;
-use crate::page::{Page, Trouble, address, badge, brief, foreign, moment, outcome};
+use crate::page::{Page, Trouble, address, badge, brief, drawing, foreign, moment, outcome};
 
 /// How many of its last runs are shown.
 const RUNS: u32 = 5;
@@ -49,7 +49,7 @@ fn body(facts: &Facts, flow: &Flow, past: &Past) -> Markup {
     let document = facts.compilation.documents.flows.get(name);
     let runs = state_of(facts, flow);
     html! {
-        p.trail { a href=(address(&["flows"], &[])) { "Flows" } " /" }
+        p.trail { a href=(address(&["flows"], &[])) { "Flows" } }
         div.head {
             h1 { (foreign(&flow.title)) }
             @if runs == Runs::On {
@@ -80,10 +80,9 @@ fn body(facts: &Facts, flow: &Flow, past: &Past) -> Markup {
         @if let Some(plan) = facts.compilation.plans.get(&flow.id.value) {
             h2 id="picture" { "Picture" }
             @let link = |node: &cosell_graph::picture::Node| Some(format!("#step-{}", node.name));
-            div.drawing role="region" aria-labelledby="picture" tabindex="0" {
-                // The picture escapes what it writes.
-                (PreEscaped(of_plan(plan).with_yours(&changes::steps(document)).svg_within(&Within { prefix: "flow-", link: &link })))
-            }
+            // The picture escapes what it writes.
+            @let picture = of_plan(plan).with_yours(&changes::steps(document)).svg_within(&Within { prefix: "flow-", link: &link });
+            (drawing("picture-flow", "Picture of the flow", PreEscaped(picture)))
         }
         h2 id="steps" { "Steps" }
         (steps::list(facts, flow, document))

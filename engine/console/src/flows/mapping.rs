@@ -71,10 +71,10 @@ fn body(facts: &Facts, mapping: &Mapping) -> Markup {
         .filter(|flow| facts.compilation.mappings_of(flow).contains(&mapping.name.as_str()))
         .collect();
     html! {
-        p.trail { a href=(address(&["flows"], &[])) { "Flows" } " / " a href={ (address(&["flows"], &[])) "#mappings" } { "Mappings" } " /" }
+        p.trail { a href=(address(&["flows"], &[])) { "Flows" } " › " a href={ (address(&["flows"], &[])) "#mappings" } { "Mappings" } }
         h1 { (foreign(&mapping.title)) }
         p { code { (mapping.name) } " " (origin(document)) }
-        div.table.broad role="region" aria-label="Rows" tabindex="0" {
+        div.table.broad.roomy role="region" aria-label="Rows" tabindex="0" {
             table {
                 caption { "Between " (foreign(left)) " and " (foreign(right)) }
                 thead { tr {

@@ -32,7 +32,7 @@ use maud::{Markup, PreEscaped, html};
 use crate::Shared;
 use crate::access::Visitor;
 use crate::facts::Facts;
-use crate::page::{Page, Trouble, address, badge, foreign};
+use crate::page::{Page, Trouble, address, badge, drawing, foreign};
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
@@ -95,7 +95,7 @@ fn body(facts: &Facts, lately: &[Lately]) -> Markup {
             }
         }
         h2 id="calls" { "Which calls which" }
-        div.drawing role="region" aria-labelledby="calls" tabindex="0" { (picture(facts)) }
+        (drawing("picture-calls", "Picture of which flow calls which", picture(facts)))
         (mapping::list(facts))
     }
 }
@@ -190,8 +190,8 @@ fn no_flow(facts: &Facts, name: &str) -> Trouble {
 fn trail(flow: &Flow) -> Markup {
     html! {
         p.trail {
-            a href=(address(&["flows"], &[])) { "Flows" } " / "
-            a href=(address(&["flows", flow.id.value.as_str()], &[])) { (foreign(&flow.title)) } " /"
+            a href=(address(&["flows"], &[])) { "Flows" } " › "
+            a href=(address(&["flows", flow.id.value.as_str()], &[])) { (foreign(&flow.title)) }
         }
     }
 }

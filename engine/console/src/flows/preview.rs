@@ -53,7 +53,7 @@ fn written(facts: &Facts, step: &Foreseen) -> Markup {
     html! {
         h3 { (foreign(&step.title)) " " code.soft { (step.flow) "/" (step.path) } }
         @for of_record in changes.chunk_by(|one, next| one.change.record == next.change.record) {
-            div.table.broad role="region" aria-label={ (step.flow) "/" (step.path) ": " (of_record[0].change.record) } tabindex="0" {
+            div.table.broad.roomy role="region" aria-label={ (step.flow) "/" (step.path) ": " (of_record[0].change.record) } tabindex="0" {
                 table {
                     caption { (foreign(&of_record[0].change.record)) }
                     thead { tr { th scope="col" { "Field" } th scope="col" { "Now" } th scope="col" { "Would be" } th scope="col" { "Made by" } } }

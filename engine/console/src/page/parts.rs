@@ -72,6 +72,7 @@ pub(crate) fn json_up_to(value: &Value, most: usize) -> Markup {
 /// A value in a few words, on one line.
 pub(crate) fn brief(value: &Value) -> Markup {
     const LETTERS: usize = 160;
+    const TITLE: usize = 1_000;
     match value {
         Value::Null => html! { span.nothing { "nothing" } },
         Value::String(text) if text.is_empty() => html! { span.nothing { "empty text" } },
@@ -79,7 +80,8 @@ pub(crate) fn brief(value: &Value) -> Markup {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let short: String = text.chars().take(LETTERS).collect();
             let cut = short.len() < text.len();
-            html! { bdi title=[cut.then_some(&text)] { (short) @if cut { "…" } } }
+            let title = cut.then(|| text.chars().take(TITLE).collect::<String>());
+            html! { bdi title=[title] { (short) @if cut { "…" } } }
         }
     }
 }
@@ -87,6 +89,19 @@ pub(crate) fn brief(value: &Value) -> Markup {
 /// Something that can be unfolded.
 pub(crate) fn unfold(id: impl Display, summary: impl Render, body: impl Render) -> Markup {
     html! { details id=(id) { summary { (summary) } div.unfolded { (body) } } }
+}
+
+/// A picture, as large as it is in a place of its own that scrolls, or as wide as the page where the reader wants that. `id`
+/// tells it apart on its page, and `label` says what it shows.
+pub(crate) fn drawing(id: &str, label: &str, picture: impl Render) -> Markup {
+    let fits = format!("{id}-fits");
+    html! {
+        div.framed {
+            input.fits type="checkbox" id=(fits);
+            label for=(fits) { "Fit to the page" }
+            div.drawing tabindex="0" role="region" aria-label=(label) { (picture) }
+        }
+    }
 }
 
 /// A part of a page that is exchanged when something has changed; `id` tells it apart on its page.

@@ -10,12 +10,12 @@ use axum::routing::get;
 use cosell_journal::past::Whole;
 use cosell_journal::read::{Listed, Shown};
 use cosell_journal::waits::Fate;
-use cosell_model::FlowId;
+use cosell_model::{FlowId, Value};
 use cosell_runtime::memory::Engine;
 use cosell_service::api::{Problem, Resume, Skip, Started};
 use maud::{Markup, html};
 
-use super::head::{Offers, act};
+use super::head::{Offers, act, is_skippable};
 use super::parts::{failure, line, run_address, title};
 use crate::Shared;
 use crate::access::{Act, Visitor};
@@ -269,11 +269,8 @@ fn skippable(whole: &Whole) -> Vec<(String, String, String)> {
     let called = whole.called.iter().map(|(id, run)| (format!("{}/", id.strip_prefix(&root).unwrap_or(id)), run));
     let runs = std::iter::once((String::new(), &whole.run)).chain(called);
     let steps = runs.flat_map(|(prefix, run)| run.steps.iter().map(move |step| (prefix.clone(), step)));
-    let failed = steps.filter(|(_, step)| {
-        step.get("target").is_some_and(cosell_model::Value::is_string)
-            && matches!(step["outcome"].as_str(), Some("failed" | "timed_out" | "cancelled"))
-    });
-    let text = |step: &cosell_model::Value, name: &str| step[name].as_str().unwrap_or_default().to_owned();
+    let failed = steps.filter(|(_, step)| is_skippable(step));
+    let text = |step: &Value, name: &str| step[name].as_str().unwrap_or_default().to_owned();
     failed
         .map(|(prefix, step)| (format!("{prefix}{}", text(step, "path")), text(step, "title"), text(step, "outcome")))
         .collect()

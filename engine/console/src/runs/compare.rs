@@ -12,6 +12,7 @@ use cosell_model::Value;
 use cosell_model::outcome::SkipReason;
 use cosell_runtime::record::StepRecord;
 use maud::{Markup, html};
+use serde::Deserialize;
 
 use super::differ::differences;
 use super::parts::{failure, flow, key, line, run_address, short, took};
@@ -211,7 +212,7 @@ fn records(whole: &Whole) -> Vec<(String, StepRecord)> {
 fn gather(whole: &Whole, run: &str, prefix: &str, found: &mut Vec<(String, StepRecord)>) {
     let shown = if run == whole.run.listed.run { Some(&whole.run) } else { whole.called.get(run) };
     for step in shown.into_iter().flat_map(|shown| &shown.steps) {
-        let Ok(record) = serde_json::from_value::<StepRecord>(step.clone()) else { continue };
+        let Ok(record) = StepRecord::deserialize(step) else { continue };
         if record.skipped == Some(SkipReason::NotTaken) {
             continue;
         }
@@ -260,13 +261,13 @@ fn row(pair: &Pair, room: &Room) -> Markup {
     let title = pair.left.as_ref().or(pair.right.as_ref()).map(|record| record.title.as_str()).unwrap_or_default();
     let detail = if verdict == "differs" { detail(pair, room) } else { None };
     html! {
-        tr class=[(verdict != "same").then_some("differs")] {
+        tr class=[(verdict == "differs").then_some("differs")] {
             th scope="row" {
-                (foreign(title)) @if !pair.path.ends_with(title) { " " code { (foreign(&pair.path)) } }
+                (foreign(title)) @if pair.path != title { " " code { (foreign(&pair.path)) } }
                 @if let Some(detail) = detail { details { summary { "What differs" } div.unfolded { (detail) } } }
             }
             @for side in [&pair.left, &pair.right] {
-                td {
+                td.fit {
                     @match side {
                         Some(record) => { (outcome(Some(record.outcome.as_str()))) @if !record.took.is_zero() { " " span.hint { (page::took(record.took)) } } }
                         None => span.nothing { "not there" },
@@ -298,7 +299,7 @@ fn detail(pair: &Pair, room: &Room) -> Option<Markup> {
     if differing.is_empty() || !room.any() {
         return None;
     }
-    room.takes(html! { @for (name, one, other) in differing { p.label { (name) } (table(name, one, other)) } })
+    room.takes(html! { @for (name, one, other) in differing { p.label { (name) } (table(&format!("{name} of {}", pair.path), one, other)) } })
 }
 
 /// The fields in which two values differ.

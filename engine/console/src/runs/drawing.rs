@@ -1,19 +1,22 @@
 //! A run as a picture of its flow.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use cosell_graph::picture::Node;
 use cosell_graph::{Ran, Within, of_plan};
 use cosell_model::Outcome;
+use cosell_runtime::keep::root;
 use cosell_runtime::record::StepRecord;
 use maud::{Markup, PreEscaped};
 
-use super::tree::{Inner, Kind, State, Step};
+use super::seen::{Inner, Kind, State, Step};
+use crate::page::address;
 
 /// Flows with more steps are not drawn: nobody could read it, and the page would be too large.
 pub(super) const STEPS: usize = 400;
 
-/// The picture of a run; `shown` are the steps that the page has, to which it leads. None where the flow is not known, or too
-/// large.
+/// The picture of a run; `shown` are the steps that the page has, to which it leads, and to pages of their own for the others.
+/// None where the flow is not known, or too large.
 pub(super) fn drawn(inner: &Inner, shown: &[Step], prefix: &str) -> Option<Markup> {
     let plan = inner.plan.as_ref().filter(|plan| plan.steps.len() <= STEPS)?;
     let steps: Vec<StepRecord> = inner.records.iter().map(|record| (**record).clone()).collect();
@@ -21,7 +24,13 @@ pub(super) fn drawn(inner: &Inner, shown: &[Step], prefix: &str) -> Option<Marku
     let ran = Ran { run: &listed.run, outcome: listed.outcome.as_deref(), steps: &steps };
     let mut places = HashMap::new();
     shown.iter().for_each(|step| note(step, &mut places));
-    let link = |node: &cosell_graph::picture::Node| Some(format!("#step-{}", places.get(node.name.as_str())?.path));
+    let ended: HashSet<&str> = inner.records.iter().map(|record| record.path.as_str()).collect();
+    let link = |node: &Node| match places.get(node.name.as_str()) {
+        Some(step) => Some(format!("#step-{}", step.path)),
+        None => ended
+            .contains(node.name.as_str())
+            .then(|| address(&["runs", root(&listed.run)], &[("open", &format!("{}{}", inner.prefix, node.name))])),
+    };
     Some(PreEscaped(of_plan(plan).with_run(&ran).svg_within(&Within { prefix, link: &link })))
 }
 

@@ -2,6 +2,7 @@
 
 use cosell_journal::past::{Act, Advice};
 use cosell_journal::read::Shown;
+use cosell_model::{FlowId, Value};
 use cosell_runtime::memory::Engine;
 use maud::{Markup, html};
 
@@ -13,20 +14,25 @@ use crate::page::{address, badge, foreign, moment, outcome};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Offers {
     pub(super) resume: bool,
+    pub(super) skip: bool,
     pub(super) resubmit: bool,
     pub(super) cancel: bool,
 }
 
 impl Offers {
     pub(super) fn of(engine: &Engine, run: &Shown) -> Self {
-        let known = engine.plan(&cosell_model::FlowId::new(run.listed.flow.as_str())).is_some();
+        let known = engine.plan(&FlowId::new(run.listed.flow.as_str())).is_some();
         let over = run.listed.ended.is_some();
-        Self {
-            resume: over && run.listed.outcome.as_deref() != Some("succeeded"),
-            resubmit: over && known,
-            cancel: !over,
-        }
+        let resume = over && run.listed.outcome.as_deref() != Some("succeeded");
+        Self { resume, skip: resume && run.steps.iter().any(is_skippable), resubmit: over && known, cancel: !over }
     }
+}
+
+/// Whether a step can count as done although it is not: it called something, and did not work. Where one of a called run
+/// is, so is the one that called.
+pub(super) fn is_skippable(step: &Value) -> bool {
+    step.get("target").is_some_and(Value::is_string)
+        && matches!(step["outcome"].as_str(), Some("failed" | "timed_out" | "cancelled"))
 }
 
 /// A page that does something with a run, after a question.
@@ -40,8 +46,8 @@ pub(super) fn actions(run: &str, offers: Offers, before: Option<&str>) -> Markup
         p.actions {
             @if offers.resume {
                 a.button.primary href=(act(run, "resume")) { "Resume…" }
-                a.button href=(act(run, "skip")) { "Skip steps and resume…" }
             }
+            @if offers.skip { a.button href=(act(run, "skip")) { "Skip steps and resume…" } }
             @if offers.cancel { a.button href=(act(run, "cancel")) { "Cancel…" } }
             @if offers.resubmit { a.button href=(act(run, "resubmit")) { "Resubmit…" } }
             @if let Some(before) = before {
@@ -94,7 +100,7 @@ pub(super) fn why(run: &Shown, advice: &[Advice]) -> Markup {
                 }
                 ul {
                     @for Advice { when, act, then } in advice {
-                        li { (sentence(when)) ", " (link(act)) " " (then) "." }
+                        li { (sentence(when)) ", " (link(act)) @if !then.is_empty() { " " (then) } "." }
                     }
                 }
             }

@@ -121,8 +121,8 @@ fn row(run: &Listed, facts: &Facts) -> Markup {
                     }
                 }
             }
-            td { @if let Some(name) = &run.key { (key(name)) } @else { span.nothing { "none" } } }
-            td { (moment(run.began)) }
+            td.keyed { @if let Some(name) = &run.key { (key(name)) } @else { span.nothing { "none" } } }
+            td.fit { (moment(run.began)) }
             td.number { @if let Some(took) = took(run) { (took) } }
         }
     }

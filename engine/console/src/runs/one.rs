@@ -23,11 +23,12 @@ use super::drawing;
 use super::head::{self, Offers};
 use super::parts::{flow, key, run_address, title};
 use super::room::Room;
+use super::seen::{Seen, Wanted};
 use super::steps::Lines;
-use super::tree::{self, Seen, Wanted};
+use super::tree;
 use crate::access::Visitor;
 use crate::facts::Facts;
-use crate::page::{Page, Trouble, address, foreign, json, live, moment, outcome, unfold};
+use crate::page::{self, Page, Trouble, address, foreign, json, live, moment, outcome, unfold};
 use crate::{BASE, Shared};
 
 #[derive(Deserialize)]
@@ -206,7 +207,7 @@ fn drawn(seen: &Seen, picture: Option<Markup>) -> Markup {
             @if !inner.exact {
                 p.hint { "The flow is drawn as it is today: the version that the run began in is not known any more." }
             }
-            div.drawing tabindex="0" role="region" aria-label="Picture of the run" { (live("drawing", picture)) }
+            (page::drawing("picture-run", "Picture of the run", live("drawing", picture)))
         } @else if inner.plan.is_none() {
             p.hint { "There is no flow " code { (foreign(&inner.listed.flow)) } " any more that is on, so there is no picture, only the steps that are kept." }
         } @else {
@@ -283,8 +284,93 @@ async fn download(State(desk): State<Shared>, visitor: Visitor, Path(run): Path<
                 (CONTENT_TYPE, "application/json".to_owned()),
                 (CONTENT_DISPOSITION, format!("attachment; filename=\"run-{name}.json\"")),
             ];
-            (headers, format!("{:#}", serde_json::json!(whole))).into_response()
+            (headers, format!("{:#}", whole.to_json())).into_response()
         }
         Err(problem) => Trouble::from(problem).seen_by(&visitor),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::runs::testing::{engine, facts, shown, step, words};
+
+    const DEAL: &str = "
+flow: deal
+title: Carry the deal over
+trigger: { use: manual }
+steps:
+  read: { title: Read the line, use: book.get, with: { id: o1 } }
+  secret: { use: book.get, with: { id: o1 }, sensitive: true }
+  update: { title: Change the line, use: book.update, with: { id: o1, values: { text: new } } }
+  note: { let: { done: \"${{ steps.update }}\" } }
+";
+
+    fn page(run: Shown, wanted: &Wanted) -> String {
+        let engine = engine(&[DEAL]);
+        let seen = tree::seen(&engine, &run, wanted, &mut |_| Ok(None)).unwrap().unwrap();
+        let whole = Whole { run, called: Default::default() };
+        let view = View { advice: whole.advice(), shown: whole.run, seen, before: Some("r0".to_owned()) };
+        let page = body(&view, wanted, &facts(&[DEAL]), &engine, None);
+        // What pictures say is told by their own tests.
+        let (head, rest) = page.0.split_once("<svg").unwrap();
+        words(&maud::PreEscaped(format!("{head}{}", rest.split_once("</svg>").unwrap().1)))
+    }
+
+    fn failed() -> Shown {
+        let json = |text: &str| serde_json::from_str(text).unwrap();
+        let steps = vec![
+            step(
+                "read",
+                "succeeded",
+                json(
+                    r#"{ "title": "Read the line", "target": "book.get", "input": { "id": "o1" },
+                "output": { "id": "o1", "text": "old", "size": 7 }, "attempts": 3,
+                "requests": [{ "method": "GET", "url": "https://book.example/o1", "status": 503, "took": { "secs": 0, "nanos": 9000000 } },
+                             { "method": "GET", "url": "https://book.example/o1", "status": 200, "took": { "secs": 1, "nanos": 0 } }] }"#,
+                ),
+            ),
+            step("secret", "succeeded", json(r#"{ "target": "book.get" }"#)),
+            step(
+                "update",
+                "failed",
+                json(
+                    r#"{ "title": "Change the line", "target": "book.update", "input": { "id": "o1", "values": { "text": "new" } },
+                "failure": { "code": "refused", "message": "the line is <b>locked</b>", "step": "update", "details": { "status": 423 } } }"#,
+                ),
+            ),
+            step(
+                "note",
+                "skipped",
+                json(
+                    r#"{ "kind": "let", "skipped": { "because": "dependency", "step": "update", "outcome": "failed" }, "attempts": 0 }"#,
+                ),
+            ),
+        ];
+        let mut run = shown("0197-12345678", "deal", Some("failed"), steps);
+        run.left_out = 2;
+        run
+    }
+
+    #[test]
+    fn a_run_that_failed_says_why_and_what_each_step_did() {
+        assert_snapshot!(page(failed(), &Wanted::default()));
+    }
+
+    #[test]
+    fn a_step_can_be_read_alone() {
+        assert_snapshot!(page(failed(), &Wanted { open: Some("update".to_owned()), ..Wanted::default() }));
+    }
+
+    #[test]
+    fn a_run_under_way_can_be_cancelled_and_shows_what_waits() {
+        let mut run = failed();
+        run.steps.truncate(1);
+        (run.listed.ended, run.listed.outcome, run.listed.failure) = (None, None, None);
+        assert_snapshot!(page(run, &Wanted::default()));
     }
 }

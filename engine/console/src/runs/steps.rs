@@ -1,17 +1,17 @@
 //! The steps of a run as a page shows them: a line each, with what went in and came out to unfold.
 
-use cosell_model::{Outcome, spans};
+use cosell_model::{Failure, Outcome, spans};
 use cosell_runtime::record::StepRecord;
 use cosell_sdk::RequestRecord;
 use maud::{Markup, html};
 
 use super::drawing;
-use super::parts::title;
+use super::parts::{line as line_of, title};
 use super::room::Room;
-use super::tree::{Group, Inner, Kind, More, Seen, State, Step};
+use super::seen::{Group, Inner, Kind, More, Seen, State, Step};
 use super::written::{Field, Written};
 use crate::facts::Facts;
-use crate::page::{address, badge, brief, foreign, outcome, took};
+use crate::page::{self, address, badge, brief, foreign, outcome, took};
 
 /// As many requests of a step as are shown.
 const REQUESTS: usize = 20;
@@ -35,7 +35,7 @@ impl Lines<'_> {
             @if seen.steps.is_empty() && seen.more.is_none() {
                 p.hint { @if seen.inner.listed.ended.is_some() { "No step is kept of it." } @else { "No step has ended yet." } }
             }
-            ol.steps { @for step in &seen.steps { (self.step(step)) } }
+            ol.ran { @for step in &seen.steps { (self.step(step)) } }
             (self.more(seen.more.as_ref(), "Steps"))
             @if seen.untaken > 0 {
                 p.hint {
@@ -73,10 +73,12 @@ impl Lines<'_> {
         html! {
             li id={ "step-" (step.path) } {
                 @match inside {
-                    Some(inside) => details id={ "at-" (step.path) } { summary { (line(step)) } div.unfolded { (inside) } },
+                    Some(inside) => details.step id={ "at-" (step.path) } { summary { (line(step)) } div.unfolded { (inside) } },
                     None => div.step { (line(step)) },
                 }
-                @if let Some(failure) = own_failure(step) { p.why { (foreign(super::parts::line(&failure, 400))) } }
+                @if let Some(failure) = own_failure(step) {
+                    (self.room.takes(html! { p.why { (foreign(line_of(&failure, 400))) } }).unwrap_or_default())
+                }
                 @for group in &step.below { (self.group(step, group)) }
                 (self.more(step.more.as_ref(), "Rounds"))
             }
@@ -85,18 +87,18 @@ impl Lines<'_> {
 
     fn group(&self, step: &Step, group: &Group) -> Markup {
         let steps = html! {
-            ol.steps { @for step in &group.steps { (self.step(step)) } }
+            ol.ran { @for step in &group.steps { (self.step(step)) } }
             (self.more(group.more.as_ref(), "Steps"))
         };
         let troubled = group.steps.iter().any(is_troubled);
         html! {
             @match &group.kind {
-                Kind::Block(label) => div.block { @if !label.is_empty() { p.label { (foreign(label)) } } (steps) },
-                Kind::Round(round) => details.round id={ "round-" (group.path) } open[troubled || step.below.len() == 1] {
+                Kind::Block(label) => div.within { @if !label.is_empty() { p.label { (foreign(label)) } } (steps) },
+                Kind::Round(round) => details.within id={ "round-" (group.path) } open[troubled || step.below.len() == 1] {
                     summary { "Round " (round + 1) @if troubled { " " (badge("bad", "✗", "Failed")) } }
                     (steps)
                 },
-                Kind::Called(inner) => details.called id={ "called-" (group.path) } open[troubled || inner.listed.ended.is_none()] {
+                Kind::Called(inner) => details.within id={ "called-" (group.path) } open[troubled || inner.listed.ended.is_none()] {
                     summary { "Steps of " (foreign(title(self.facts, &inner.listed.flow))) }
                     (self.picture(inner, group))
                     (steps)
@@ -110,9 +112,8 @@ impl Lines<'_> {
         let prefix = format!("{}-", group.path);
         let drawn = if self.room.any() { drawing::drawn(inner, &group.steps, &prefix) } else { None };
         let taken = drawn.and_then(|svg| {
-            self.room.takes(
-                html! { div.drawing tabindex="0" role="region" aria-label="Picture of the called flow" { (svg) } },
-            )
+            let label = format!("Picture of what {} called", group.path);
+            self.room.takes(page::drawing(&format!("drawing-{}", group.path), &label, svg))
         });
         html! {
             @match taken {
@@ -138,13 +139,12 @@ impl Lines<'_> {
                 code { (foreign(&step.path)) } " · " (foreign(&*record.kind))
                 " · " a href=(alone) { "Show this step alone" }
             }
-            @if let Some(failure) = long {
-                p.label { "Failure" }
-                p { (foreign(super::parts::line(&failure.message, 4_000))) " (" code { (foreign(&failure.code)) } ")" }
-                @if !failure.details.is_null() { (self.room.value("What the other system said", &failure.details, &alone)) }
+            @if let Some(failure) = long { (self.room.takes(self::failure(failure)).unwrap_or_else(|| self.room.refused(&alone))) }
+            @if let Some(details) = long.map(|failure| &failure.details).filter(|details| !details.is_null()) {
+                (self.room.value("What the other system said", details, &alone))
             }
-            @if let Some(written) = &step.written { (self.written(written)) }
-            (requests(record))
+            @if let Some(written) = &step.written { (self.written(step, written, &alone)) }
+            (self.room.takes(requests(record)).unwrap_or_else(|| self.room.refused(&alone)))
             @if secret.input { p.hint { "The flow keeps the input secret, so it is not kept." } }
             @else if !record.input.is_null() { (self.room.value("Input", &record.input, &alone)) }
             @if secret.output { p.hint { "The flow keeps the output secret, so it is not kept." } }
@@ -152,7 +152,7 @@ impl Lines<'_> {
         })
     }
 
-    fn written(&self, written: &Written) -> Markup {
+    fn written(&self, step: &Step, written: &Written, alone: &str) -> Markup {
         let heading = match (written.done, written.was_so) {
             (true, true) => "Was so already: nothing was sent",
             (true, false) => "Written",
@@ -165,7 +165,7 @@ impl Lines<'_> {
                 @for (name, value) in &written.names { " · " (name) " " (brief(value)) }
             }
             @if !written.fields.is_empty() {
-                div.table tabindex="0" role="region" aria-label="What was written" {
+                div.table tabindex="0" role="region" aria-label={ "What " (step.path) " wrote" } {
                     table aria-label="What was written, field by field" {
                         thead { tr { th scope="col" { "Field" } @if known { th scope="col" { "Before" } } th scope="col" { "Written" } } }
                         tbody { @for field in &written.fields { (row(field, known)) } }
@@ -174,10 +174,10 @@ impl Lines<'_> {
             }
             @if written.more > 0 { p.hint { (written.more) " more fields are in the input." } }
             @if let Some(step) = &written.read_by {
-                p.hint { "What was there before is what " a href={ "#step-" (step) } { code { (foreign(step)) } } " had read." }
+                p.hint { "What was there before is what " a href=(self.address(Some(step), 0)) { code { (foreign(step)) } } " had read." }
             }
         };
-        self.room.takes(table).unwrap_or_default()
+        self.room.takes(table).unwrap_or_else(|| self.room.refused(alone))
     }
 }
 
@@ -210,11 +210,13 @@ fn line(step: &Step) -> Markup {
                 State::Waits => (badge("calm", "○", "Waits")),
             }
         }
+        " "
         span.name {
             span.title { (foreign(&step.title)) }
             " " span.what { @if step.title != step.id { code { (foreign(&step.id)) } " " } (foreign(&step.what)) }
             @for note in record.map(notes).unwrap_or_default() { " " span.note { (foreign(note)) } }
         }
+        " "
         span.took { @if let Some(record) = record.filter(|record| !record.took.is_zero()) { (took(record.took)) } }
     }
 }
@@ -234,6 +236,13 @@ fn notes(record: &StepRecord) -> Vec<String> {
         requests => notes.push(format!("{requests} requests")),
     }
     notes
+}
+
+fn failure(failure: &Failure) -> Markup {
+    html! {
+        p.label { "Failure" }
+        p { (foreign(line_of(&failure.message, 4_000))) " (" code { (foreign(line_of(&failure.code, 200))) } ")" }
+    }
 }
 
 fn requests(record: &StepRecord) -> Markup {

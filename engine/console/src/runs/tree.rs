@@ -6,117 +6,25 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use cosell_compile::plan::{Action, BlockIx, Plan, StepIx, StepPlan};
-use cosell_journal::past::round_of;
+use cosell_compile::plan::{Action, BlockIx, Plan, StepIx};
 use cosell_journal::read::{Listed, Shown};
-use cosell_model::flow::Sensitive;
+use cosell_model::Effect;
 use cosell_model::outcome::SkipReason;
-use cosell_model::{Effect, FlowId, Outcome};
+use cosell_runtime::keep::root;
 use cosell_runtime::memory::Engine;
 use cosell_runtime::record::StepRecord;
 use cosell_service::api::Problem;
 
-use super::written::{Written, written};
+use super::kept::Run;
+use super::seen::{Group, Kind, More, Seen, State, Step, Wanted};
+use super::written::written;
 
 /// How many steps, or rounds, one level shows at once.
-pub(super) const LEVEL: usize = 200;
+const LEVEL: usize = 200;
 /// How many rounds a loop shows where it is not what the page is about.
 const ROUNDS: usize = 10;
 /// How many steps a page shows altogether.
 const STEPS: usize = 400;
-
-/// A step.
-#[derive(Debug)]
-pub(super) struct Step {
-    pub(super) path: String,
-    pub(super) id: String,
-    pub(super) title: String,
-    /// The operation or flow that it calls, or its kind.
-    pub(super) what: String,
-    pub(super) state: State,
-    /// What is kept of it, once it has ended.
-    pub(super) record: Option<Arc<StepRecord>>,
-    /// What of it is kept secret, as far as its flow is known.
-    pub(super) secret: Option<Sensitive>,
-    pub(super) written: Option<Written>,
-    pub(super) below: Vec<Group>,
-    /// Rounds that are not shown.
-    pub(super) more: Option<More>,
-}
-
-/// How a step is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    Ended(Outcome),
-    UnderWay,
-    Waits,
-}
-
-/// Steps that lie below another.
-#[derive(Debug)]
-pub(super) struct Group {
-    pub(super) kind: Kind,
-    /// What opens it alone.
-    pub(super) path: String,
-    pub(super) steps: Vec<Step>,
-    pub(super) more: Option<More>,
-}
-
-/// Why steps lie below another.
-#[derive(Debug)]
-pub(super) enum Kind {
-    /// A block, with when it runs.
-    Block(String),
-    /// A round of a loop, from 0.
-    Round(u32),
-    /// A run that the step called.
-    Called(Arc<Inner>),
-}
-
-/// What is not shown: from the one of this number, of so many.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct More {
-    /// What shows them: the path to open; none for the run itself.
-    pub(super) open: Option<String>,
-    pub(super) from: usize,
-    pub(super) total: usize,
-}
-
-/// A run, as far as its steps are concerned.
-#[derive(Debug)]
-pub(super) struct Inner {
-    pub(super) listed: Listed,
-    /// Where its steps' paths begin.
-    pub(super) prefix: String,
-    pub(super) plan: Option<Arc<Plan>>,
-    /// Whether the plan is the one that the run began in.
-    pub(super) exact: bool,
-    pub(super) records: Vec<Arc<StepRecord>>,
-    /// How many steps are kept in a form that cannot be read.
-    pub(super) unreadable: usize,
-}
-
-/// What a page shows of a run's steps.
-#[derive(Debug)]
-pub(super) struct Seen {
-    /// The run, or the called one, that the page is about.
-    pub(super) inner: Arc<Inner>,
-    pub(super) steps: Vec<Step>,
-    pub(super) more: Option<More>,
-    /// How many steps lie in branches that were not taken, and are left out.
-    pub(super) untaken: usize,
-}
-
-/// What a reader wants to see.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Wanted {
-    /// The step or round that is to be shown alone.
-    pub(super) open: Option<String>,
-    /// From which step, or round, on.
-    pub(super) from: usize,
-    /// Whether steps in branches that were not taken are shown.
-    pub(super) untaken: bool,
-}
 
 /// Looks up a called run by its id.
 pub(super) type Lookup<'l> = &'l mut dyn FnMut(&str) -> Result<Option<Shown>, Problem>;
@@ -162,96 +70,11 @@ pub(super) fn seen(
     Ok(found.map(|(steps, more)| Seen { inner: Arc::clone(&run.inner), steps, more, untaken }))
 }
 
-/// A run's records, by where they stand.
-struct Run {
-    inner: Arc<Inner>,
-    /// The number of a record by its path.
-    at: HashMap<String, usize>,
-    /// The numbers of the records in the run itself (``), or in a round (`rows[2]/`).
-    regions: HashMap<String, Vec<usize>>,
-    /// The rounds of each loop, by its path.
-    rounds: HashMap<String, BTreeSet<u32>>,
-    /// The run that called it, and how many steps had ended there before.
-    outer: Option<(Arc<Run>, usize)>,
-}
-
 /// A step to be shown: one of the plan, or a record that the plan does not know.
 #[derive(Clone, Copy)]
 enum Which {
     Planned(StepIx),
     Loose(usize),
-}
-
-impl Run {
-    fn of(engine: &Engine, shown: &Shown, prefix: String, outer: Option<(Arc<Run>, usize)>) -> Self {
-        let flow = FlowId::new(shown.listed.flow.as_str());
-        let original = engine.plan_in(&shown.version, &flow);
-        let read = shown.steps.iter().filter_map(|step| serde_json::from_value(step.clone()).ok()).map(Arc::new);
-        let records: Vec<Arc<StepRecord>> = read.collect();
-        let inner = Inner {
-            listed: shown.listed.clone(),
-            prefix,
-            plan: original.or_else(|| engine.plan(&flow)).cloned(),
-            exact: original.is_some(),
-            unreadable: shown.steps.len() - records.len(),
-            records,
-        };
-        let mut run =
-            Self { at: HashMap::new(), regions: HashMap::new(), rounds: HashMap::new(), outer, inner: Arc::new(inner) };
-        for (number, record) in run.inner.records.iter().enumerate() {
-            let region = record.path.rfind('/').map_or("", |end| &record.path[..=end]);
-            run.regions.entry(region.to_owned()).or_default().push(number);
-            run.at.insert(record.path.clone(), number);
-            let mut path = record.path.as_str();
-            while let Some((of, round)) = round_of(path) {
-                run.rounds.entry(of.to_owned()).or_default().insert(round);
-                path = of;
-            }
-        }
-        run
-    }
-
-    /// The run that a step of another one called.
-    fn called_by(engine: &Engine, outer: &Arc<Run>, shown: &Shown, root: &str) -> Arc<Self> {
-        let prefix = shown.listed.run.strip_prefix(root).unwrap_or_default().trim_start_matches('/').to_owned() + "/";
-        let step = prefix.strip_prefix(outer.inner.prefix.as_str()).unwrap_or_default().trim_end_matches('/');
-        let before = outer.at.get(step).copied().unwrap_or(outer.inner.records.len());
-        Arc::new(Self::of(engine, shown, prefix, Some((Arc::clone(outer), before))))
-    }
-
-    fn over(&self) -> bool {
-        self.inner.listed.ended.is_some()
-    }
-
-    fn record(&self, region: &str, id: &str) -> Option<usize> {
-        self.at.get(&format!("{region}{id}")).copied()
-    }
-
-    fn outermost(&self) -> Option<BlockIx> {
-        self.inner.plan.as_ref().map(|_| BlockIx(0))
-    }
-
-    /// What ended before the record of this number, here and in the runs around, the latest first.
-    fn before(&self, number: usize) -> impl Iterator<Item = (&StepRecord, &str)> {
-        let mut levels = vec![(self, number)];
-        let mut run = self;
-        while let Some((outer, before)) = &run.outer {
-            levels.push((outer, *before));
-            run = outer;
-        }
-        levels.into_iter().flat_map(|(run, number)| {
-            run.inner.records[..number].iter().rev().map(|record| (&**record, run.inner.prefix.as_str()))
-        })
-    }
-
-    /// Whether a step that has not ended has begun: what it waits for has ended, and so for the steps that hold it.
-    fn begun(&self, plan: &Plan, region: &str, step: &StepPlan) -> bool {
-        let ended = |of: StepIx| self.record(region, plan.step(of).id.as_str()).is_some();
-        let holder = plan.block(step.block).holder.map(|holder| plan.step(holder));
-        let holder = holder.filter(|holder| holder.region == step.region);
-        step.waits_for.iter().all(|edge| ended(edge.step))
-            && holder.is_none_or(|holder| self.begun(plan, region, holder))
-    }
 }
 
 struct Builder<'b> {
@@ -317,8 +140,8 @@ impl Builder<'_> {
         if let (Some(plan), Some(block)) = (&run.inner.plan, block) {
             let block = plan.block(block);
             // What the plan does not know is shown once, with what is outermost in its region.
-            let outermost =
-                block.holder.is_none_or(|holder| plan.step(holder).region != plan.step(block.steps[0]).region);
+            let inner = block.steps.first().map(|step| plan.step(*step).region);
+            let outermost = block.holder.is_none_or(|holder| Some(plan.step(holder).region) != inner);
             loose.retain(|number| outermost && plan.find(&id(*number)).is_none());
             for step in &block.steps {
                 match run.record(region, plan.step(*step).id.as_str()) {
@@ -457,7 +280,7 @@ impl Builder<'_> {
             return Ok(());
         }
         let Some(shown) = (self.lookup)(id)? else { return Ok(()) };
-        let called = Run::called_by(self.engine, run, &shown, cosell_runtime::keep::root(id));
+        let called = Run::called_by(self.engine, run, &shown, root(id));
         let (steps, more) =
             self.level(&called, "", called.outermost(), from.unwrap_or(0), LEVEL, Some(step.path.clone()))?;
         step.below.push(Group { kind: Kind::Called(Arc::clone(&called.inner)), path: step.path.clone(), steps, more });
@@ -488,5 +311,135 @@ fn told(action: &Action) -> String {
         Action::Operation { operation, .. } => operation.to_string(),
         Action::Call { flow, .. } => flow.to_string(),
         other => other.kind().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::runs::testing::{engine, shown, step};
+
+    const DEAL: &str = "
+flow: deal
+trigger: { use: manual }
+steps:
+  referral: { use: book.get, with: { id: r } }
+  either:
+    if: ${{ steps.referral }}
+    then: { helper: { call: helper } }
+    else: { other: { let: { a: 1 } } }
+  rows:
+    after: either
+    for_each: [1, 2, 3]
+    do:
+      update: { use: book.update, with: { id: r, values: { a: 1 } } }
+";
+    const HELPER: &str = "
+flow: helper
+trigger: { use: call }
+steps: { inner: { use: book.get, with: { id: r } } }
+";
+
+    fn of(run: &Shown, wanted: Wanted) -> Option<Seen> {
+        let helper = shown("r1/helper", "helper", Some("succeeded"), vec![step("inner", "succeeded", json!({}))]);
+        let mut lookup = |id: &str| Ok((id == "r1/helper").then(|| helper.clone()));
+        seen(&engine(&[DEAL, HELPER]), run, &wanted, &mut lookup).unwrap()
+    }
+
+    fn deal(rounds: u32) -> Shown {
+        let mut steps = vec![
+            step("referral", "succeeded", json!({})),
+            step("helper", "succeeded", json!({ "kind": "call", "target": "helper" })),
+            step("other", "skipped", json!({ "skipped": { "because": "not_taken" } })),
+            step("either", "succeeded", json!({})),
+            json!({ "path": 7 }),
+        ];
+        steps.extend((0..rounds).map(|round| step(&format!("rows[{round}]/update"), "succeeded", json!({}))));
+        steps.push(step("rows", "succeeded", json!({})));
+        let mut run = shown("r1", "deal", Some("succeeded"), steps);
+        run.called = vec![shown("r1/helper", "helper", Some("succeeded"), Vec::new()).listed];
+        run
+    }
+
+    /// Paths, indented below what holds them.
+    fn paths(steps: &[Step], indent: usize, lines: &mut Vec<String>) {
+        for step in steps {
+            lines.push(format!("{}{} {:?}", "  ".repeat(indent), step.path, step.state));
+            for group in &step.below {
+                lines.push(format!(
+                    "{}- {}",
+                    "  ".repeat(indent),
+                    match &group.kind {
+                        Kind::Block(label) => label.clone(),
+                        Kind::Round(round) => format!("round {round}"),
+                        Kind::Called(inner) => format!("called {}", inner.listed.flow),
+                    }
+                ));
+                paths(&group.steps, indent + 1, lines);
+            }
+            lines.extend(
+                step.more.as_ref().map(|more| format!("{}… from {} of {}", "  ".repeat(indent), more.from, more.total)),
+            );
+        }
+    }
+
+    fn told(seen: &Seen) -> String {
+        let mut lines = Vec::new();
+        paths(&seen.steps, 0, &mut lines);
+        lines.join("\n")
+    }
+
+    #[test]
+    fn steps_stand_below_what_holds_them() {
+        let found = of(&deal(12), Wanted::default()).unwrap();
+        insta::assert_snapshot!(told(&found));
+        assert_eq!((found.untaken, found.inner.unreadable, found.inner.exact), (1, 1, true));
+        let all = of(&deal(1), Wanted { untaken: true, ..Wanted::default() }).unwrap();
+        assert!(told(&all).contains("- else\n  other Ended(Skipped)"), "{}", told(&all));
+    }
+
+    #[test]
+    fn each_step_round_and_called_step_can_be_shown_alone() {
+        let run = deal(300);
+        let open = |path: &str, from| of(&run, Wanted { open: Some(path.to_owned()), from, untaken: false });
+        let loops = open("rows", 250).unwrap();
+        assert_eq!((loops.steps[0].below.len(), &loops.steps[0].more), (50, &None));
+        let first = open("rows", 0).unwrap();
+        assert_eq!(first.steps[0].below.len(), LEVEL);
+        assert_eq!(first.steps[0].more.as_ref().map(|more| (more.from, more.total)), Some((200, 300)));
+        assert_eq!(told(&open("rows[299]", 0).unwrap()), "rows[299]/update Ended(Succeeded)");
+        assert_eq!(told(&open("rows[7]/update", 0).unwrap()), "rows[7]/update Ended(Succeeded)");
+        let inner = open("helper/inner", 0).unwrap();
+        assert_eq!(
+            (told(&inner).as_str(), inner.inner.listed.flow.as_str()),
+            ("helper/inner Ended(Succeeded)", "helper")
+        );
+        for nowhere in ["nobody", "rows[300]", "rows[300]/update", "helper/nobody", "", "]", "rows[", "helper/", "[/]"]
+        {
+            assert!(open(nowhere, 0).is_none(), "{nowhere}");
+        }
+    }
+
+    #[test]
+    fn what_has_not_ended_is_under_way_or_waits() {
+        let mut run = deal(0);
+        run.steps.retain(|step| step["path"] == "referral" || step["path"] == "other");
+        run.listed.ended = None;
+        let found = of(&run, Wanted::default()).unwrap();
+        insta::assert_snapshot!(told(&found));
+    }
+
+    #[test]
+    fn steps_of_an_unknown_flow_are_a_list_in_pages() {
+        let steps = (0..3_000).map(|at| step(&format!("step_{at}"), "succeeded", json!({}))).collect();
+        let run = shown("r1", "gone", Some("succeeded"), steps);
+        let found = of(&run, Wanted { from: 2_900, ..Wanted::default() }).unwrap();
+        assert_eq!((found.steps.len(), found.more.is_none(), found.inner.plan.is_none()), (100, true, true));
+        let found = of(&run, Wanted::default()).unwrap();
+        assert_eq!((found.steps.len(), found.more.unwrap().from), (LEVEL, LEVEL));
     }
 }

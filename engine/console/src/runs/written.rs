@@ -122,3 +122,100 @@ fn walk(path: &str, new: &Value, old: Option<&Value>, deep: usize, fields: &mut 
         _ => fields.push(Field { path: path.to_owned(), new: new.clone(), old: old.cloned() }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn record(path: &str, target: &str, input: Value, output: Value) -> StepRecord {
+        let step = crate::runs::testing::step(
+            path,
+            "succeeded",
+            json!({ "target": target, "input": input, "output": output }),
+        );
+        serde_json::from_value(step).unwrap()
+    }
+
+    fn found(step: &StepRecord, before: &[StepRecord]) -> Written {
+        written(step, before.iter().rev().map(|record| (record, "helper/"))).unwrap()
+    }
+
+    fn update(values: Value) -> StepRecord {
+        record(
+            "update",
+            "dataverse.update_row",
+            json!({ "table": "opportunity", "id": "O1", "values": values }),
+            json!({ "changed": true }),
+        )
+    }
+
+    #[test]
+    fn what_was_there_before_is_what_the_last_step_read_of_the_same_record() {
+        let row = |name: &str| json!({ "opportunityid": "o1", "name": name, "owner": { "id": "u1", "name": "Ann" } });
+        let before = [
+            record("first", "dataverse.get_row", json!({ "table": "opportunity" }), row("Old")),
+            record(
+                "second",
+                "dataverse.list_rows",
+                json!({ "table": "opportunity" }),
+                json!({ "rows": [{ "opportunityid": "o2", "name": "Other" }, row("Newer")] }),
+            ),
+        ];
+        let found = found(&update(json!({ "name": "New", "owner": { "id": "u2" }, "amount": 5 })), &before);
+        assert_eq!(found.read_by.as_deref(), Some("helper/second"));
+        let fields: Vec<_> =
+            found.fields.iter().map(|field| (field.path.as_str(), &field.new, field.old.as_ref())).collect();
+        assert_eq!(
+            fields,
+            [
+                ("name", &json!("New"), Some(&json!("Newer"))),
+                ("owner.id", &json!("u2"), Some(&json!("u1"))),
+                ("amount", &json!(5), None),
+            ],
+            "a column that was not read is not known"
+        );
+        assert_eq!(found.names, [("table".to_owned(), json!("opportunity")), ("id".to_owned(), json!("O1"))]);
+    }
+
+    #[test]
+    fn what_is_not_surely_the_same_record_says_nothing() {
+        let before = [
+            record(
+                "referral",
+                "partner_center.get_referral",
+                json!({ "id": "o1" }),
+                json!({ "id": "o1", "name": "Another system" }),
+            ),
+            record(
+                "lead",
+                "dataverse.get_row",
+                json!({ "table": "lead" }),
+                json!({ "leadid": "l1", "opportunityid": "o1", "name": "Mentions it" }),
+            ),
+            record(
+                "quote",
+                "dataverse.get_row",
+                json!({ "table": "quote" }),
+                json!({ "quoteid": "q", "opportunity": { "id": "o1", "table": "quote", "name": "Other table" } }),
+            ),
+        ];
+        let found = found(&update(json!({ "name": "New" })), &before);
+        assert_eq!((found.read_by, found.fields[0].old.as_ref()), (None, None));
+    }
+
+    #[test]
+    fn a_write_that_found_all_so_says_so_and_one_without_fields_shows_its_input() {
+        let mut same = update(json!({}));
+        same.output = json!({ "changed": false }).into();
+        assert!(found(&same, &[]).was_so);
+        let state = record("remember", "state.put", json!({ "key": "deal/1", "value": { "a": 1 } }), Value::Null);
+        let fields: Vec<String> = found(&state, &[]).fields.into_iter().map(|field| field.path).collect();
+        assert_eq!(fields, ["key", "value.a"]);
+        let secret = record("secret", "state.put", Value::Null, Value::Null);
+        assert_eq!(written(&secret, std::iter::empty()), None);
+    }
+}

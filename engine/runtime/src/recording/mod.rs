@@ -97,8 +97,8 @@ pub(crate) struct Noting<'c> {
     pub(crate) hides: bool,
 }
 
-impl Notes {
-    /// Notes what came of a call by `step`: what is not to be told of it, and what it asked in vain.
+impl Engine {
+    /// Notes what came of a call by `step`, where a tape runs: what is not to be told of it, and what it asked in vain.
     pub(crate) fn called(
         &self,
         call: Noting<'_>,
@@ -106,10 +106,7 @@ impl Notes {
         context: &CallContext,
         called: &Result<Value, CallError>,
     ) {
-        let asked = context.asked();
-        if asked.is_empty() {
-            return;
-        }
+        let Some(notes) = &self.notes else { return };
         let mut values = Vec::new();
         if let Some((template, input)) = &call.secret {
             computed(template, input, &mut values);
@@ -118,13 +115,22 @@ impl Notes {
             Ok(output) if call.hides => leaves(output, &mut values),
             Err(error) if error.code == NOT_RECORDED => {
                 let (flow, step, message) = (call.flow.clone(), step.to_owned(), error.message.clone());
-                locked(&self.lacking).push(Lacking { flow, step, message });
+                locked(&notes.lacking).push(Lacking { flow, step, message });
             }
             _ => {}
         }
         if !values.is_empty() {
-            locked(&self.hidden).push(Hidden { connection: call.connection.to_owned(), asked, values });
+            let (connection, asked) = (call.connection.to_owned(), context.asked());
+            locked(&notes.hidden).push(Hidden { connection, asked, values });
         }
+    }
+
+    /// Notes, where a tape runs, that what a step of any kind has yielded is not to be told.
+    pub(crate) fn yielded(&self, output: Option<&Value>) {
+        let (Some(notes), Some(output)) = (&self.notes, output) else { return };
+        let (connection, asked, mut values) = (String::new(), Vec::new(), Vec::new());
+        leaves(output, &mut values);
+        locked(&notes.hidden).push(Hidden { connection, asked, values });
     }
 }
 
@@ -150,14 +156,14 @@ impl Engine {
     pub fn recorded(&self, flow: &FlowId, start: Start) -> redact::Raw {
         let answers = self.tapes().map(|(name, tape)| (name.to_owned(), tape.answers()));
         let answers = answers.filter(|(_, answers)| !answers.is_empty()).collect();
-        let hidden = locked(&self.notes.hidden).clone();
+        let hidden = self.notes.as_ref().map(|notes| locked(&notes.hidden).clone()).unwrap_or_default();
         let Start { trigger, inputs, .. } = start;
         redact::Raw::new(Recording { flow: flow.clone(), trigger, inputs, people_replaced: false, answers }, hidden)
     }
 
     /// What runs asked and the recording that is played has no answer to, in the order in which it was asked.
     pub fn lacking(&self) -> Vec<Lacking> {
-        locked(&self.notes.lacking).clone()
+        self.notes.as_ref().map(|notes| locked(&notes.lacking).clone()).unwrap_or_default()
     }
 }
 

@@ -254,4 +254,17 @@ mod tests {
         );
         assert!(told("[").starts_with("1:1: EOF"), "{}", told("["));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[\\[\\]{}\":,a-z0-9 ]{0,60}", from in 0_usize..400, length in 0_usize..60) {
+            let _ = Recording::from_text(&text);
+            let mut whole = recording().to_text();
+            let end = (from + length).min(whole.len());
+            if from <= end && whole.is_char_boundary(from) && whole.is_char_boundary(end) {
+                whole.replace_range(from..end, &text);
+            }
+            let _ = Recording::from_text(&whole).map(|recording| recording.to_text());
+        }
+    }
 }

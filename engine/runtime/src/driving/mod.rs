@@ -1,4 +1,8 @@
 //! One run being driven: carries out what `advance` commands, and hands what happened over to be kept.
+//!
+//! This file drives; `calling` is what steps call.
+
+mod calling;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -6,23 +10,21 @@ use std::time::Duration;
 
 use cosell_compile::plan::{Action, Plan};
 use cosell_model::flow::Sensitive;
-use cosell_model::{Effect, Failure, Outcome, Value};
-use cosell_sdk::{CallContext, CallError, Change, Prediction, RequestRecord};
+use cosell_model::{Failure, Outcome, Value};
+use cosell_sdk::{CallError, RequestRecord};
 use futures::future::{AbortHandle, Abortable, BoxFuture};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
-use tracing::Instrument;
 
 use crate::answer::Answer;
 use crate::core::advance::advance;
 use crate::core::event::{Address, Command, Consequences, Ended, Event, Happening, IllegalEvent, Timer};
 use crate::core::state::RunState;
 use crate::keep::{ClaimChange, Kept, NotKept, Past, Turn};
-use crate::memory::{Claimed, Engine, Flows, Start, idempotency_key, unknown_connection};
+use crate::memory::{Claimed, Engine, Flows};
 use crate::record::{HIDDEN, Observer, StepRecord};
-use crate::recording::Noting;
-use crate::running::{Again, Going};
+use crate::running::Again;
 
 /// How a run ended.
 pub(crate) struct Finished {
@@ -246,6 +248,9 @@ impl<'r> Driving<'r> {
             Action::Operation { .. } | Action::Call { .. } => done.attempts,
             _ => u32::from(ended.skipped.is_none()),
         };
+        if step.sensitive.output {
+            self.engine.yielded(ended.output.as_deref());
+        }
         let record = StepRecord {
             path: self.state.path(self.plan, ended.step),
             title: step.title.clone(),
@@ -397,95 +402,6 @@ impl<'r> Driving<'r> {
         self.handles.entry(step).or_default().push(handle);
         self.in_progress.push(Abortable::new(work, registration).map(Result::ok).boxed());
     }
-
-    pub(crate) fn call(
-        &self,
-        step: Address,
-        attempt: u32,
-        input: Arc<Value>,
-        may_have_run: bool,
-    ) -> BoxFuture<'r, Reported> {
-        let planned = self.plan.step(step.step);
-        let Action::Operation { connection, operation, effect, input: template } = &planned.action else {
-            return Box::pin(std::future::pending());
-        };
-        let path = self.state.path(self.plan, step);
-        let key = idempotency_key(self.state.id(), &path);
-        let (gate, observer) = (self.engine.gate(connection), self.observer);
-        let dry = self.engine.dry && *effect == Effect::Write;
-        let (run, depth, hidden) = (self.state.id().to_owned(), self.depth, self.hides_change(step));
-        let secret = self.hides_input(step).then(|| (template, Arc::clone(&input)));
-        let noting = Noting { flow: &self.plan.flow, connection, secret, hides: hidden };
-        let notes = &self.engine.notes;
-        let span = tracing::info_span!("attempt", step = path, attempt, operation = %operation, connection);
-        // A write rests on everything before it, so that must be safe first.
-        let safe =
-            self.engine.keeper().filter(|_| *effect == Effect::Write).map(|keeper| keeper.settled(self.state.id()));
-        async move {
-            if let Some(safe) = safe {
-                safe.await?;
-            }
-            let context = CallContext::new(key, may_have_run);
-            let called = match gate {
-                Some(gate) if dry => {
-                    let (input, context) = (Arc::unwrap_or_clone(input), context.clone());
-                    let predicted = gate.predict(&operation.operation, input, context, observer).await;
-                    predicted.map(|prediction| {
-                        let told = if hidden { hide(&prediction) } else { prediction.clone() };
-                        observer.foreseen(&run, depth, &path, &told);
-                        prediction.record
-                    })
-                }
-                Some(gate) => {
-                    let input = Arc::unwrap_or_clone(input);
-                    gate.call(&operation.operation, input, context.clone(), observer).await
-                }
-                None => Err(unknown_connection(connection)),
-            };
-            notes.called(noting, &path, &context, &called);
-            let kind = match called {
-                Ok(output) => Happening::Succeeded { step, attempt, output },
-                Err(error) => Happening::Failed { step, attempt, error },
-            };
-            Ok((kind, context.requests()))
-        }
-        .instrument(span)
-        .boxed()
-    }
-
-    /// Runs the flow that a step calls; `begun` where it may have begun before.
-    pub(crate) fn call_flow(&self, step: Address, inputs: Value, begun: bool) -> BoxFuture<'r, Reported> {
-        let plan: &'r Plan = self.plan;
-        let called = plan.step(step.step);
-        let Action::Call { flow, .. } = &called.action else { return Box::pin(std::future::pending()) };
-        let id = format!("{}/{}", self.state.id(), self.state.path(self.plan, step));
-        let start = Start { inputs, ..Start::default() };
-        let sensitive = Sensitive {
-            input: called.sensitive.input || self.sensitive.input,
-            output: called.sensitive.output || self.sensitive.output,
-        };
-        let (engine, flows, depth, observer) = (self.engine, self.flows, self.depth + 1, self.observer);
-        let again = Arc::clone(&self.again);
-        async move {
-            let past = match engine.keeper().filter(|_| begun) {
-                Some(keeper) => keeper.past(&id).await?,
-                None => None,
-            };
-            // What it did in an earlier life of its caller is over.
-            let past = past.filter(|past| past.began.life == again.life);
-            let going = Going { id, flow, key: None, start, depth, sensitive, past, again };
-            let run = engine.run_as(flows, going, observer).await?;
-            let kind = Happening::FlowEnded { step, outcome: run.outcome, output: run.output, failure: run.failure };
-            Ok((kind, Vec::new()))
-        }
-        .boxed()
-    }
-}
-
-/// Leaves of a prediction only which fields it is about.
-fn hide(prediction: &Prediction) -> Prediction {
-    let hidden = |change: &Change| Change { old: Value::Null, new: Value::from("(sensitive)"), ..change.clone() };
-    Prediction { record: Value::Null, changes: prediction.changes.iter().map(hidden).collect() }
 }
 
 impl Drop for Driving<'_> {
