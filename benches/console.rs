@@ -1,4 +1,4 @@
-//! How long the console's pages take with a journal of 1,000,000 runs, against one of a hundredth.
+//! How long the console's pages take with a journal of 1,000,000 runs and 10,000 deals, against one of a hundredth.
 //!
 //! `cargo bench --bench console` prints a table. `SCALE_RUNS` says how many runs there are; the usual number takes some
 //! minutes to fill in, and about two gigabytes of disk. Pages are asked for over HTTP, from the real program, by turns. Nothing
@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use cosell_journal::Journal;
+use cosell_sandbox::{Addresses, Options, Sandbox};
 use filling::{Folder, fill};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{COOKIE, SET_COOKIE};
@@ -46,7 +47,8 @@ fn main() {
     let wanted = std::env::var("SCALE_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(1_000_000);
     let (runs, rounds) = if measures { (wanted, 200) } else { (300, 2) };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let sites = [runs / 100, runs].map(|runs| Site::with(&runtime, runs));
+    let sandbox = runtime.block_on(Sandbox::start(Options::default())).unwrap();
+    let sites = [runs / 100, runs].map(|runs| Site::with(&runtime, runs, &sandbox));
     println!("{:<34} {:>9} {:>9} {:>9} {:>7} {:>9}", "page", "p50", "p95", "of few", "ratio", "bytes");
     let pages = sites.each_ref().map(Site::pages);
     for at in 0..pages[0].len() {
@@ -84,26 +86,22 @@ struct Site {
     middle: String,
     /// A run that really happened.
     run: String,
+    /// A referral that there is.
+    deal: String,
     _folder: Folder,
 }
 
 impl Site {
-    fn with(runtime: &Runtime, runs: usize) -> Self {
+    fn with(runtime: &Runtime, runs: usize, sandbox: &Sandbox) -> Self {
         let folder = Folder::new(&format!("console-{runs}"));
-        let off = [
-            "dynamics-opportunity-to-partner-center",
-            "dynamics-microsoft-solutions-to-partner-center",
-            "partner-center-to-dynamics",
-            "partner-center-webhook-registration",
-        ];
-        let settings = json!({ "flows": ["flows"], "off": off, "service": { "token": { "file": "token" } } });
         let write = |path: &str, text: &str| std::fs::write(folder.0.join(path), text).unwrap();
         for name in ["flows", ".cosell"] {
             std::fs::create_dir_all(folder.0.join(name)).unwrap();
         }
-        write("cosell.yaml", &settings.to_string());
+        write("cosell.yaml", &settings(sandbox.addresses()).to_string());
         write("token", TOKEN);
         write("flows/job.yaml", FLOW);
+        write(".cosell/state.jsonl", &(0..runs / 100).map(deal).collect::<String>());
         runtime.block_on(filled(&folder, runs));
         let mut child = Command::new(env!("CARGO_BIN_EXE_cosell"))
             .args(["serve", "--listen", "127.0.0.1:0"])
@@ -120,6 +118,7 @@ impl Site {
         let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
         let mut site = Self {
             child,
+            deal: runtime.block_on(shared(sandbox.addresses())),
             client,
             origin,
             middle: String::new(),
@@ -179,6 +178,8 @@ impl Site {
             ("runs of a flow that failed", runs("outcome=failed&flow=job")),
             ("a run", format!("/console/runs/{}", self.run)),
             ("deals", "/console/deals".to_owned()),
+            ("deals by words", "/console/deals?text=tailwind+7".to_owned()),
+            ("a deal", format!("/console/deals/{}", self.deal)),
             ("flows", "/console/flows".to_owned()),
             ("a flow", "/console/flows/partner-center-to-dynamics".to_owned()),
             ("settings", "/console/settings".to_owned()),
@@ -191,6 +192,42 @@ impl Drop for Site {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Connections to a sandbox.
+fn settings(addresses: &Addresses) -> Value {
+    let sign_in = json!({
+        "authority": addresses.entra, "tenant": addresses.tenant,
+        "client_id": addresses.client_id, "client_secret": addresses.client_secret,
+    });
+    let mut person = sign_in.clone();
+    person["refresh_token"] = json!(addresses.refresh_token);
+    json!({
+        "flows": ["flows"],
+        "connections": {
+            "partner_center": { "address": addresses.partner_center, "sign_in": person },
+            "partner_center_events": { "address": addresses.partner_center_events, "sign_in": sign_in },
+            "dataverse": { "address": addresses.dataverse, "sign_in": sign_in },
+        },
+        "service": { "token": { "file": "token" } },
+    })
+}
+
+/// What is kept of a deal, as the flows keep it.
+fn deal(n: usize) -> String {
+    let agreed = json!({ "name": format!("Stock rooms, phase {n}"), "deal_value": 50_000 });
+    let value = json!({
+        "opportunity_id": format!("opportunity-{n}"), "agreed": { "referral": agreed, "opportunity": agreed },
+        "name": format!("Stock rooms, phase {n}"), "customer": "Tailwind Traders",
+    });
+    format!("{}\n", json!({ "put": format!("deal/deal:{n}"), "value": value }))
+}
+
+/// A deal that Microsoft shares; its referral.
+async fn shared(addresses: &Addresses) -> String {
+    let share = Client::new().post(format!("{}/seller/referrals", addresses.control)).json(&json!({}));
+    let made: Value = share.header("x-user", "Noor Haddad").send().await.unwrap().json().await.unwrap();
+    text(&made["id"])
 }
 
 /// Fills the journal of a project; the newest run begins about now.

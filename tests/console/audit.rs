@@ -72,10 +72,10 @@ pub fn audit(browser: &Browser) {
 
 /// Finds nothing wrong with any of these pages.
 #[track_caller]
-pub fn audit_all<'p>(browser: &Browser, paths: impl IntoIterator<Item = &'p String>) {
+pub fn audit_all(browser: &Browser, paths: impl IntoIterator<Item = String>) {
     let mut wrong = Vec::new();
     for path in paths {
-        browser.go(path);
+        browser.go(&path);
         wrong.extend(problems(browser).into_iter().map(|problem| format!("{path}: {problem}")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -9,8 +9,8 @@ use tokio::runtime::Runtime;
 
 use crate::world::TOKEN;
 
-/// Pages that differ only in which run, deal or flow they show: so many of them are looked at.
-const ALIKE: usize = 4;
+/// Pages that differ only in which run, deal or flow they show: so many of them are read.
+const ALIKE: usize = 3;
 /// As large as a page may be, in bytes.
 const LARGEST: usize = 4_000_000;
 
@@ -29,6 +29,8 @@ pub struct Found {
     pub sent: BTreeMap<String, String>,
     /// The addresses of pages among it.
     pub pages: BTreeSet<String>,
+    /// Those of one page of each kind.
+    pub kinds: BTreeSet<String>,
     /// Where forms go that do something.
     pub forms: BTreeSet<String>,
 }
@@ -61,6 +63,7 @@ impl Reader {
     pub fn crawl(&self) -> Found {
         let mut found = Found::default();
         let mut alike: BTreeMap<String, usize> = BTreeMap::new();
+        let mut kinds = BTreeSet::new();
         let mut next = VecDeque::from(["/console".to_owned()]);
         while let Some(path) = next.pop_front() {
             if found.sent.contains_key(&path) {
@@ -81,6 +84,9 @@ impl Reader {
             assert!(text.len() < LARGEST, "{path} has {} bytes", text.len());
             if kind.starts_with("text/html") {
                 found.pages.insert(path.clone());
+                if kinds.insert(shape(path.split('?').next().unwrap())) {
+                    found.kinds.insert(path.clone());
+                }
                 next.extend(attributes(&text, " href=\"").filter(|to| to.starts_with("/console")));
                 let forms = text.split("<form").skip(1).filter_map(|form| form.split('>').next());
                 let acting = forms.filter(|form| form.contains("method=\"post\""));

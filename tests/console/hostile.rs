@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::audit::audit_all;
 use crate::crawl::Reader;
 use crate::service::Service;
-use crate::support::desk::Desk;
+use crate::support::desk::{Desk, text};
 use crate::world::{TOKEN, desk, serve};
 
 /// Script, markup and what ends either.
@@ -42,13 +42,13 @@ steps:
     )
 }
 
-/// A deal of these words, brought to the CRM; its opportunity.
+/// A deal of these words, brought to the CRM; its referral.
 fn deal(desk: &Desk, service: &Service<'_>, name: &str, notes: &str) -> String {
     let referral = desk.shared(&json!({
         "name": name, "details": { "notes": notes, "dealValue": 50_000, "currency": "USD" },
     }));
-    let linked = service.until(|| desk.referral(&referral)["externalReferenceId"].clone(), |id| !id.is_null());
-    linked.as_str().unwrap().to_owned()
+    service.until(|| desk.referral(&referral)["externalReferenceId"].clone(), |id| !id.is_null());
+    referral
 }
 
 #[test]
@@ -64,9 +64,7 @@ fn whatever_comes_from_elsewhere_is_text() {
         service.hears("shout", body);
     }
     assert_eq!(service.hears("shout", "{\"name\": "), 400, "no JSON");
-    for (name, notes) in [(SCRIPT, SCRIPT.repeat(20)), (TURNED, TURNED.repeat(20))] {
-        deal(&desk, &service, name, &notes);
-    }
+    let deals = [SCRIPT, TURNED].map(|words| deal(&desk, &service, words, &words.repeat(20)));
     service.rests();
 
     let reader = Reader::signed_in(&service.origin);
@@ -84,5 +82,10 @@ fn whatever_comes_from_elsewhere_is_text() {
         reader.is_refused(form);
     }
     let browser = service.browser();
-    audit_all(&browser, &found.pages);
+    let shouted = service.told("/runs?flow=shout");
+    let runs = shouted["runs"].as_array().unwrap().iter().map(|run| format!("/console/runs/{}", text(&run["run"])));
+    let deals = deals.iter().map(|deal| format!("/console/deals/{deal}"));
+    audit_all(&browser, runs.skip(4).chain(deals).chain(found.kinds));
+    browser.go("/console/deals");
+    browser.says("table", "<script>window.hacked=1;alert(1)</script>");
 }

@@ -12,6 +12,7 @@ mod driver;
 #[allow(dead_code)]
 #[path = "../serving/service.rs"]
 mod service;
+#[allow(dead_code)]
 #[path = "../serving/slow.rs"]
 mod slow;
 #[path = "../support/mod.rs"]
