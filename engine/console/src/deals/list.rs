@@ -116,7 +116,7 @@ fn listed(shown: &Shown<'_>) -> Markup {
             p.notice { "Names and customers are not shown, since a flow keeps them out of records. Deals are found by their ids." }
         }
         div.table.broad tabindex="0" role="region" aria-label="Deals" {
-            table aria-label="Deals" {
+            table.deals aria-label="Deals" {
                 thead {
                     tr {
                         th scope="col" { "Deal" }
