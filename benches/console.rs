@@ -51,7 +51,7 @@ fn main() {
     let sites = [runs / 100, runs].map(|runs| Site::with(&runtime, runs, &sandbox));
     println!("{:<34} {:>9} {:>9} {:>9} {:>7} {:>9}", "page", "p50", "p95", "of few", "ratio", "bytes");
     let pages = sites.each_ref().map(Site::pages);
-    for at in 0..pages[0].len() {
+    for (at, (name, _)) in pages[0].iter().enumerate() {
         let mut times = [Vec::new(), Vec::new()];
         let mut bytes = 0;
         // The first few only warm caches.
@@ -65,7 +65,6 @@ fn main() {
         let [few, many] = times.map(|times| sorted(times.into_iter().skip(5).collect()));
         let (half, most) = (many[many.len() / 2], many[many.len() * 95 / 100]);
         let half_of_few = few[few.len() / 2];
-        let name = pages[0][at].0;
         println!(
             "{name:<34} {half:>6.2} ms {most:>6.2} ms {half_of_few:>6.2} ms {:>6.2}× {bytes:>9}",
             half / half_of_few

@@ -180,7 +180,7 @@ fn body(deal: &Deal, facts: &Facts) -> Markup {
         @if let Some(customer) = deal.customer() { p.lead { (foreign(customer)) } }
         @for (side, who) in [(&sides.referral, "Partner Center"), (&sides.crm, "the CRM")] {
             @if let Side::Unknown(why) = side {
-                div.notice.warn role="status" { strong { "What " (who) " has is not known now. " } (foreign(why)) " " a href=(address(&["deals", &deal.id], &[])) { "Ask again" } }
+                p.notice.warn role="status" { strong { "What " (who) " has is not known now. " } (foreign(why)) " " a href=(address(&["deals", &deal.id], &[])) { "Ask again" } }
             }
         }
         @if let Some(step) = deal.hidden.any() {

@@ -40,7 +40,7 @@ pub(super) fn table(runs: &[Listed], keys: &[String], facts: &Facts) -> Markup {
         @if runs.is_empty() {
             p.nothing { "No run is kept that has to do with this deal." }
         } @else {
-            div.table tabindex="0" role="region" aria-label="Runs of this deal" {
+            div.table.broad tabindex="0" role="region" aria-label="Runs of this deal" {
                 table aria-label="Runs of this deal" {
                     thead { tr { th scope="col" { "Outcome" } th scope="col" { "Flow" } th scope="col" { "Began" } th scope="col" { "Took" } @if failed { th scope="col" { "Why it failed" } } } }
                     tbody {
@@ -49,7 +49,7 @@ pub(super) fn table(runs: &[Listed], keys: &[String], facts: &Facts) -> Markup {
                                 td { (outcome(run.outcome.as_deref())) }
                                 th scope="row" { a href=(address(&["runs", &run.run], &[])) { (foreign(title(&run.flow, facts))) } }
                                 td { (moment(run.began)) }
-                                td { @if let Some(ended) = run.ended { (took(ended.duration_since(run.began).unsigned_abs())) } }
+                                td.short { @if let Some(ended) = run.ended { (took(ended.duration_since(run.began).unsigned_abs())) } }
                                 @if failed { td { @if let Some(message) = run.failure.as_ref().and_then(|failure| failure["message"].as_str()) { (foreign(message)) } } }
                             }
                         }

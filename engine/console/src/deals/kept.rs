@@ -16,7 +16,7 @@ use crate::Desk;
 const DEAL: &str = "deal/";
 
 /// How long a page waits for a system.
-pub(super) const LIMIT: Duration = Duration::from_secs(8);
+pub(super) const LIMIT: Duration = Duration::from_secs(5);
 
 /// Reads for a page: no run of it is kept, nothing is written, and who does not answer soon counts as down.
 pub(super) struct Readings {

@@ -115,8 +115,8 @@ fn listed(shown: &Shown<'_>) -> Markup {
         @if shown.is_hidden {
             p.notice { "Names and customers are not shown, since a flow keeps them out of records. Deals are found by their ids." }
         }
-        div.table tabindex="0" role="region" aria-label="Deals" {
-            table aria-label="Deals" {
+        div.table.broad tabindex="0" role="region" aria-label="Deals" {
+            table.deals aria-label="Deals" {
                 thead {
                     tr {
                         th scope="col" { "Deal" }

@@ -121,7 +121,7 @@ pub(super) fn table(compared: &Compared<'_>, sides: &Sides, hidden: &Hidden) -> 
     let crm = if sides.is_lead { "lead" } else { "opportunity" };
     html! {
         div.table tabindex="0" role="region" aria-label="Both sides" {
-            table aria-label="Both sides" {
+            table.sides aria-label="Both sides" {
                 thead {
                     tr {
                         th scope="col" { "Field" }

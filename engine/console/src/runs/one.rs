@@ -166,7 +166,7 @@ fn body(view: &View, wanted: &Wanted, facts: &Facts, engine: &Engine, done: Opti
     let run = &shown.listed.run;
     let room = if wanted.open.is_some() { Room::for_one() } else { Room::for_many() };
     let picture = drawing::drawn(&seen.inner, &seen.steps, "p-").and_then(|picture| room.takes(picture));
-    let lines = Lines { run, untaken: wanted.untaken, facts, room: &room };
+    let lines = Lines { run, open: wanted.open.as_deref(), untaken: wanted.untaken, facts, room: &room };
     html! {
         p.trail {
             a href=(address(&["runs"], &[])) { "Runs" }

@@ -20,6 +20,8 @@ const REQUESTS: usize = 20;
 pub(super) struct Lines<'l> {
     /// The outermost run.
     pub(super) run: &'l str,
+    /// What the page shows alone.
+    pub(super) open: Option<&'l str>,
     pub(super) untaken: bool,
     pub(super) facts: &'l Facts,
     pub(super) room: &'l Room,
@@ -73,7 +75,7 @@ impl Lines<'_> {
         html! {
             li id={ "step-" (step.path) } {
                 @match inside {
-                    Some(inside) => details.step id={ "at-" (step.path) } { summary { (line(step)) } div.unfolded { (inside) } },
+                    Some(inside) => details.step id={ "at-" (step.path) } open[self.open == Some(step.path.as_str())] { summary { (line(step)) } div.unfolded { (inside) } },
                     None => div.step { (line(step)) },
                 }
                 @if let Some(failure) = own_failure(step) {
@@ -137,7 +139,7 @@ impl Lines<'_> {
         Some(html! {
             p.hint {
                 code { (foreign(&step.path)) } " · " (foreign(&*record.kind))
-                " · " a href=(alone) { "Show this step alone" }
+                @if self.open != Some(step.path.as_str()) { " · " a href=(alone) { "Show this step alone" } }
             }
             @if let Some(failure) = long { (self.room.takes(self::failure(failure)).unwrap_or_else(|| self.room.refused(&alone))) }
             @if let Some(details) = long.map(|failure| &failure.details).filter(|details| !details.is_null()) {
