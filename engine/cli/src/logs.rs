@@ -3,8 +3,13 @@
 #[cfg(feature = "otel")]
 mod traces;
 
+use std::fmt::Debug;
+
 use clap::ValueEnum;
+use tracing::field::Field;
+use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -67,9 +72,25 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     match format {
-        Format::Text => fmt::layer().with_writer(to).boxed(),
+        Format::Text => fmt::layer().fmt_fields(debug_fn(field).delimited(" ")).with_writer(to).boxed(),
         Format::Json => fmt::layer().json().flatten_event(true).with_current_span(false).with_writer(to).boxed(),
     }
+}
+
+/// Writes a field. What comes from elsewhere may hold signs that command a terminal; they are written as what they are. Further
+/// lines stand indented, so that none looks like an entry of its own.
+fn field(to: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
+    if field.name() != "message" {
+        write!(to, "{}=", field.name())?;
+    }
+    for letter in format!("{value:?}").chars() {
+        match letter {
+            '\n' => to.write_str("\n    ")?,
+            letter if letter.is_control() => write!(to, "{}", letter.escape_default())?,
+            letter => to.write_char(letter)?,
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -94,13 +115,13 @@ mod tests {
         }
     }
 
-    fn logged(format: Format) -> String {
+    fn logged(format: Format, why: &str) -> String {
         let buffer = Buffer::default();
         let to = buffer.clone();
         tracing::subscriber::with_default(registry().with(written(format, move || to.clone())), || {
             tracing::info_span!("run", run = "r1").in_scope(|| {
                 tracing::info_span!("attempt", step = "rows[2]/update", attempt = 3).in_scope(|| {
-                    tracing::warn!(status = 503, "busy");
+                    tracing::warn!(status = 503, %why, "busy {why}");
                 });
             });
         });
@@ -110,13 +131,19 @@ mod tests {
 
     #[test]
     fn every_entry_names_the_run_and_the_step() {
-        let entry: serde_json::Value = serde_json::from_str(logged(Format::Json).trim()).unwrap();
+        let entry: serde_json::Value = serde_json::from_str(logged(Format::Json, "x").trim()).unwrap();
         assert_eq!(
             (&entry["message"], &entry["status"], &entry["level"]),
-            (&"busy".into(), &503.into(), &"WARN".into())
+            (&"busy x".into(), &503.into(), &"WARN".into())
         );
         assert_eq!((&entry["spans"][0]["run"], &entry["spans"][1]["step"]), (&"r1".into(), &"rows[2]/update".into()));
-        let text = anstream::adapter::strip_str(&logged(Format::Text)).to_string();
+        let text = anstream::adapter::strip_str(&logged(Format::Text, "x")).to_string();
         assert!(text.contains(r#"run{run="r1"}:attempt{step="rows[2]/update" attempt=3}"#), "{text}");
+    }
+    #[test]
+    fn nothing_that_is_logged_commands_a_terminal() {
+        let text = anstream::adapter::strip_str(&logged(Format::Text, "a\u{1b}]0;b\u{7}\nc\u{9b}2Jé")).to_string();
+        assert!(text.ends_with("status=503 why=a\\u{1b}]0;b\\u{7}\n    c\\u{9b}2Jé\n"), "{text:?}");
+        assert!(text.contains("busy a\\u{1b}]0;b"), "{text:?}");
     }
 }
