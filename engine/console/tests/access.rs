@@ -122,3 +122,12 @@ async fn every_answer_is_strict_and_nothing_is_kept() {
     }
     assert!(!page.replace("<script src=", "").contains("<script"), "a script stands in the page");
 }
+
+#[tokio::test]
+async fn every_page_of_the_menu_is_there_before_there_is_anything_to_show() {
+    let stand = Made::default().stand().await;
+    let visitor = stand.visitor().await;
+    for path in ["", "/deals", "/runs", "/runs/dead", "/flows", "/settings"] {
+        assert!(visitor.page(&format!("/console{path}")).await.contains("<h1>"), "{path}");
+    }
+}

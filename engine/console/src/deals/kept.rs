@@ -76,6 +76,11 @@ impl Readings {
         Self { engine: desk.api.engine().rehearsal().with_default_retry(Retry::NONE) }
     }
 
+    /// Whether any flow that is on keeps what deals are known by.
+    pub(super) fn keeps_deals(&self) -> bool {
+        self.engine.connection_for("state").is_some()
+    }
+
     /// Calls an operation that reads.
     pub(super) async fn read(&self, connector: &str, operation: &str, input: Value) -> Result<Value, CallError> {
         let Some(connection) = self.engine.connection_for(connector) else {

@@ -28,6 +28,9 @@ pub(super) struct Asked {
 /// `/console/deals`.
 pub(super) async fn page(State(desk): State<Shared>, visitor: Visitor, Query(asked): Query<Asked>) -> Response {
     let readings = Readings::new(&desk);
+    if !readings.keeps_deals() {
+        return Page::new("Deals", "/deals", nothing_kept()).seen_by(&visitor);
+    }
     let text = asked.text.trim();
     let id = text.parse::<Uuid>().ok().map(|id| id.to_string());
     if let Some(id) = &id {
@@ -61,6 +64,16 @@ pub(super) async fn page(State(desk): State<Shared>, visitor: Visitor, Query(ask
     // Who searches is not disturbed, and the search not repeated, by what happens meanwhile.
     let news = text.is_empty().then(|| format!("{BASE}/events"));
     Page { news, ..Page::new("Deals", "/deals", body(&shown)) }.seen_by(&visitor)
+}
+
+fn nothing_kept() -> Markup {
+    html! {
+        h1 { "Deals" }
+        p.empty {
+            "None of the flows that are on keeps deals, so there is nothing to show. "
+            a href=(address(&["flows"], &[])) { "See which flows are on" } "."
+        }
+    }
 }
 
 pub(super) fn down(message: &str) -> Trouble {
