@@ -41,7 +41,8 @@ pub(super) fn act(run: &str, what: &str) -> String {
 }
 
 /// The buttons; `before` is the run before of the same key.
-pub(super) fn actions(run: &str, offers: Offers, before: Option<&str>) -> Markup {
+pub(super) fn actions(shown: &Shown, offers: Offers, before: Option<&str>) -> Markup {
+    let (run, flow) = (shown.listed.run.as_str(), shown.listed.flow.as_str());
     html! {
         p.actions {
             @if offers.resume {
@@ -49,7 +50,10 @@ pub(super) fn actions(run: &str, offers: Offers, before: Option<&str>) -> Markup
             }
             @if offers.skip { a.button href=(act(run, "skip")) { "Skip steps and resume…" } }
             @if offers.cancel { a.button href=(act(run, "cancel")) { "Cancel…" } }
-            @if offers.resubmit { a.button href=(act(run, "resubmit")) { "Resubmit…" } }
+            @if offers.resubmit {
+                a.button href=(act(run, "resubmit")) { "Resubmit…" }
+                a.button href=(address(&["flows", flow, "dry-run"], &[("run", run)])) { "Dry run" }
+            }
             @if let Some(before) = before {
                 a.button href=(address(&["runs", "compare"], &[("left", before), ("right", run)])) { "Compare with the run before" }
             }

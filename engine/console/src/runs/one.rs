@@ -178,7 +178,7 @@ fn body(view: &View, wanted: &Wanted, facts: &Facts, engine: &Engine, done: Opti
             (live("head", html! {
                 section.card aria-label="What it is" {
                     (head::facts(shown, facts, engine.version()))
-                    (head::actions(run, Offers::of(engine, shown), before.as_deref()))
+                    (head::actions(shown, Offers::of(engine, shown), before.as_deref()))
                 }
                 (head::why(shown, advice))
             }))
