@@ -69,7 +69,7 @@ pub(super) struct Identity {
     pub(super) name: String,
     /// The certificate, in DER.
     pub(super) certificate: Vec<u8>,
-    key: KeyPair,
+    key: Arc<KeyPair>,
 }
 
 impl Identity {
@@ -100,14 +100,17 @@ impl Signer {
         let (issuer, root) = authority()?;
         let revocation_list = format!("{origin}{REVOCATION_LIST}");
         let signer = Signer { issuer, root, revocation_list, revoked: Mutex::default(), identities: Mutex::default() };
-        signer.rotate(Leaf::Good)?;
+        signer.certify(Leaf::Good, first_key()?)?;
         Ok(signer)
     }
 
     /// Makes a new key with a certificate as `leaf` says, which signs from now on; the name of the certificate. The earlier
     /// certificates stay where they are.
     pub(crate) fn rotate(&self, leaf: Leaf) -> Result<String, SigningError> {
-        let key = KeyPair::generate(KeySize::Rsa2048)?;
+        self.certify(leaf, Arc::new(KeyPair::generate(KeySize::Rsa2048)?))
+    }
+
+    fn certify(&self, leaf: Leaf, key: Arc<KeyPair>) -> Result<String, SigningError> {
         let mut identities = self.identities();
         let number = identities.len() + 1;
         let serial = number as u64;
@@ -186,6 +189,19 @@ impl Signer {
         };
         Ok(signed.der().to_vec())
     }
+}
+
+/// The key that all sandboxes of a process begin with, each below a root of its own: making one takes longer than all
+/// else that a sandbox does when it begins.
+fn first_key() -> Result<Arc<KeyPair>, SigningError> {
+    static FIRST: Mutex<Option<Arc<KeyPair>>> = Mutex::new(None);
+    let mut first = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(key) = &*first {
+        return Ok(Arc::clone(key));
+    }
+    let key = Arc::new(KeyPair::generate(KeySize::Rsa2048)?);
+    *first = Some(Arc::clone(&key));
+    Ok(key)
 }
 
 /// A new root, ready to sign, and its certificate in PEM.
