@@ -54,6 +54,8 @@ document.addEventListener('focusin', ({ target }) => {
   const { outlineStyle, outlineWidth } = getComputedStyle(target);
   window.focused.set(target, outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2);
 });
+window.moved = false;
+new MutationObserver(() => { window.moved = true; }).observe(document.body, { childList: true, subtree: true });
 // Fields for times hold a stop for each part of a time, and one for the calendar.
 return parts.length + 8 * document.querySelectorAll('[type^=datetime]').length;
 ";
@@ -97,10 +99,18 @@ fn problems(browser: &Browser) -> Vec<String> {
         wrong.extend(lines(&browser.script(WIDE, &[])).map(|line| format!("{look:?}: {line}")));
     }
     browser.look(Look::LIGHT);
-    let stops = browser.script(WATCH, &[]).as_u64().unwrap();
-    browser.script("document.activeElement.blur()", &[]);
-    browser.keys(&TAB.repeat(usize::try_from(stops).unwrap() + 2));
-    wrong.extend(lines(&browser.script(MISSED, &[])).map(str::to_owned));
+    // An open page may exchange what the keyboard is on its way through; then the way begins again.
+    let walked = (0..5).find_map(|_| {
+        let stops = browser.script(WATCH, &[]).as_u64().unwrap();
+        browser.script("document.activeElement.blur()", &[]);
+        browser.keys(&TAB.repeat(usize::try_from(stops).unwrap() + 2));
+        let missed = browser.script(MISSED, &[]);
+        (browser.script("return window.moved", &[]) == false).then_some(missed)
+    });
+    match walked {
+        Some(missed) => wrong.extend(lines(&missed).map(str::to_owned)),
+        None => wrong.push("the page never comes to rest".to_owned()),
+    }
     wrong.extend(browser.complaints());
     wrong
 }

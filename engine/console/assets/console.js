@@ -25,6 +25,16 @@ function remember() {
   for (const part of parts(document)) part.dataset.shown = part.innerHTML;
 }
 
+// What the keyboard reaches.
+const stops = (part) => [...part.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex]')];
+
+// What stands now where the reader was: the same, or else what is in its place.
+function stop(part, before, at) {
+  const now = stops(part);
+  const same = (stop) => stop?.outerHTML === before.outerHTML;
+  return same(now[at]) ? now[at] : now.find(same) ?? now[at];
+}
+
 // Exchanges what has changed, and leaves open and chosen what a reader has unfolded and chosen.
 function exchange(from) {
   const names = (page) => parts(page).map((part) => part.id).join();
@@ -51,13 +61,14 @@ function exchange(from) {
     for (const chosen of part.querySelectorAll('input:checked[id]')) {
       news.querySelector(`#${CSS.escape(chosen.id)}`)?.setAttribute('checked', '');
     }
-    const focused = part.contains(document.activeElement) ? document.activeElement.id : '';
+    const focused = part.contains(document.activeElement) ? document.activeElement : null;
+    const at = stops(part).indexOf(focused);
     const drawings = () => [...part.querySelectorAll('.drawing')];
     const places = drawings().map((drawing) => [drawing.scrollLeft, drawing.scrollTop]);
     part.replaceChildren(...news.childNodes);
     part.dataset.shown = shown;
     drawings().forEach((drawing, at) => drawing.scrollTo(...(places[at] ?? [0, 0])));
-    if (focused) document.getElementById(focused)?.focus();
+    if (focused) stop(part, focused, at)?.focus({ preventScroll: true });
   }
 }
 
