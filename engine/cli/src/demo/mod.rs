@@ -32,6 +32,7 @@ use cosell_service::watch::Watch;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::end::End;
 use crate::journal::FILE;
 use crate::project::Project;
 use crate::{Ending, Trouble};
@@ -129,8 +130,9 @@ pub(crate) async fn demo(options: &Options, connectors: &[Connector]) -> Result<
     story.closing(&stage.people.log(0).await?, &stage.runs, &wrong);
 
     if options.keep {
+        let mut end = End::new()?;
         story.kept(sandbox.addresses(), &hooks.origin(), &token);
-        let _ = tokio::signal::ctrl_c().await;
+        end.wait().await;
     }
     drop(stage);
     sandbox.stop().await;
