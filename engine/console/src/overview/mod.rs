@@ -15,7 +15,7 @@ use maud::{Markup, html};
 
 use crate::access::Visitor;
 use crate::facts::Facts;
-use crate::page::{Page, Trouble, address, badge, foreign, live, moment};
+use crate::page::{Page, Trouble, address, badge, called, foreign, live, moment};
 use crate::{BASE, Shared};
 
 pub(crate) fn routes() -> Router<Shared> {
@@ -132,12 +132,8 @@ fn queue(status: &Status) -> Markup {
 fn connected(connection: &Connection) -> Markup {
     html! {
         strong { (foreign(&connection.name)) } " "
-        @match &connection.pause {
-            Some(pause) => {
-                (badge("warn", "⏸", "not called")) " until " (moment(pause.until)) ": " (foreign(&pause.why))
-            }
-            None => (badge("good", "✓", "called as usual"))
-        }
+        (called(connection))
+        @if let Some(pause) = &connection.pause { " until " (moment(pause.until)) ": " (foreign(&pause.why)) }
         @if let Some(until) = connection.sign_in_until {
             div.hint { "The sign-in is forgotten at " (moment(until)) " unless it is used before." }
         }

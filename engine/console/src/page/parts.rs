@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use cosell_model::{Value, spans};
+use cosell_service::api::Connection;
 use jiff::Timestamp;
 use maud::{Markup, Render, html};
 use url::form_urlencoded;
@@ -42,6 +43,14 @@ pub(crate) fn outcome(word: Option<&str>) -> Markup {
 /// A word with a mark, in one of the tones `good`, `bad`, `warn`, `busy`, `calm`.
 pub(crate) fn badge(tone: &str, mark: &str, words: impl Display) -> Markup {
     html! { span class={ "badge " (tone) } { span.mark aria-hidden="true" { (mark) } " " (words) } }
+}
+
+/// Whether a connection is called now.
+pub(crate) fn called(connection: &Connection) -> Markup {
+    match connection.pause {
+        Some(_) => badge("warn", "⏸", "not called"),
+        None => badge("good", "✓", "called as usual"),
+    }
 }
 
 /// Text from elsewhere.

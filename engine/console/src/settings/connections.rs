@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use url::Url;
 
 use crate::facts::Facts;
-use crate::page::{badge, foreign, moment};
+use crate::page::{badge, called, foreign, moment};
 
 /// All that are configured, and those that flows use without.
 pub(super) fn cards(facts: &Facts, status: &Status, engine: &Engine) -> Markup {
@@ -34,7 +34,7 @@ fn card(name: &str, entry: Option<&ConnectionEntry>, open: Option<&Connection>, 
     let sign_in = entry.map_or(SignIn::None, |entry| SignIn::of(&entry.settings));
     html! {
         section.card aria-labelledby={ "connection-" (name) } {
-            h3 id={ "connection-" (name) } { (foreign(name)) " " (called(open)) }
+            h3 id={ "connection-" (name) } { (foreign(name)) " " (used(open)) }
             @if let Some(pause) = open.and_then(|open| open.pause.as_ref()) {
                 p.notice.warn { "Until " (moment(pause.until)) ": " (foreign(&pause.why)) }
             }
@@ -68,12 +68,8 @@ fn card(name: &str, entry: Option<&ConnectionEntry>, open: Option<&Connection>, 
     }
 }
 
-fn called(open: Option<&Connection>) -> Markup {
-    match open {
-        None => badge("calm", "○", "no flow that is on uses it"),
-        Some(Connection { pause: Some(_), .. }) => badge("warn", "⏸", "not called"),
-        Some(_) => badge("good", "✓", "called as usual"),
-    }
+fn used(open: Option<&Connection>) -> Markup {
+    open.map_or_else(|| badge("calm", "○", "no flow that is on uses it"), called)
 }
 
 /// An address without what may be secret in it: a user and a password before the host, and the query.
