@@ -87,7 +87,8 @@ impl Reader {
                 if kinds.insert(shape(path.split('?').next().unwrap())) {
                     found.kinds.insert(path.clone());
                 }
-                next.extend(attributes(&text, " href=\"").filter(|to| to.starts_with("/console")));
+                let links = attributes(&text, " href=\"").filter(|to| to.starts_with("/console"));
+                next.extend(links.map(|to| to.split('#').next().unwrap().to_owned()));
                 let forms = text.split("<form").skip(1).filter_map(|form| form.split('>').next());
                 let acting = forms.filter(|form| form.contains("method=\"post\""));
                 found.forms.extend(acting.flat_map(|form| attributes(form, " action=\"")));
@@ -133,7 +134,7 @@ fn attributes<'t>(text: &'t str, begins: &'t str) -> impl Iterator<Item = String
 
 /// Pages of the same shape are alike: which record they show, and what is filled into a filter, is left out.
 fn shape(path: &str) -> String {
-    let (path, query) = path.split('#').next().unwrap().split_once('?').unwrap_or((path, ""));
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let part = |part: &str| if part.len() > 20 || part.contains('%') { "…".to_owned() } else { part.to_owned() };
     let parts: Vec<String> = path.split('/').map(part).collect();
     let names: Vec<&str> = query.split('&').filter_map(|pair| pair.split('=').next()).collect();
