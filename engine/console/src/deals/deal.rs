@@ -12,6 +12,7 @@ use cosell_service::occasion::{OPPORTUNITIES, REFERRALS};
 use maud::{Markup, html};
 use url::Url;
 
+use super::around::around;
 use super::hidden::Hidden;
 use super::kept::Readings;
 use super::sides::{Side, Sides, column};
@@ -204,6 +205,7 @@ fn body(deal: &Deal, facts: &Facts) -> Markup {
                 }
             }
         }
+        (around(sides, &deal.hidden, facts))
         section.runs aria-labelledby="runs" {
             h2 id="runs" { "Runs" }
             (history::table(&deal.runs, &deal.keys(), facts))

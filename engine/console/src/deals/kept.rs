@@ -5,7 +5,7 @@ use std::time::Duration;
 use cosell_model::flow::Retry;
 use cosell_model::{FlowId, Value};
 use cosell_runtime::memory::{Engine, Start};
-use cosell_runtime::record::Nobody;
+use cosell_runtime::record::{Nobody, Observer};
 use cosell_sdk::CallError;
 use serde_json::json;
 use tokio::time::timeout;
@@ -76,6 +76,11 @@ impl Readings {
         Self { engine: desk.api.engine().rehearsal().with_default_retry(Retry::NONE) }
     }
 
+    /// Readings of their own: what is foreseen there is not found here.
+    pub(super) fn beside(&self) -> Self {
+        Self { engine: self.engine.rehearsal() }
+    }
+
     /// Whether any flow that is on keeps what deals are known by.
     pub(super) fn keeps_deals(&self) -> bool {
         self.engine.connection_for("state").is_some()
@@ -93,9 +98,19 @@ impl Readings {
 
     /// Asks a flow that is called by others; what it yields.
     pub(super) async fn ask(&self, flow: &str, inputs: Value) -> Result<Value, CallError> {
+        self.ask_observed(flow, inputs, &Nobody).await
+    }
+
+    /// The same, where somebody wants to know what the flow does.
+    pub(super) async fn ask_observed(
+        &self,
+        flow: &str,
+        inputs: Value,
+        observer: &dyn Observer,
+    ) -> Result<Value, CallError> {
         let start = Start { inputs, ..Start::default() };
         let flow_id = FlowId::new(flow);
-        let run = timeout(LIMIT, self.engine.run(&flow_id, start, &Nobody)).await.map_err(|_| silent(flow))?;
+        let run = timeout(LIMIT, self.engine.run(&flow_id, start, observer)).await.map_err(|_| silent(flow))?;
         match run.failure {
             Some(failure) => Err(CallError::rejected(failure.code, format!("flow `{flow}`: {}", failure.message))),
             None => Ok(run.output),
@@ -138,7 +153,7 @@ impl Readings {
     }
 }
 
-fn silent(who: &str) -> CallError {
+pub(super) fn silent(who: &str) -> CallError {
     CallError::new(
         cosell_sdk::Meaning::Retry { after: None },
         "no_answer",

@@ -149,25 +149,31 @@ fn shown(beside: &Beside<'_>, compared: &Compared<'_>, sides: &Sides, hidden: &H
         Verdict::Stuck(_) => Some("conflict"),
         _ => None,
     };
-    let value = |side: usize, hider: Option<&str>, is_there: bool| {
-        html! {
-            @if !is_there { span.nothing { "–" } }
-            @else if hider.is_some() { span.nothing { "hidden" } }
-            @else { (worded(beside.row, side, &beside.now[side])) }
-        }
-    };
+    let is_there = [&sides.referral, &sides.crm].map(|side| side.record().is_some());
     html! {
         tr class=[class] {
-            th scope="row" {
-                (foreign(&beside.row.title))
-                @if let Some(to) = beside.row.only_to {
-                    div.hint { @if to == CRM { "→ only to the CRM" } @else { "← only to Partner Center" } }
-                }
-            }
-            td { (value(REFERRAL, hidden.referral.as_deref(), sides.referral.record().is_some())) }
-            td { (value(CRM, hidden.crm.as_deref(), sides.crm.record().is_some())) }
+            (values(beside, is_there, [hidden.referral.is_some(), hidden.crm.is_some()]))
             @if !sides.is_lead { td { (agreed(beside, hidden)) } }
             td { @if compared.is_pair { (follows(beside, compared, hidden)) } @else { span.nothing { "–" } } }
+        }
+    }
+}
+
+/// The title of a row, and its value on either side; of a side that is not there none, and none that is hidden.
+pub(super) fn values(beside: &Beside<'_>, is_there: [bool; 2], is_hidden: [bool; 2]) -> Markup {
+    html! {
+        th scope="row" {
+            (foreign(&beside.row.title))
+            @if let Some(to) = beside.row.only_to {
+                div.hint { @if to == CRM { "→ only to the CRM" } @else { "← only to Partner Center" } }
+            }
+        }
+        @for side in [REFERRAL, CRM] {
+            td {
+                @if !is_there[side] { span.nothing { "–" } }
+                @else if is_hidden[side] { span.nothing { "hidden" } }
+                @else { (worded(beside.row, side, &beside.now[side])) }
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+mod people;
 #[path = "../support/mod.rs"]
 mod support;
 mod world;
