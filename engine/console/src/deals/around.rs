@@ -90,7 +90,7 @@ fn shown(kind: Kind, pair: &Pair, mapping: &Mapping, is_hidden: [bool; 2]) -> Ma
                     (whose(pair)) @if let Some(id) = id { " " span.hint.mono { (kind.words()[1]) " " (foreign(id)) } }
                 }
             }
-            @for (row, back) in rows.iter().zip(&back) {
+            @for (row, back) in rows.iter().zip(&back).filter(|_| is_there != [false, false]) {
                 @let agree = [row, back].iter().any(|row| row.verdict == Verdict::Equal);
                 tr {
                     (values(row, is_there, is_hidden))
