@@ -214,10 +214,15 @@ impl Open {
 
     /// By their places in the file, from its end. Most lines are passed over by their text alone.
     fn list(&self, search: &Search) -> Result<Vec<Kept>, CallError> {
-        let before = search.after.as_ref().and_then(|key| self.places.get(key)).map_or(u64::MAX, |place| place.start);
-        let places = self.places.iter().filter(|(key, place)| place.start < before && key.starts_with(&search.prefix));
+        let start = |key: &Option<String>| Some(self.places.get(key.as_ref()?)?.start);
+        let (older, newer) = (start(&search.after).unwrap_or(u64::MAX), start(&search.before));
+        let is_there = |place: &Place| place.start < older && newer.is_none_or(|newer| place.start > newer);
+        let places = self.places.iter().filter(|(key, place)| is_there(place) && key.starts_with(&search.prefix));
         let mut places: Vec<(&String, Place)> = places.map(|(key, place)| (key, *place)).collect();
         places.sort_unstable_by_key(|(_, place)| Reverse(place.start));
+        if newer.is_some() {
+            places.reverse();
+        }
         let (mut meant, mut line) = (Vec::new(), Vec::new());
         for (key, place) in places {
             if meant.len() >= search.most {
@@ -231,6 +236,9 @@ impl Open {
             if search.means(key, &value) {
                 meant.push(Kept { key: key.clone(), value });
             }
+        }
+        if newer.is_some() {
+            meant.reverse();
         }
         Ok(meant)
     }

@@ -135,6 +135,10 @@ async fn filters_stand_in_the_address_and_pages_follow_each_other() {
         (page.matches("name=\"run\"").count(), page.contains("rel=\"first\""), page.contains("data-news")),
         (2, true, false)
     );
+    let newer = page.split("rel=\"prev\" href=\"").nth(1).unwrap().split('"').next().unwrap();
+    let page = visitor.page(newer).await;
+    assert_eq!((page.matches("name=\"run\"").count(), page.contains("rel=\"prev\"")), (50, false), "{newer}");
+    assert!(page.contains("rel=\"first\"") && page.contains(&format!("href=\"{older}\"")), "{newer}");
 
     let page = visitor.page("/console/runs?flow=deal&outcome=succeeded&key=line7&text=&since=2026-01-01T00:00").await;
     assert_eq!(page.matches("name=\"run\"").count(), 1);

@@ -30,6 +30,8 @@ pub struct Filter {
     pub until: Option<Timestamp>,
     /// Behind this one, in the order of the list: the last of the page before.
     pub after: Option<Cursor>,
+    /// Before this one, in the order of the list: the first of the page behind. Of those the last ones, which stand next to it.
+    pub before: Option<Cursor>,
     /// At most so many; 0 means 50.
     pub most: u32,
 }
@@ -149,28 +151,38 @@ impl Filter {
         if rare {
             hold("r.outcome <> 'succeeded'", &[]);
         }
+        // The page before another is read from its end, in the same index.
+        let way = if self.before.is_some() { "ASC" } else { "DESC" };
         let (from, order) = match (&self.key, &words) {
             (Some(key), _) => {
                 hold("k.key = ?", &[Bound::Text(key.clone())]);
-                ("run_keys k CROSS JOIN runs r ON r.run = k.run", "k.began DESC, k.run DESC")
+                ("run_keys k CROSS JOIN runs r ON r.run = k.run", "k.began, k.run")
             }
             (None, Some(words)) => {
                 hold("words MATCH ?", &[Bound::Text(words.clone())]);
                 (
                     "words CROSS JOIN searched s ON s.number = words.rowid CROSS JOIN runs r ON r.run = s.run",
-                    "words.rowid DESC",
+                    "words.rowid",
                 )
             }
             // Left to itself the planner may take an index that gives the order, but reads other flows' runs as well.
             (None, None) if self.flow.is_some() && rare => {
-                ("runs r INDEXED BY runs_by_flow_and_outcome", "r.began DESC, r.run DESC")
+                ("runs r INDEXED BY runs_by_flow_and_outcome", "r.began, r.run")
             }
-            (None, None) => ("runs r", "r.began DESC, r.run DESC"),
+            (None, None) => ("runs r", "r.began, r.run"),
         };
         let by_words = order.starts_with("words");
-        let (since, until, after) = match &self.key {
-            Some(_) => ("k.began >= ?", "k.began < ?", "(k.began, k.run) < (?, ?)"),
-            None => ("r.began >= ?", "r.began < ?", "(r.began, r.run) < (?, ?)"),
+        let (since, until) = match &self.key {
+            Some(_) => ("k.began >= ?", "k.began < ?"),
+            None => ("r.began >= ?", "r.began < ?"),
+        };
+        let [after, before] = match &self.key {
+            _ if by_words => [
+                "words.rowid < (SELECT number FROM searched WHERE run = ?)",
+                "words.rowid > (SELECT number FROM searched WHERE run = ?)",
+            ],
+            Some(_) => ["(k.began, k.run) < (?, ?)", "(k.began, k.run) > (?, ?)"],
+            None => ["(r.began, r.run) < (?, ?)", "(r.began, r.run) > (?, ?)"],
         };
         if let (Some(words), false) = (words, by_words) {
             hold(HOLDS_WORDS, &[Bound::Text(words)]);
@@ -190,17 +202,13 @@ impl Filter {
         if let Some(at) = self.until {
             hold(until, &[Bound::Integer(at.as_microsecond())]);
         }
-        match &self.after {
-            Some(cursor) if by_words => {
-                let behind = "words.rowid < (SELECT number FROM searched WHERE run = ?)";
-                hold(behind, &[Bound::Text(cursor.run.clone())]);
-            }
-            Some(cursor) => {
-                hold(after, &[Bound::Integer(cursor.began.as_microsecond()), Bound::Text(cursor.run.clone())]);
-            }
-            None => {}
+        for (cursor, condition) in [(&self.after, after), (&self.before, before)] {
+            let Some(Cursor { began, run }) = cursor else { continue };
+            let place = [Bound::Integer(began.as_microsecond()), Bound::Text(run.clone())];
+            hold(condition, if by_words { &place[1..] } else { &place });
         }
         let most = if self.most == 0 { 50 } else { self.most };
+        let order = order.split(", ").map(|column| format!("{column} {way}")).collect::<Vec<_>>().join(", ");
         let sql = format!("SELECT {LISTED} FROM {from} WHERE {} ORDER BY {order} LIMIT {most}", holds.join(" AND "));
         Question { sql, values }
     }
@@ -225,7 +233,12 @@ impl Reader {
         let Question { sql, values } = filter.question();
         self.ask(|connection| {
             let bound: Vec<&dyn ToSql> = values.iter().map(|value| value as &dyn ToSql).collect();
-            connection.prepare_cached(&sql)?.query_map(&*bound, listed)?.collect()
+            let mut runs: Vec<Listed> =
+                connection.prepare_cached(&sql)?.query_map(&*bound, listed)?.collect::<rusqlite::Result<_>>()?;
+            if filter.before.is_some() {
+                runs.reverse();
+            }
+            Ok(runs)
         })
     }
 
@@ -289,7 +302,7 @@ mod tests {
     /// Every list with any of the filters, in any combination.
     fn all() -> Vec<Filter> {
         let at = Timestamp::UNIX_EPOCH;
-        (0..256_u32)
+        (0..512_u32)
             .map(|chosen| {
                 let on = |bit: u32| chosen & (1 << bit) != 0;
                 Filter {
@@ -301,6 +314,7 @@ mod tests {
                     since: on(5).then_some(at),
                     until: on(6).then_some(at),
                     after: on(7).then(|| Cursor { began: at, run: "run".to_owned() }),
+                    before: on(8).then(|| Cursor { began: at, run: "run".to_owned() }),
                     most: 10,
                 }
             })

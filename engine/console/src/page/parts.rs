@@ -113,6 +113,23 @@ pub(crate) fn drawing(id: &str, label: &str, picture: impl Render) -> Markup {
     }
 }
 
+/// Where the other pages of a list are, of which the newest is the first; none where there is none.
+#[derive(Default)]
+pub(crate) struct Pages {
+    pub(crate) newest: Option<String>,
+    pub(crate) newer: Option<String>,
+    pub(crate) older: Option<String>,
+}
+
+/// The ways to them.
+pub(crate) fn pages(pages: &Pages) -> Markup {
+    html! {
+        @if let Some(newest) = &pages.newest { a.button rel="first" href=(newest) { "⇤ Newest" } }
+        @if let Some(newer) = &pages.newer { a.button rel="prev" href=(newer) { "← Newer" } }
+        @if let Some(older) = &pages.older { a.button rel="next" href=(older) { "Older →" } }
+    }
+}
+
 /// A part of a page that is exchanged when something has changed; `id` tells it apart on its page.
 pub(crate) fn live(id: &str, body: impl Render) -> Markup {
     html! { div id=(id) data-live { (body) } }
