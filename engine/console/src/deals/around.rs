@@ -10,7 +10,7 @@ use super::people::{Kind, Pair};
 use super::sides::{Side, Sides};
 use super::table::{CRM, REFERRAL, values};
 use crate::facts::Facts;
-use crate::page::{badge, foreign};
+use crate::page::{badge, foreign, heads};
 
 impl Kind {
     /// What the two sides call them, and what is said where neither has any.
@@ -61,14 +61,7 @@ fn table(kind: Kind, pairs: &[Pair], mapping: &Mapping, is_hidden: [bool; 2]) ->
     html! {
         div.table tabindex="0" role="region" aria-label={ (title) " on both sides" } {
             table.sides.around aria-label={ (title) " on both sides" } {
-                thead {
-                    tr {
-                        th scope="col" { "Field" }
-                        th scope="col" { "Partner Center" }
-                        th scope="col" { "CRM (" (record) ")" }
-                        th scope="col" { "Do they agree?" }
-                    }
-                }
+                (heads(["Field", "Partner Center", &format!("CRM ({record})"), "Do they agree?"]))
                 @for pair in pairs { (shown(kind, pair, mapping, is_hidden)) }
             }
         }

@@ -12,7 +12,7 @@ use super::hidden::Hidden;
 use super::history;
 use super::kept::{Kept, Place, Readings};
 use crate::access::Visitor;
-use crate::page::{Page, Pages, Trouble, address, badge, foreign, live, moment, outcome, pages};
+use crate::page::{Page, Pages, Trouble, address, badge, foreign, heads, live, moment, outcome, pages};
 use crate::{BASE, Shared};
 
 /// How many deals a page has.
@@ -152,15 +152,7 @@ fn listed(shown: &Shown<'_>) -> Markup {
         }
         div.table.broad tabindex="0" role="region" aria-label="Deals" {
             table.deals aria-label="Deals" {
-                thead {
-                    tr {
-                        th scope="col" { "Deal" }
-                        th scope="col" { "Customer" }
-                        th scope="col" { "In the CRM" }
-                        th scope="col" { "Last run" }
-                        th scope="col" { "When" }
-                    }
-                }
+                (heads(["Deal", "Customer", "In the CRM", "Last run", "When"]))
                 tbody { @for (deal, run) in shown.deals.iter().zip(&shown.runs) { (row(deal, run.as_ref(), shown.is_hidden)) } }
             }
         }

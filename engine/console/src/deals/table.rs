@@ -14,7 +14,7 @@ use super::sides::{Sides, column};
 use super::solutions::Solutions;
 use super::worded::worded;
 use crate::facts::Facts;
-use crate::page::{badge, foreign};
+use crate::page::{badge, foreign, heads};
 
 /// Partner Center's side, and the CRM's, in the mappings of deals.
 pub(super) const REFERRAL: usize = 0;
@@ -122,15 +122,12 @@ pub(super) fn table(compared: &Compared<'_>, sides: &Sides, hidden: &Hidden) -> 
     html! {
         div.table tabindex="0" role="region" aria-label="Both sides" {
             table.sides aria-label="Both sides" {
-                thead {
-                    tr {
-                        th scope="col" { "Field" }
-                        th scope="col" { "Partner Center" }
-                        th scope="col" { "CRM (" (crm) ")" }
-                        @if !sides.is_lead { th scope="col" { "Last agreed" } }
-                        th scope="col" { "What follows" }
-                    }
-                }
+                (heads(
+                    ["Field", "Partner Center", &format!("CRM ({crm})")]
+                        .into_iter()
+                        .chain((!sides.is_lead).then_some("Last agreed"))
+                        .chain(["What follows"])
+                ))
                 tbody {
                     @for row in &compared.rows { (shown(row, compared, sides, hidden)) }
                     @if let Some(solutions) = &compared.solutions { (solutions.row(compared, hidden)) }

@@ -17,7 +17,7 @@ use super::{changes, inputs, no_flow, origin, state, state_of, steps, text};
 use crate::Shared;
 use crate::access::Visitor;
 use crate::facts::Facts;
-use crate::page::{Page, Trouble, address, badge, brief, drawing, foreign, moment, outcome};
+use crate::page::{Page, Trouble, address, badge, brief, drawing, foreign, heads, moment, outcome};
 
 /// How many of its last runs are shown.
 const RUNS: u32 = 5;
@@ -229,7 +229,7 @@ fn versions(versions: &[Version]) -> Markup {
         div.table.broad role="region" aria-label="Versions" tabindex="0" {
             table {
                 caption { "Versions that are kept" }
-                thead { tr { th scope="col" { "Version" } th scope="col" { "Runs begin in it since" } th scope="col" { "Under way in it" } } }
+                (heads(["Version", "Runs begin in it since", "Under way in it"]))
                 tbody {
                     @for (at, version) in versions.iter().enumerate() {
                         tr {

@@ -2,11 +2,12 @@
 //!
 //! Whatever comes from elsewhere stands in `bdi`, so that text in one direction cannot turn around what is beside it.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::time::Duration;
 
 use cosell_model::{Value, spans};
-use cosell_service::api::Connection;
+use cosell_service::api::{Connection, HookState};
 use jiff::Timestamp;
 use maud::{Markup, Render, html};
 use url::form_urlencoded;
@@ -91,6 +92,65 @@ pub(crate) fn brief(value: &Value) -> Markup {
             let cut = short.len() < text.len();
             let title = cut.then(|| text.chars().take(TITLE).collect::<String>());
             html! { bdi title=[title] { (short) @if cut { "…" } } }
+        }
+    }
+}
+
+/// Whom a remote system calls, as far as it says.
+pub(crate) fn hooked(state: HookState) -> Markup {
+    let (tone, mark, words) = match state {
+        HookState::Here => ("good", "✓", "calls this service"),
+        HookState::Partly => ("warn", "!", "calls this service about some events only"),
+        HookState::Elsewhere => ("bad", "✗", "calls somebody else"),
+        HookState::Nowhere => ("bad", "✗", "calls nobody"),
+        HookState::Unknown => ("calm", "?", "does not say whom it calls"),
+        HookState::Failed => ("warn", "!", "could not be asked whom it calls"),
+    };
+    badge(tone, mark, words)
+}
+
+/// A cell at the head of a column.
+pub(crate) enum Head<'h> {
+    Words(Cow<'h, str>),
+    /// Above numbers.
+    Number(&'h str),
+    /// Where what stands below says it to everybody who sees it.
+    Unseen(&'h str),
+    Made(Markup),
+}
+
+impl<'h> From<&'h str> for Head<'h> {
+    fn from(words: &'h str) -> Self {
+        Self::Words(words.into())
+    }
+}
+
+impl From<String> for Head<'_> {
+    fn from(words: String) -> Self {
+        Self::Words(words.into())
+    }
+}
+
+impl From<Markup> for Head<'_> {
+    fn from(made: Markup) -> Self {
+        Self::Made(made)
+    }
+}
+
+/// The head of a table.
+pub(crate) fn heads<'h>(heads: impl IntoIterator<Item: Into<Head<'h>>>) -> Markup {
+    html! {
+        thead {
+            tr {
+                @for head in heads {
+                    @match head.into() {
+                        Head::Words(words) => th scope="col" { (words) },
+                        Head::Number(words) => th.number scope="col" { (words) },
+                        Head::Unseen(words) => th scope="col" { span.unseen { (words) } },
+                        Head::Made(made) => th scope="col" { (made) },
+                    }
+                }
+            }
         }
     }
 }

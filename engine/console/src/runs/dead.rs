@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::parts::{flow, key, run_address};
 use crate::access::{Act, Visitor};
 use crate::facts::Facts;
-use crate::page::{Confirm, Page, Pages, Trouble, address, foreign, json, live, moment, pages, unfold};
+use crate::page::{Confirm, Head, Page, Pages, Trouble, address, foreign, heads, json, live, moment, pages, unfold};
 use crate::{BASE, Shared};
 
 #[derive(Deserialize)]
@@ -75,15 +75,13 @@ fn table(letters: &Letters, place: Place, facts: &Facts) -> Markup {
     html! {
         div.table tabindex="0" role="region" aria-label="Events that became no run" {
             table aria-label="Events that became no run, the newest first" {
-                thead {
-                    tr {
-                        th.number scope="col" { "Number" }
-                        th scope="col" { "Flow" }
-                        th scope="col" { "Why it became no run" }
-                        th scope="col" { "Came" }
-                        th scope="col" { span.unseen { "What can be done" } }
-                    }
-                }
+                (heads([
+                    Head::Number("Number"),
+                    "Flow".into(),
+                    "Why it became no run".into(),
+                    "Came".into(),
+                    Head::Unseen("What can be done"),
+                ]))
                 tbody { @for letter in &letters.letters { (row(letter, facts)) } }
             }
         }

@@ -13,7 +13,7 @@ use super::filter::Filters;
 use super::parts::{failure, key, life, line, run_address, short, title, took};
 use crate::access::Visitor;
 use crate::facts::Facts;
-use crate::page::{Page, Pages, address, badge, foreign, live, moment, outcome, pages};
+use crate::page::{Head, Page, Pages, address, badge, foreign, heads, live, moment, outcome, pages};
 use crate::{BASE, Shared};
 
 pub(super) fn routes() -> Router<Shared> {
@@ -81,16 +81,7 @@ fn table(runs: &Runs, filters: &Filters, facts: &Facts) -> Markup {
         form method="get" action=(address(&["runs", "compare"], &[])) {
             div.table tabindex="0" role="region" aria-label="Runs" {
                 table.runs aria-label="Runs, the newest first" {
-                    thead {
-                        tr {
-                            th scope="col" { span.unseen { "Choose" } }
-                            th scope="col" { "Outcome" }
-                            th scope="col" { "Flow" }
-                            th scope="col" { "Key" }
-                            th scope="col" { "Began" }
-                            th.number scope="col" { "Took" }
-                        }
-                    }
+                    (heads([Head::Unseen("Choose"), "Outcome".into(), "Flow".into(), "Key".into(), "Began".into(), Head::Number("Took")]))
                     tbody { @for run in &runs.runs { (row(run, facts)) } }
                 }
             }
