@@ -385,3 +385,28 @@ async fn thousands_of_huge_hostile_steps_make_a_small_page() {
     let page = visitor.page("/console/runs/compare?left=huge&right=huge&all=yes&from=2900").await;
     assert!(page.len() < 1_000_000 && page.matches("<bdi>step_").count() == 100, "{}", page.len());
 }
+
+#[tokio::test]
+async fn a_flow_of_many_steps_is_drawn_as_far_inwards_as_a_page_holds() {
+    let scope = |name: &str, steps: usize| {
+        let steps: String = (0..steps).map(|at| format!("      {name}{at}: {{ let: {{ n: {at} }} }}\n")).collect();
+        format!("  {name}:\n    scope:\n{steps}")
+    };
+    let trigger = "trigger: { use: manual }\nsteps:\n";
+    let many = format!("flow: many\ntitle: Many\n{trigger}{}{}", scope("first", 280), scope("second", 140));
+    let flat: String = (0..401).map(|at| format!("  s{at}: {{ let: {{ n: {at} }} }}\n")).collect();
+    let flat = format!("flow: flat\ntitle: Flat\n{trigger}{flat}");
+    let files = vec![("shipped/many.yaml", &*many), ("shipped/flat.yaml", &*flat)];
+    let stand = Made { files, ..Made::default() }.stand().await;
+    let visitor = stand.visitor().await;
+    let run = stand.run("many", Value::Null).await;
+    for address in ["/console/flows/many".to_owned(), format!("/console/runs/{run}")] {
+        let page = visitor.page(&address).await;
+        assert!(
+            page.contains("<svg") && page.contains("holds 280 steps") && page.contains("holds 140 steps"),
+            "{page}"
+        );
+    }
+    let page = visitor.page("/console/flows/flat").await;
+    assert!(!page.contains("class=\"picture\"") && page.contains("cosell graph flat --output"), "{page}");
+}

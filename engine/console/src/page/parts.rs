@@ -160,6 +160,9 @@ pub(crate) fn unfold(id: impl Display, summary: impl Render, body: impl Render) 
     html! { details id=(id) { summary { (summary) } div.unfolded { (body) } } }
 }
 
+/// How many steps of a flow are drawn at most: nobody could read more, and the page would be too large.
+pub(crate) const DRAWN: usize = 400;
+
 /// A picture, as large as it is in a place of its own that scrolls, or as wide as the page where the reader wants that. `id`
 /// tells it apart on its page, and `label` says what it shows.
 pub(crate) fn drawing(id: &str, label: &str, picture: impl Render) -> Markup {
