@@ -187,9 +187,11 @@ pub(crate) struct Pages {
 /// The ways to them.
 pub(crate) fn pages(pages: &Pages) -> Markup {
     html! {
-        @if let Some(newest) = &pages.newest { a.button rel="first" href=(newest) { "⇤ Newest" } }
-        @if let Some(newer) = &pages.newer { a.button rel="prev" href=(newer) { "← Newer" } }
-        @if let Some(older) = &pages.older { a.button rel="next" href=(older) { "Older →" } }
+        span.ways {
+            @if let Some(newest) = &pages.newest { a.button rel="first" href=(newest) { "⇤ Newest" } }
+            @if let Some(newer) = &pages.newer { a.button rel="prev" href=(newer) { "← Newer" } }
+            @if let Some(older) = &pages.older { a.button rel="next" href=(older) { "Older →" } }
+        }
     }
 }
 
