@@ -80,7 +80,7 @@ fn shown(kind: Kind, pair: &Pair, mapping: &Mapping, is_hidden: [bool; 2]) -> Ma
         tbody {
             tr.whose {
                 th colspan="4" scope="rowgroup" {
-                    (whose(pair)) @if let Some(id) = id { " " span.hint.mono { (kind.words()[1]) " " (foreign(id)) } }
+                    (whose(pair, is_hidden != [false, false])) @if let Some(id) = id { " " span.hint.mono { (kind.words()[1]) " " (foreign(id)) } }
                 }
             }
             @for (row, back) in rows.iter().zip(&back).filter(|_| is_there != [false, false]) {
@@ -94,16 +94,15 @@ fn shown(kind: Kind, pair: &Pair, mapping: &Mapping, is_hidden: [bool; 2]) -> Ma
     }
 }
 
-fn whose(pair: &Pair) -> Markup {
+fn whose(pair: &Pair, is_hidden: bool) -> Markup {
+    let unknown = |words: &str, why: &str| {
+        html! { (badge("warn", "?", words)) " " span.hint { @if is_hidden { "Why is hidden." } @else { (foreign(why)) } } }
+    };
     match pair {
         [Side::Here(_), Side::Here(_)] => badge("good", "⇄", "on both sides"),
         [Side::Here(_), Side::Nowhere] => badge("calm", "←", "only in Partner Center"),
-        [Side::Unknown(why), _] => {
-            html! { (badge("warn", "?", "Partner Center’s is not known now")) " " span.hint { (foreign(why)) } }
-        }
-        [_, Side::Unknown(why)] => {
-            html! { (badge("warn", "?", "the CRM’s is not known now")) " " span.hint { (foreign(why)) } }
-        }
+        [Side::Unknown(why), _] => unknown("Partner Center’s is not known now", why),
+        [_, Side::Unknown(why)] => unknown("the CRM’s is not known now", why),
         [Side::Nowhere, _] => badge("calm", "→", "only in the CRM"),
     }
 }

@@ -93,11 +93,12 @@ impl People {
             join_all(persons.into_iter().map(look_up)),
         );
         let customer = part(referral, "/customerProfile");
-        let is_any = customer.record().is_some() || account_row != Side::Nowhere;
+        let is_any = [&customer, &account_row].into_iter().any(|side| *side != Side::Nowhere);
+        let users = users(referral, members, owner, Kind::User.mapping(facts).map(|mapping| &**mapping));
         Self {
             accounts: if is_any { vec![[customer, account_row]] } else { Vec::new() },
-            contacts: contacts(referral, found, &contact, contact_row),
-            users: users(referral, members, owner, Kind::User.mapping(facts).map(|mapping| &**mapping)),
+            contacts: told(referral, contacts(referral, found, &contact, contact_row)),
+            users: told(referral, users),
             left_out: more_persons + more_members,
         }
     }
@@ -221,6 +222,14 @@ fn users(referral: &Side, members: Vec<Value>, owner: Side, mapping: Option<&Map
         }
         Side::Unknown(why) if pairs.is_empty() => pairs.push([absent(referral), Side::Unknown(why)]),
         _ => {}
+    }
+    pairs
+}
+
+/// The same; where Partner Center does not say whom it has, that is told, instead of that there is nobody.
+fn told(referral: &Side, mut pairs: Vec<Pair>) -> Vec<Pair> {
+    if pairs.is_empty() && matches!(referral, Side::Unknown(_)) {
+        pairs.push([referral.clone(), Side::Nowhere]);
     }
     pairs
 }

@@ -82,6 +82,14 @@ async fn who_cannot_be_read_is_said_and_keeps_nobody_else_from_being_shown() {
     deals.world(|world| world.down.insert("partner_center"));
     let page = text(&visitor.page(&deal(REFERRAL)).await);
     assert!(page.contains("Partner Center’s is not known now") && page.contains("Germany"), "{page}");
+    deals.opportunity(|row| {
+        for column in ["parentaccountid", "parentcontactid", "ownerid"] {
+            row[column] = Value::Null;
+        }
+    });
+    let page = text(&visitor.page(&deal(REFERRAL)).await);
+    assert_eq!(page.matches("Partner Center’s is not known now").count(), 3, "{page}");
+    assert!(!page.contains("Neither side"), "{page}");
 }
 
 #[tokio::test]
