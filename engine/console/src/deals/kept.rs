@@ -5,7 +5,7 @@ use std::time::Duration;
 use cosell_model::flow::Retry;
 use cosell_model::{FlowId, Value};
 use cosell_runtime::memory::{Engine, Start};
-use cosell_runtime::record::{Nobody, Observer};
+use cosell_runtime::record::Nobody;
 use cosell_sdk::CallError;
 use serde_json::json;
 use tokio::time::timeout;
@@ -109,19 +109,9 @@ impl Readings {
 
     /// Asks a flow that is called by others; what it yields.
     pub(super) async fn ask(&self, flow: &str, inputs: Value) -> Result<Value, CallError> {
-        self.ask_observed(flow, inputs, &Nobody).await
-    }
-
-    /// The same, where somebody wants to know what the flow does.
-    pub(super) async fn ask_observed(
-        &self,
-        flow: &str,
-        inputs: Value,
-        observer: &dyn Observer,
-    ) -> Result<Value, CallError> {
         let start = Start { inputs, ..Start::default() };
         let flow_id = FlowId::new(flow);
-        let run = timeout(LIMIT, self.engine.run(&flow_id, start, observer)).await.map_err(|_| silent(flow))?;
+        let run = timeout(LIMIT, self.engine.run(&flow_id, start, &Nobody)).await.map_err(|_| silent(flow))?;
         match run.failure {
             Some(failure) => Err(CallError::rejected(failure.code, format!("flow `{flow}`: {}", failure.message))),
             None => Ok(run.output),

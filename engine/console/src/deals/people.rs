@@ -5,13 +5,10 @@
 //! flows look nobody up, it is the one of whom the mapping says most.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use cosell_compile::mapping::Mapping;
 use cosell_compile::mapping::beside::Verdict;
 use cosell_model::Value;
-use cosell_runtime::record::Observer;
-use cosell_sdk::Prediction;
 use futures::future::join_all;
 use serde_json::json;
 use tokio::time::timeout;
@@ -155,16 +152,6 @@ async fn read(readings: &Readings, kind: Kind, who: &Named) -> Side {
     }
 }
 
-/// Whether anything would have been written.
-#[derive(Default)]
-struct Written(AtomicBool);
-
-impl Observer for Written {
-    fn foreseen(&self, _: &str, _: usize, _: &str, _: &Prediction) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 /// A person of the referral, and the contact that the flows find for them at the account; none where they would make one.
 async fn contact_of(readings: &Readings, referral: &Value, person: Value, account: &Named) -> Pair {
     let account = match account {
@@ -174,14 +161,13 @@ async fn contact_of(readings: &Readings, referral: &Value, person: Value, accoun
     };
     let mut asked = referral.clone();
     asked["customerProfile"]["team"] = json!([person]);
-    let written = Written::default();
-    // What is foreseen for one person must not be found for another.
+    // What is foreseen for one person must not be found for another, or when the contact is read: one who would only be made
+    // is nowhere.
     let alone = readings.beside();
     let look_up = async {
         let inputs = json!({ "do": "contact", "referral": asked, "account_id": account });
-        match alone.ask_observed("customize", inputs, &written).await {
+        match alone.ask("customize", inputs).await {
             Err(error) => Side::Unknown(error.message),
-            Ok(_) if written.0.load(Ordering::Relaxed) => Side::Nowhere,
             Ok(found) => match found["id"].as_str() {
                 Some(id) => by_id(readings, Kind::Contact.table(), id).await,
                 None => Side::Nowhere,
