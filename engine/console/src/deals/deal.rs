@@ -205,11 +205,11 @@ fn body(deal: &Deal, facts: &Facts) -> Markup {
                 }
             }
         }
-        (around(sides, &deal.hidden, facts))
         section.runs aria-labelledby="runs" {
             h2 id="runs" { "Runs" }
             (history::table(&deal.runs, &deal.keys(), facts))
         }
+        (around(sides, &deal.hidden, facts))
         @if let (Some(row), false) = (sides.crm.record(), sides.is_lead) {
             section.card aria-labelledby="audit" {
                 h2 id="audit" { "Audit" }
