@@ -93,6 +93,20 @@ async fn who_cannot_be_read_is_said_and_keeps_nobody_else_from_being_shown() {
 }
 
 #[tokio::test]
+async fn who_does_not_answer_holds_a_page_up_no_longer_than_one_reading_may_take() {
+    let deals = Deals::new().await;
+    let visitor = deals.stand.visitor().await;
+    peopled(&deals).await;
+    deals.world(|world| world.silent.extend(["contact", "systemuser"]));
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    let page = text(&visitor.page(&deal(REFERRAL)).await);
+    assert!(began.elapsed().as_secs() < 6, "{:?}", began.elapsed());
+    assert!(page.contains("did not answer within 5 seconds") && page.contains("account a-1"), "{page}");
+    assert!(page.contains("in step"), "{page}");
+}
+
+#[tokio::test]
 async fn what_a_flow_keeps_out_of_records_of_people_is_shown_nowhere() {
     let step = "\n  who: { use: dataverse.get_row, sensitive: true, with: { table: contact, id: x } }\n";
     let deals = Deals::with(&format!("{}{step}", REFERRALS.trim_end())).await;
