@@ -140,7 +140,7 @@ impl Write for QualifyLead {
             let mut values = carried(&lead, &input, &record, id);
             values.retain(|column, _| table.columns.contains_key(column));
             let assignments = assignments(dataverse, &table, &values, Kind::Create, context).await?;
-            changes.extend(preview::creation_in(&table, context.idempotency_key, &assignments, context).changes);
+            changes.extend(preview::creation(&table, context.idempotency_key, &assignments, context).changes);
             record.opportunity = Some(context.idempotency_key.to_string());
         }
         Ok(Prediction { record, changes })

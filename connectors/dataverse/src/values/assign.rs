@@ -240,7 +240,7 @@ mod tests {
         let written = Value::Object(body(&write().await.unwrap()));
         assert_eq!(written, json!({ "customerid_account@odata.bind": format!("/accounts({ID})") }));
         let asked = stub.lines().pop().unwrap();
-        assert!(asked.ends_with("/accounts?$select=accountid&$filter=accountnumber%20eq%20%27A%27&$top=2"), "{asked}");
+        assert!(asked.ends_with("/accounts?$filter=accountnumber%20eq%20%27A%27&$select=accountid&$top=2"), "{asked}");
         for code in ["no_such_row", "ambiguous_row"] {
             assert_eq!(write().await.unwrap_err().code, code);
         }
