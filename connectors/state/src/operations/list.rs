@@ -1,3 +1,6 @@
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
 use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -58,19 +61,19 @@ impl Operation for List {
 
     const NAME: &'static str = "list";
     const TITLE: &'static str = "List kept values";
-    const DESCRIPTION: &'static str = "Lists values by how their keys begin, the most recently written first, in pages. In a dry run, too, it lists \
-         what is kept, and not what the run would keep.";
+    const DESCRIPTION: &'static str =
+        "Lists values by how their keys begin, the most recently written first, in pages.";
     const EFFECT: Effect = Effect::Read;
     const EXAMPLE: &'static str = r#"{ "prefix": "agreed:", "text": "northwind", "most": 25 }"#;
 
-    async fn call(state: &State, input: ListInput, _: &CallContext) -> Result<ListOutput, CallError> {
+    async fn call(state: &State, input: ListInput, context: &CallContext) -> Result<ListOutput, CallError> {
         let most = input.most.unwrap_or(USUAL);
         if !(1..=MOST).contains(&most) {
             return Err(CallError::rejected("wrong_most", format!("`most` is {most}, and can be 1 to {MOST}")));
         }
         // One more tells whether any follow.
         let search = Search::new(input.prefix, &input.text.unwrap_or_default(), input.after, most + 1);
-        let mut values = state.list(search).await?;
+        let mut values = search_foreseeing(state, search, context).await?;
         let follow = values.len() > most;
         values.truncate(most);
         let next = values.last().filter(|_| follow).map(|last| last.key.clone());
@@ -78,13 +81,39 @@ impl Operation for List {
     }
 }
 
+/// What is found, as a dry run has made it so far: what it would have written comes before all that was written before it.
+async fn search_foreseeing(state: &State, mut search: Search, context: &CallContext) -> Result<Vec<Kept>, CallError> {
+    let mut foreseen = context.foreseen_among(&search.prefix);
+    if foreseen.is_empty() {
+        return state.list(search).await;
+    }
+    foreseen.sort_unstable_by_key(|record| Reverse(record.written));
+    let keys: HashSet<String> = foreseen.iter().map(|record| record.name.clone()).collect();
+    let kept = foreseen.into_iter().filter_map(|record| Some(Kept { key: record.name, value: record.value? }));
+    let mut values: Vec<Kept> = kept.filter(|kept| search.means(&kept.key, &kept.value)).collect();
+    if let Some(after) = search.after.take() {
+        if let Some(place) = values.iter().position(|kept| kept.key == after) {
+            values.drain(..=place);
+        } else if !keys.contains(&after) && state.get(after.clone()).await?.is_some() {
+            values.clear();
+            search.after = Some(after);
+        }
+    }
+    let most = search.most;
+    search.most += keys.len();
+    values.extend(state.list(search).await?.into_iter().filter(|kept| !keys.contains(&kept.key)));
+    values.truncate(most);
+    Ok(values)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use cosell_sdk::Connect;
+    use cosell_sdk::{Connect, Connection, Foreseen};
     use proptest::prelude::*;
     use serde_json::json;
+    use uuid::Uuid;
 
     use super::*;
     use crate::connection::Settings;
@@ -134,6 +163,52 @@ mod tests {
                 let error = listed(&state, json!({ "prefix": "", "most": most })).await.unwrap_err();
                 assert_eq!(error.code, "wrong_most");
             }
+        }
+    }
+
+    /// Keys page by page.
+    async fn paged(connection: &Connection, most: usize, context: impl Fn() -> CallContext) -> Vec<String> {
+        let (mut all, mut after) = (Vec::new(), Value::Null);
+        loop {
+            let input = json!({ "prefix": "k", "most": most, "after": after, "text": "1" });
+            let mut page = connection.call("list", input, context()).await.unwrap();
+            all.extend(page["values"].as_array().unwrap().iter().map(|kept| kept["key"].as_str().unwrap().to_owned()));
+            after = page["next"].take();
+            if after.is_null() {
+                return all;
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// What a dry run lists is what the run lists that has written the same.
+        #[test]
+        fn a_dry_run_lists_what_it_would_have_kept(
+            written in prop::collection::vec((0..8u8, prop::option::weighted(0.8, 0..3u8)), 0..20), split in 0..20usize,
+            most in 1..5usize,
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                let open = || crate::connector().open(json!({})).unwrap();
+                let (dry, done, foreseen) = (open(), open(), Foreseen::default());
+                let plain = || CallContext::new(Uuid::nil(), false);
+                let foreseeing = || plain().foreseeing(foreseen.clone());
+                for (number, (key, value)) in written.into_iter().enumerate() {
+                    let (operation, input) = match value {
+                        Some(value) => ("put", json!({ "key": format!("k{key}"), "value": { "v": value } })),
+                        None => ("remove", json!({ "key": format!("k{key}") })),
+                    };
+                    done.call(operation, input.clone(), plain()).await.unwrap();
+                    if number < split {
+                        dry.call(operation, input, plain()).await.unwrap();
+                    } else {
+                        dry.predict(operation, input, foreseeing()).await.unwrap();
+                    }
+                }
+                assert_eq!(paged(&dry, most, foreseeing).await, paged(&done, most, plain).await);
+            });
         }
     }
 
