@@ -54,7 +54,10 @@ impl Operation for Write {
 impl Writes for Write {
     const FINDS_OUT: &'static str = "It is written again.";
 
-    async fn predict(_: &Book, line: Line, _: &CallContext) -> Result<Prediction, CallError> {
+    async fn predict(_: &Book, line: Line, context: &CallContext) -> Result<Prediction, CallError> {
+        if line.name.ends_with("<vague>") {
+            context.remark(format!("What is foreseen of `{}` is left aside.", line.name));
+        }
         if line.name.ends_with("<fails>") {
             return Err(CallError::rejected("refused", format!("`{}` cannot be written", line.name)));
         }
@@ -349,6 +352,16 @@ async fn what_goes_wrong_in_a_sensitive_step_is_not_told() {
     assert!(page.contains("what went wrong is not shown"), "{page}");
     let (_, page) = visitor.act("/console/flows/plain/dry-run", &[("input.name", "known <fails>")]).await;
     assert!(page.contains("`known &lt;fails&gt;` cannot be written"), "{page}");
+}
+
+#[tokio::test]
+async fn what_a_step_could_not_take_into_account_is_told_beside_it() {
+    let stand = guarded().await;
+    let visitor = stand.visitor().await;
+    let (_, page) = visitor.act("/console/flows/plain/dry-run", &[("input.name", "known <vague>")]).await;
+    assert!(page.contains("What is foreseen of `known &lt;vague&gt;` is left aside."), "{page}");
+    let (_, page) = visitor.act("/console/flows/guarded/dry-run", &[("input.name", "hush <vague>")]).await;
+    assert!(page.contains("because the step is sensitive") && !page.contains("hush"), "{page}");
 }
 
 #[tokio::test]
