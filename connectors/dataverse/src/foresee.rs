@@ -9,6 +9,8 @@ use crate::metadata::{Column, Head, Kind, Table};
 /// What Dataverse gives a new row by itself, beside columns that nobody else can set, yes/no and choices: whom it belongs
 /// to, and the currency of the environment.
 const GIVEN: [&str; 2] = ["ownerid", "transactioncurrencyid"];
+/// Marks a row of which only what stands in it is known.
+const VAGUE: &str = "@cosell.vague";
 /// How many records a remark names.
 const NAMED: usize = 3;
 
@@ -28,6 +30,12 @@ pub(crate) struct Foretold {
 /// Notes that a row would be so, as it comes.
 pub(crate) fn row(head: &Head, id: Uuid, row: &Map<String, Value>, context: &CallContext) {
     context.foresee(head.row(id), Some(Value::Object(row.clone())));
+}
+
+/// Notes that a row would be there of which only this is known: Dataverse makes it by itself.
+pub(crate) fn vague(head: &Head, id: Uuid, mut known: Map<String, Value>, context: &CallContext) {
+    known.insert(VAGUE.to_owned(), Value::Bool(true));
+    row(head, id, &known, context);
 }
 
 /// Notes that a row would be gone.
@@ -92,7 +100,7 @@ pub(crate) fn is_filled_in(column: &Column, row: &Map<String, Value>) -> bool {
         return !is_there || !is_lasting;
     }
     let is_given = matches!(column.kind, Kind::Bool | Kind::Choice(_)) || GIVEN.contains(&name);
-    !is_there && (!column.creatable || is_given)
+    !is_there && (!column.creatable || is_given || row.contains_key(VAGUE))
 }
 
 /// What a read of certain columns gives of a row, with all that is said of them. The row's identifier always comes.

@@ -5,7 +5,7 @@ use cosell_sdk::{CallContext, Connection, Foreseen, Prediction};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::testing::{API, ID, KEY, SET, open, path, script_metadata, stored, writes};
+use crate::testing::{API, ID, KEY, SET, open, path, script_columns, script_metadata, stored, writes};
 
 const OTHER: &str = "99999999-2222-4333-8444-555555555555";
 
@@ -186,6 +186,25 @@ async fn what_cannot_be_judged_is_remarked_and_left_as_it_is() {
     assert_eq!(dry.read("list_rows", decided).await, (json!({ "rows": [], "count": null }), vec![]));
     let fetch = json!({ "xml": "<fetch><entity name='opportunity'/></fetch>" });
     assert!(dry.read("fetch_rows", fetch).await.1[0].contains("FetchXML"));
+}
+
+#[tokio::test]
+async fn of_an_account_that_a_lead_becomes_only_where_it_comes_from_is_known() {
+    let dry = Dry::begin(vec![]).await;
+    script_columns(&dry.stub, "account", &[("accountid", "Uniqueidentifier"), ("name", "String")]);
+    dry.stub.on("GET", &format!("{API}/accounts"), [Reply::json(200, rows(vec![]))]);
+    dry.stub.on("GET", &format!("{API}/leads({ID})"), [Reply::json(200, json!({ "leadid": ID, "statecode": 0 }))]);
+    let input = json!({ "id": ID, "create_contact": false, "create_opportunity": false });
+    let made = dry.connection.predict("qualify_lead", input, dry.context()).await.unwrap().record["account"].clone();
+    let find = async |found: Value| {
+        let context = dry.context();
+        let input = json!({ "table": "account", "where": found });
+        let row = dry.connection.call("find_row", input, context.clone()).await.unwrap();
+        (row["accountid"].clone(), context.remarks().len())
+    };
+    assert_eq!(find(json!({ "accountid": made })).await, (made, 0));
+    assert_eq!(find(json!({ "name": "Contoso" })).await, (Value::Null, 1));
+    assert_eq!(find(json!({ "name": "Contoso", "accountid": KEY })).await, (Value::Null, 0));
 }
 
 #[tokio::test]
