@@ -1,6 +1,6 @@
 //! Which kept values somebody looks for: those under keys of one beginning, in whose texts some words occur.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What is looked for.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +31,13 @@ impl Search {
             Word { quoted: quoted[1..quoted.len() - 1].to_owned(), plain }
         });
         Self { prefix, after, most, words: words.collect() }
+    }
+
+    /// What is looked for, always in the same words.
+    pub(crate) fn asked(&self) -> String {
+        let words: Vec<&str> = self.words.iter().map(|word| word.plain.as_str()).collect();
+        let words = words.join(" ");
+        format!("KEYS {}", json!({ "prefix": self.prefix, "text": words, "after": self.after, "most": self.most }))
     }
 
     /// Whether a line of JSON may hold a value that is meant: quick, and right where it says no. What the names of members
@@ -76,7 +83,6 @@ fn folded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
 
     use super::*;
 

@@ -3,8 +3,9 @@ use std::collections::HashSet;
 
 use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::read;
 use crate::connection::State;
 use crate::search::Search;
 
@@ -42,7 +43,7 @@ pub struct ListOutput {
 }
 
 /// A kept value.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Kept {
     /// Its key.
     pub key: String,
@@ -81,11 +82,19 @@ impl Operation for List {
     }
 }
 
+/// What is found, as it is kept.
+async fn look(state: &State, search: Search, context: &CallContext) -> Result<Vec<Kept>, CallError> {
+    let asked = search.asked();
+    let seen = context.outside(&asked, async { Ok(json!(state.list(search).await?)) }).await?;
+    serde_json::from_value(seen)
+        .map_err(|error| CallError::rejected("wrong_recording", format!("`{asked}` was answered otherwise: {error}")))
+}
+
 /// What is found, as a dry run has made it so far: what it would have written comes before all that was written before it.
 async fn search_foreseeing(state: &State, mut search: Search, context: &CallContext) -> Result<Vec<Kept>, CallError> {
     let mut foreseen = context.foreseen_among(&search.prefix);
     if foreseen.is_empty() {
-        return state.list(search).await;
+        return look(state, search, context).await;
     }
     foreseen.sort_unstable_by_key(|record| Reverse(record.written));
     let keys: HashSet<String> = foreseen.iter().map(|record| record.name.clone()).collect();
@@ -94,14 +103,14 @@ async fn search_foreseeing(state: &State, mut search: Search, context: &CallCont
     if let Some(after) = search.after.take() {
         if let Some(place) = values.iter().position(|kept| kept.key == after) {
             values.drain(..=place);
-        } else if !keys.contains(&after) && state.get(after.clone()).await?.is_some() {
+        } else if !keys.contains(&after) && read(state, &after, context).await?.is_some() {
             values.clear();
             search.after = Some(after);
         }
     }
     let most = search.most;
     search.most += keys.len();
-    values.extend(state.list(search).await?.into_iter().filter(|kept| !keys.contains(&kept.key)));
+    values.extend(look(state, search, context).await?.into_iter().filter(|kept| !keys.contains(&kept.key)));
     values.truncate(most);
     Ok(values)
 }
@@ -110,9 +119,8 @@ async fn search_foreseeing(state: &State, mut search: Search, context: &CallCont
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use cosell_sdk::{Connect, Connection, Foreseen};
+    use cosell_sdk::{Connect, Connection, Foreseen, Tape};
     use proptest::prelude::*;
-    use serde_json::json;
     use uuid::Uuid;
 
     use super::*;
@@ -153,6 +161,22 @@ mod tests {
             state.set("deal/1".to_owned(), None).await.unwrap();
             assert_eq!(keys(&state, json!({ "prefix": "" })).await, ["deal/2", "other/1"]);
         }
+    }
+
+    #[tokio::test]
+    async fn what_was_listed_is_played_without_the_values() {
+        let open = || crate::connector().open(json!({})).unwrap();
+        let context =
+            |tape: &Tape| CallContext::new(Uuid::nil(), false).foreseeing(Foreseen::default()).taped(tape.clone());
+        let (there, kept) = (open(), Tape::keeping());
+        there.call("put", json!({ "key": "deal/1", "value": 5 }), context(&kept)).await.unwrap();
+        let input = json!({ "prefix": "deal/" });
+        let seen = there.call("list", input.clone(), context(&kept)).await.unwrap();
+        let played = Tape::playing(kept.answers());
+        assert_eq!(open().call("list", input, context(&played)).await.unwrap(), seen);
+        assert_eq!(seen["values"][0]["value"], 5);
+        let other = open().call("list", json!({ "prefix": "x" }), context(&played)).await;
+        assert_eq!(other.unwrap_err().code, cosell_sdk::NOT_RECORDED);
     }
 
     #[tokio::test]
