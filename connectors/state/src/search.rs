@@ -1,6 +1,6 @@
 //! Which kept values somebody looks for: those under keys of one beginning, in whose texts some words occur.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What is looked for.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +38,15 @@ impl Search {
     /// The page before a key, instead of one behind.
     pub(crate) fn before(self, before: Option<String>) -> Self {
         Self { before, ..self }
+    }
+
+    /// What is looked for, always in the same words.
+    pub(crate) fn asked(&self) -> String {
+        let words: Vec<&str> = self.words.iter().map(|word| word.plain.as_str()).collect();
+        let words = words.join(" ");
+        let Self { prefix, after, before, most, .. } = self;
+        let asked = json!({ "prefix": prefix, "text": words, "after": after, "before": before, "most": most });
+        format!("KEYS {asked}")
     }
 
     /// Whether a line of JSON may hold a value that is meant: quick, and right where it says no. What the names of members
@@ -83,7 +92,6 @@ fn folded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
 
     use super::*;
 
