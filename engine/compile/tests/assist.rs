@@ -10,6 +10,7 @@ use cosell_compile::assist::Cursor;
 use cosell_compile::source::{Layer, SourceFile};
 use cosell_compile::{Compilation, compile};
 use cosell_model::Catalogue;
+use cosell_model::tables::Metadata;
 use proptest::prelude::*;
 
 /// Everything that is shipped.
@@ -32,7 +33,8 @@ static COMPILED: LazyLock<Compilation> =
 fn ask(compilation: &Compilation, text: &str, offset: usize) {
     for configuration in [false, true] {
         let catalogue = Catalogue::default();
-        let cursor = Cursor::new(compilation, &catalogue, text, offset, configuration);
+        let metadata = Metadata::default();
+        let cursor = Cursor::new(compilation, (&catalogue, &metadata), text, offset, configuration);
         let proposals = cursor.proposals();
         assert!(text.get(proposals.replaces.clone()).is_some(), "{:?} of {text:?}", proposals.replaces);
         if let Some(explanation) = cursor.explanation() {

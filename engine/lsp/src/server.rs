@@ -204,7 +204,8 @@ impl Server {
         let Some(loaded) = self.desk.of(&path) else { return Value::Null };
         let offset = positions::offset(text, asked.position);
         let configuration = self.project.is_configuration(&path);
-        let cursor = Cursor::new(&loaded.compilation, self.project.catalogue(), text, offset, configuration);
+        let about = (self.project.catalogue(), &*loaded.metadata);
+        let cursor = Cursor::new(&loaded.compilation, about, text, offset, configuration);
         answer(&cursor, text, &loaded)
     }
 }
