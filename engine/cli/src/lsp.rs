@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use cosell_lsp::project::Buffers;
-use cosell_lsp::{Loaded, Project};
+use cosell_lsp::{Ended, Loaded, Project};
 use cosell_model::Catalogue;
 use cosell_model::tables::Metadata;
 use cosell_sdk::Connector;
@@ -36,7 +36,11 @@ pub(crate) fn lsp(chosen: &Chosen, options: &Options, connectors: &[Connector]) 
             metadata: Mutex::default(),
         })
     };
-    cosell_lsp::serve(open).map(|()| Ending::Done).map_err(|error| Trouble::new(error.to_string()))
+    match cosell_lsp::serve(open) {
+        Ok(Ended::Asked) => Ok(Ending::Done),
+        Ok(Ended::Abruptly) => Ok(Ending::Failed),
+        Err(error) => Err(Trouble::new(error.to_string())),
+    }
 }
 
 /// The project in the folder that an editor has open.

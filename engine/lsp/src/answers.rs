@@ -13,7 +13,6 @@ pub(crate) fn completions(cursor: &Cursor<'_>, text: &str) -> Vec<CompletionItem
     let proposals = cursor.proposals();
     let range = positions::range(text, proposals.replaces);
     let item = |(number, proposal): (usize, Proposal)| CompletionItem {
-        label: proposal.label,
         kind: Some(match proposal.what {
             What::Key => CompletionItemKind::PROPERTY,
             What::Value => CompletionItemKind::ENUM_MEMBER,
@@ -26,6 +25,9 @@ pub(crate) fn completions(cursor: &Cursor<'_>, text: &str) -> Vec<CompletionItem
         documentation: Some(proposal.about)
             .filter(|about| !about.is_empty())
             .map(|about| Documentation::MarkupContent(markdown(about))),
+        // Some editors take what has an edit and no text to filter by for filtered already.
+        filter_text: Some(proposal.label.clone()),
+        label: proposal.label,
         // The order in which they were thought of, not that of the alphabet.
         sort_text: Some(format!("{number:05}")),
         text_edit: Some(CompletionTextEdit::Edit(TextEdit { range, new_text: proposal.insert })),

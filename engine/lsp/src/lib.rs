@@ -14,4 +14,4 @@ pub mod project;
 mod server;
 
 pub use project::{Loaded, Project};
-pub use server::{Trouble, serve};
+pub use server::{Ended, Trouble, serve};

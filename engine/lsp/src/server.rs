@@ -7,10 +7,10 @@ use std::sync::Arc;
 use cosell_compile::assist::Cursor;
 use lsp_server::{Connection, ErrorCode, Message, Notification, Request, Response};
 use lsp_types::notification::{
-    DidChangeTextDocument, DidChangeWatchedFiles, DidCloseTextDocument, DidOpenTextDocument, DidSaveTextDocument,
+    DidChangeTextDocument, DidChangeWatchedFiles, DidCloseTextDocument, DidOpenTextDocument, DidSaveTextDocument, Exit,
     Notification as _, PublishDiagnostics,
 };
-use lsp_types::request::{Completion, GotoDefinition, HoverRequest, Request as _};
+use lsp_types::request::{Completion, GotoDefinition, HoverRequest, Request as _, Shutdown};
 use lsp_types::{
     CompletionOptions, CompletionParams, DidChangeTextDocumentParams, DidCloseTextDocumentParams,
     DidOpenTextDocumentParams, GotoDefinitionParams, HoverParams, HoverProviderCapability, InitializeParams, OneOf,
@@ -39,19 +39,28 @@ pub enum Trouble {
     Io(#[from] std::io::Error),
 }
 
+/// How the conversation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The editor asked for it first.
+    Asked,
+    /// The editor did not; by the protocol, that is a failure.
+    Abruptly,
+}
+
 /// Speaks with an editor over standard input and output until it says to end. `open` makes the project in the folder that the
 /// editor has open.
 ///
 /// # Errors
 /// Whatever ends it before that.
-pub fn serve(open: impl FnOnce(Option<PathBuf>) -> Arc<dyn Project>) -> Result<(), Trouble> {
+pub fn serve(open: impl FnOnce(Option<PathBuf>) -> Arc<dyn Project>) -> Result<Ended, Trouble> {
     let (connection, threads) = Connection::stdio();
-    converse(connection, open)?;
+    let ended = converse(connection, open)?;
     threads.join()?;
-    Ok(())
+    Ok(ended)
 }
 
-fn converse(connection: Connection, open: impl FnOnce(Option<PathBuf>) -> Arc<dyn Project>) -> Result<(), Trouble> {
+fn converse(connection: Connection, open: impl FnOnce(Option<PathBuf>) -> Arc<dyn Project>) -> Result<Ended, Trouble> {
     let (id, parameters) = connection.initialize_start()?;
     let parameters: InitializeParams = serde_json::from_value(parameters)?;
     let project = open(folder(&parameters));
@@ -83,7 +92,7 @@ fn converse(connection: Connection, open: impl FnOnce(Option<PathBuf>) -> Arc<dy
     desk.end();
     // Its only way to fail is a panic, which it has shown.
     let _ = worker.join();
-    ended
+    Ok(ended)
 }
 
 /// The folder that the editor has open.
@@ -118,18 +127,30 @@ struct Server {
 }
 
 impl Server {
-    fn listen(&mut self, connection: &Connection) -> Result<(), Trouble> {
+    fn listen(&mut self, connection: &Connection) -> Ended {
+        let mut ending = false;
         for message in &connection.receiver {
             match message {
                 Message::Request(request) => {
-                    if connection.handle_shutdown(&request)? {
-                        return Ok(());
-                    }
-                    let response = self.answer(request);
+                    let response = match request.method.as_str() {
+                        _ if ending => {
+                            let message = "nothing is answered after `shutdown`".to_owned();
+                            Response::new_err(request.id, ErrorCode::InvalidRequest as i32, message)
+                        }
+                        Shutdown::METHOD => {
+                            ending = true;
+                            Response::new_ok(request.id, Value::Null)
+                        }
+                        _ => self.answer(request),
+                    };
                     if connection.sender.send(response.into()).is_err() {
-                        return Ok(());
+                        break;
                     }
                 }
+                Message::Notification(told) if told.method == Exit::METHOD => {
+                    return if ending { Ended::Asked } else { Ended::Abruptly };
+                }
+                Message::Notification(_) if ending => {}
                 Message::Notification(notification) => {
                     if self.take(notification) {
                         self.desk.ask(self.open.clone());
@@ -138,7 +159,7 @@ impl Server {
                 Message::Response(_) => {}
             }
         }
-        Ok(())
+        Ended::Abruptly
     }
 
     /// Takes what the editor tells; whether anything is to be compiled anew.

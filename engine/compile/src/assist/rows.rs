@@ -12,6 +12,7 @@ use crate::mapping::Record;
 use crate::mapping::form::Form;
 use crate::overlay::{Change, Written};
 use crate::schema::{Kind, look};
+use crate::tables::known;
 
 /// How many changes are shown; `cosell flows diff` has them all.
 const CHANGES: usize = 3;
@@ -100,7 +101,14 @@ impl Cursor<'_> {
 
     fn of_field(&self, sides: &Sides, side: usize, path: &str) -> Option<String> {
         let record = sides.records[side].as_ref()?;
-        let mut text = of_member(&self.field(record, path)?);
+        let mut text = match (self.field(record, path), record) {
+            (Some(known), _) => of_member(&known),
+            (None, Record::Table(table)) if !known::is_described(self.metadata, &table.value) => format!(
+                "`{path}`: a field of the table `{}`, of which nothing is known; `cosell metadata pull` asks the CRM",
+                table.value
+            ),
+            (None, _) => return None,
+        };
         let listed = self.listed(record, path);
         for (number, Member { name, about, .. }) in listed.iter().enumerate() {
             let about = if about.is_empty() { String::new() } else { format!(": {about}") };

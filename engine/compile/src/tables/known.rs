@@ -24,6 +24,11 @@ pub(crate) fn tables(compilation: &Compilation, catalogue: &Catalogue, metadata:
     names
 }
 
+/// Whether the remote system was asked for this table, and has it.
+pub(crate) fn is_described(metadata: &Metadata, table: &str) -> bool {
+    holding(metadata, table).is_some_and(|tables| matches!(tables.get(table), Some(Some(_))))
+}
+
 /// The column of this name; nothing where the remote system was not asked, or has none.
 pub(crate) fn column<'m>(metadata: &'m Metadata, table: &str, name: &str) -> Option<&'m Column> {
     holding(metadata, table)?.get(table)?.as_ref()?.column(name)
