@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::table::{Key, Table, Takes};
 
 /// Names of steps, variables, inputs.
-const IDENTIFIER: &str = "^[a-z][a-z0-9_]*$";
+pub(super) const IDENTIFIER: &str = "^[a-z][a-z0-9_]*$";
 /// Names of flows, mappings, environments.
 const KEBAB: &str = "^[a-z][a-z0-9-]*$";
 /// One expression and nothing beside it; a block of lines ends with a line end.
@@ -96,6 +96,9 @@ impl Definitions {
             Takes::Words(words) => json!({ "enum": words }),
             Takes::Null => json!({ "type": "null" }),
             Takes::List(of) => json!({ "type": "array", "items": self.takes(of) }),
+            Takes::Two(of) => {
+                json!({ "type": "array", "items": self.takes(of), "minItems": 2, "maxItems": 2, "uniqueItems": true })
+            }
             Takes::Named(of) => {
                 json!({ "type": "object", "propertyNames": { "pattern": IDENTIFIER }, "additionalProperties": self.takes(of) })
             }
