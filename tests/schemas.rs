@@ -266,11 +266,18 @@ fn the_schema_of_a_flow_explains_operations_and_their_inputs() {
     let (_, printed) = cosell("printed", &["schema", "flow"]);
     let schema: Value = serde_json::from_str(&printed).unwrap();
     let input = &schema["$defs"]["input.dataverse.find_row"];
-    for text in
-        [&input["title"], &input["description"], &input["examples"][0], &schema["properties"]["key"]["description"]]
-    {
+    for text in [
+        &input["title"],
+        &input["description"],
+        &input["defaultSnippets"][0]["body"]["table"],
+        &schema["properties"]["key"]["description"],
+    ] {
         assert!(!text.is_null(), "{input:#}");
     }
+    assert!(input["markdownDescription"].as_str().unwrap().contains("```yaml\ntable: opportunity\n"), "{input:#}");
+    // In a snippet `$` would begin a placeholder.
+    let named = &schema["$defs"]["any_step"]["properties"]["let"]["defaultSnippets"][0]["body"]["name"];
+    assert_eq!(named, r"\${{ trigger.name | upper \}\}");
     let names = &schema["$defs"]["operation_name"];
     assert_eq!(names["enum"].as_array().unwrap().len(), names["enumDescriptions"].as_array().unwrap().len());
 }

@@ -21,6 +21,7 @@ use cosell_model::{Catalogue, Schema};
 use serde_json::{Map, Value, json};
 
 use crate::Compilation;
+use crate::read::fields::either;
 use draw::{Definitions, reference};
 use overlay::Shipped;
 use step::{COMMON, KINDS};
@@ -118,7 +119,12 @@ fn flow_file(catalogue: &Catalogue, shipped: &Shipped<'_>, all: &mut Definitions
     all.add("block", || block(json!(["object", "null"]), 0));
     all.add("body", || block(json!("object"), 1));
     let step = step(catalogue, shipped, all);
-    all.add("step", || step);
+    all.add("any_step", || step);
+    let kinds = either(&KINDS.each_ref().map(|kind| kind.main.name));
+    all.add("step", || overlay::step_or(&format!("A step says by one key what it does: {kinds}.")));
+    all.add("new_step", || {
+        overlay::step_or(&format!("The shipped flow has no such step here, and a new one says what it does: {kinds}."))
+    });
     overlay::parts(all);
     let whole = json!({
         "required": ["trigger", "steps"],
@@ -126,9 +132,10 @@ fn flow_file(catalogue: &Catalogue, shipped: &Shipped<'_>, all: &mut Definitions
         "properties": { "trigger": whole_trigger, "steps": reference("block") },
     });
     // What stands there depends on whether it is merged over a shipped one.
+    offer(&mut schema["properties"]["flow"], &shipped.flows_by_title());
     schema["properties"]["steps"] = json!({ "description": schema["properties"]["steps"]["description"] });
     let named = shipped.flows(all);
-    merge_into(&mut schema, overlay::either("flow", named, &whole));
+    merge_into(&mut schema, overlay::either("flow", "trigger", named, &whole));
     schema
 }
 
@@ -153,10 +160,22 @@ fn mapping_file(catalogue: &Catalogue, shipped: &Shipped<'_>, all: &mut Definiti
             "additionalProperties": reference("whole_row"),
         } },
     });
+    offer(&mut schema["properties"]["mapping"], &shipped.mappings_by_title());
     schema["properties"]["rows"] = json!({ "description": schema["properties"]["rows"]["description"] });
     let named = shipped.mappings(all);
-    merge_into(&mut schema, overlay::either("mapping", named, &whole));
+    merge_into(&mut schema, overlay::either("mapping", "between", named, &whole));
     schema
+}
+
+/// Has these names proposed where others are right as well.
+fn offer(schema: &mut Value, names: &[(String, String)]) {
+    if names.is_empty() {
+        return;
+    }
+    let mut taken = schema.clone();
+    let about = taken.as_object_mut().and_then(|taken| taken.shift_remove("description"));
+    let offered = offers::chosen("One that comes with the program.", names);
+    *schema = json!({ "description": about, "anyOf": [offered, taken] });
 }
 
 fn merge_into(schema: &mut Value, more: Value) {
@@ -169,18 +188,9 @@ fn merge_into(schema: &mut Value, more: Value) {
 fn step(catalogue: &Catalogue, shipped: &Shipped<'_>, all: &mut Definitions) -> Schema {
     let mains = KINDS.iter().map(|kind| &kind.main);
     let mut properties = all.keys(COMMON.iter().chain(mains));
-    let known = [("call", shipped.callable()), ("map", shipped.mappings_by_title())];
-    for (key, names) in known.into_iter().filter(|(_, names)| !names.is_empty()) {
-        let offered = offers::chosen("One that comes with the program.", &names);
-        let keys: &[&str] = if key == "map" { &["map", "compare", "merge"] } else { &[key] };
-        for key in keys {
-            let mut taken = properties[*key].clone();
-            let about = taken["description"].clone();
-            if let Value::Object(taken) = &mut taken {
-                taken.shift_remove("description");
-            }
-            properties.insert((*key).to_owned(), json!({ "description": about, "anyOf": [offered, taken] }));
-        }
+    offer(&mut properties["call"], &shipped.callable());
+    for key in ["map", "compare", "merge"] {
+        offer(&mut properties[key], &shipped.mappings_by_title());
     }
     let mut conditions = Vec::new();
     for kind in &KINDS {
@@ -206,14 +216,12 @@ fn step(catalogue: &Catalogue, shipped: &Shipped<'_>, all: &mut Definitions) -> 
     }
     conditions.extend(offers::operations(catalogue, all).0);
     conditions.push(reference("operation"));
-    let kinds: Vec<Value> = KINDS.iter().map(|kind| json!({ "required": [kind.main.name] })).collect();
     json!({
         "title": "A step",
         "description": "A node of the flow. What it does is said by one key; all others go with that.",
         "type": "object",
         "properties": properties,
         "additionalProperties": false,
-        "anyOf": kinds,
         "allOf": conditions,
     })
 }

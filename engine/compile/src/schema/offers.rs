@@ -4,7 +4,7 @@ use cosell_model::catalogue::{ConnectorDescription, Delivery};
 use cosell_model::{Catalogue, Schema};
 use serde_json::{Value, json};
 
-use super::draw::{Definitions, HOLDS, reference};
+use super::draw::{Definitions, HOLDS, reference, shows};
 use super::table::Table;
 use crate::check::triggers;
 use crate::read::flow::BUILT_IN;
@@ -56,8 +56,8 @@ pub(super) fn operations(catalogue: &Catalogue, all: &mut Definitions) -> Needed
                 let mut schema = input_of(&operation.input, &format!("input.{name}"));
                 schema["title"] = json!(operation.title);
                 schema["description"] = json!(operation.description);
-                if !operation.example.is_null() {
-                    schema["examples"] = json!([operation.example]);
+                if let (Value::Object(schema), false) = (&mut schema, operation.example.is_null()) {
+                    shows(schema, [operation.example.clone()].into_iter());
                 }
                 schema
             });
@@ -210,9 +210,10 @@ fn settings(connector: &ConnectorDescription, limits: &Value, all: &mut Definiti
     })
 }
 
-/// Nothing that is written is right here; editors say why.
+/// Nothing that could be written is right here; editors say why. (The YAML language server has words of its own for `not`,
+/// and takes ours for a wrong type.)
 pub(super) fn never(why: &str) -> Value {
-    json!({ "not": {}, "errorMessage": why })
+    json!({ "type": "null", "errorMessage": why })
 }
 
 /// One of these names. What each means stands beside it, where editors look for that.

@@ -44,13 +44,29 @@ fn other_than(kind: &str) -> String {
     format!("other_than.{kind}")
 }
 
-/// A whole file, where its name is none of these or it says `whole`; what each of these has, where it is merged over it.
-pub(super) fn either(key: &str, shipped: Map<String, Value>, whole: &Value) -> Value {
+/// What a file is that says by `key` what it is called: one that is merged over a shipped file of that name, or a whole one,
+/// which has `needs`.
+pub(super) fn either(key: &str, needs: &str, shipped: Map<String, Value>, whole: &Value) -> Value {
     let names: Vec<&String> = shipped.keys().collect();
     let merged = json!({ "properties": { key: { "enum": names }, "whole": { "const": false } }, "required": [key] });
     let of_each =
         shipped.iter().map(|(name, has)| json!({ "if": { "properties": { key: { "const": name } } }, "then": has }));
-    json!({ "if": merged, "then": { "allOf": of_each.collect::<Vec<_>>() }, "else": whole })
+    let why = format!("No shipped {key} is called so, and one of your own needs `{needs}`.");
+    json!({
+        "if": merged,
+        "then": { "allOf": of_each.collect::<Vec<_>>() },
+        "else": {
+            "if": { "anyOf": [{ "required": [needs] }, { "required": ["whole"], "properties": { "whole": { "const": true } } }] },
+            "then": whole,
+            "else": { "properties": { key: { "enum": names, "errorMessage": why } } },
+        },
+    })
+}
+
+/// A step of any kind, or what is said of one that does not say of which.
+pub(super) fn step_or(why: &str) -> Value {
+    let kinds: Vec<Value> = KINDS.iter().map(|kind| json!({ "required": [kind.main.name] })).collect();
+    json!({ "if": { "anyOf": kinds }, "else": offers::never(why), "allOf": [reference("any_step")] })
 }
 
 impl Shipped<'_> {
@@ -78,7 +94,7 @@ impl Shipped<'_> {
             "type": ["object", "null"],
             "propertyNames": { "pattern": IDENTIFIER },
             "properties": named,
-            "additionalProperties": reference("step"),
+            "additionalProperties": reference("new_step"),
         })
     }
 
@@ -154,6 +170,12 @@ impl Shipped<'_> {
     pub(super) fn callable(&self) -> Vec<(String, String)> {
         let flows = self.0.flows.values().filter(|flow| flow.trigger.main.kind == TriggerSource::Call);
         flows.map(|flow| (flow.id.value.as_str().to_owned(), flow.title.clone())).collect()
+    }
+
+    /// The shipped flows, with their titles.
+    pub(super) fn flows_by_title(&self) -> Vec<(String, String)> {
+        let flows = self.0.documents.flows.iter();
+        flows.map(|(name, document)| (name.clone(), title(&document.node, name))).collect()
     }
 
     /// The shipped mappings, with their titles.
