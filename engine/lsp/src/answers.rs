@@ -1,10 +1,11 @@
 //! Answers in the protocol's words.
 
-use cosell_compile::assist::{Cursor, Proposal, What};
+use cosell_compile::assist::{Cursor, Part, Proposal, What};
 use lsp_types::{
     CompletionItem, CompletionItemKind, CompletionTextEdit, Documentation, Hover, HoverContents, MarkupContent,
-    MarkupKind, TextEdit,
+    MarkupKind, SymbolKind, TextEdit, Uri,
 };
+use serde_json::{Value, json};
 
 use crate::positions;
 
@@ -43,6 +44,31 @@ pub(crate) fn hover(cursor: &Cursor<'_>, text: &str) -> Option<Hover> {
         contents: HoverContents::Markup(markdown(explanation.markdown)),
         range: Some(positions::range(text, explanation.place)),
     })
+}
+
+/// The edits that give a step another name.
+///
+/// # Errors
+/// Why it cannot have it.
+pub(crate) fn renaming(cursor: &Cursor<'_>, text: &str, uri: &Uri, name: &str) -> Result<Value, String> {
+    let edit = |place| TextEdit { range: positions::range(text, place), new_text: name.to_owned() };
+    let edits: Vec<TextEdit> = cursor.renamed(name)?.into_iter().map(edit).collect();
+    Ok(json!({ "changes": { uri.as_str(): edits } }))
+}
+
+/// What is in a file, and in what.
+pub(crate) fn outline(parts: &[Part], text: &str) -> Vec<Value> {
+    let one = |part: &Part| {
+        json!({
+            "name": part.name,
+            "detail": part.title,
+            "kind": if part.inside.is_empty() { SymbolKind::FIELD } else { SymbolKind::NAMESPACE },
+            "range": positions::range(text, part.whole.clone()),
+            "selectionRange": positions::range(text, part.place.clone()),
+            "children": outline(&part.inside, text),
+        })
+    };
+    parts.iter().map(one).collect()
 }
 
 fn markdown(value: String) -> MarkupContent {

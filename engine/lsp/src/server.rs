@@ -4,18 +4,22 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cosell_compile::assist::Cursor;
-use lsp_server::{Connection, ErrorCode, Message, Notification, Request, Response};
+use cosell_compile::assist::{Cursor, outline};
+use lsp_server::{Connection, ErrorCode, Message, Notification, Request, RequestId, Response};
 use lsp_types::notification::{
     DidChangeTextDocument, DidChangeWatchedFiles, DidCloseTextDocument, DidOpenTextDocument, DidSaveTextDocument, Exit,
     Notification as _, PublishDiagnostics,
 };
-use lsp_types::request::{Completion, GotoDefinition, HoverRequest, Request as _, Shutdown};
+use lsp_types::request::{
+    Completion, DocumentSymbolRequest, GotoDefinition, HoverRequest, PrepareRenameRequest, Rename, Request as _,
+    Shutdown,
+};
 use lsp_types::{
     CompletionOptions, CompletionParams, DidChangeTextDocumentParams, DidCloseTextDocumentParams,
-    DidOpenTextDocumentParams, GotoDefinitionParams, HoverParams, HoverProviderCapability, InitializeParams, OneOf,
-    PublishDiagnosticsParams, ServerCapabilities, TextDocumentPositionParams, TextDocumentSyncCapability,
-    TextDocumentSyncKind, TextDocumentSyncOptions, Uri,
+    DidOpenTextDocumentParams, DocumentSymbolParams, GotoDefinitionParams, HoverParams, HoverProviderCapability,
+    InitializeParams, OneOf, PublishDiagnosticsParams, RenameOptions, RenameParams, ServerCapabilities,
+    TextDocumentPositionParams, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, Uri,
+    WorkDoneProgressOptions,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -116,6 +120,11 @@ fn capabilities() -> ServerCapabilities {
         }),
         hover_provider: Some(HoverProviderCapability::Simple(true)),
         definition_provider: Some(OneOf::Left(true)),
+        document_symbol_provider: Some(OneOf::Left(true)),
+        rename_provider: Some(OneOf::Right(RenameOptions {
+            prepare_provider: Some(true),
+            work_done_progress_options: WorkDoneProgressOptions::default(),
+        })),
         ..ServerCapabilities::default()
     }
 }
@@ -200,6 +209,29 @@ impl Server {
                     )
                 })
             }),
+            PrepareRenameRequest::METHOD => read::<TextDocumentPositionParams>(request.params).map(|asked| {
+                self.at(&asked, |cursor, text, _| json!(cursor.renameable().map(|place| positions::range(text, place))))
+            }),
+            Rename::METHOD => {
+                let Some(asked) = read::<RenameParams>(request.params) else { return unreadable(request.id) };
+                let at = &asked.text_document_position;
+                let mut refused = None;
+                let edits = self.at(at, |cursor, text, _| {
+                    let made = answers::renaming(cursor, text, &at.text_document.uri, &asked.new_name);
+                    made.unwrap_or_else(|why| {
+                        refused = Some(why);
+                        Value::Null
+                    })
+                });
+                if let Some(why) = refused {
+                    return Response::new_err(request.id, ErrorCode::RequestFailed as i32, why);
+                }
+                Some(edits)
+            }
+            DocumentSymbolRequest::METHOD => read::<DocumentSymbolParams>(request.params).map(|asked| {
+                let text = path(&asked.text_document.uri).and_then(|path| self.open.get(&path));
+                json!(text.map(|text| answers::outline(&outline(text), text)))
+            }),
             other => {
                 let message = format!("cosell does not answer `{other}`");
                 return Response::new_err(request.id, ErrorCode::MethodNotFound as i32, message);
@@ -207,10 +239,7 @@ impl Server {
         };
         match answered {
             Some(value) => Response::new_ok(request.id, value),
-            None => {
-                let message = "what is asked cannot be read".to_owned();
-                Response::new_err(request.id, ErrorCode::InvalidParams as i32, message)
-            }
+            None => unreadable(request.id),
         }
     }
 
@@ -229,6 +258,10 @@ impl Server {
         let cursor = Cursor::new(&loaded.compilation, about, text, offset, configuration);
         answer(&cursor, text, &loaded)
     }
+}
+
+fn unreadable(id: RequestId) -> Response {
+    Response::new_err(id, ErrorCode::InvalidParams as i32, "what is asked cannot be read".to_owned())
 }
 
 fn read<T: DeserializeOwned>(parameters: Value) -> Option<T> {

@@ -2,12 +2,14 @@
 //!
 //! `place` finds where the cursor is, by the text alone; `expression` what is being written in an expression; `scope` knows
 //! what can be mentioned there, from the last compilation that could read the file; `record` the fields that a mapping's sides
-//! have; `words` has what filters and such mean. `complete`, `explain` (with `rows`, of mappings) and `define` answer.
+//! have; `words` has what filters and such mean. `complete`, `explain` (with `rows`, of mappings),
+//! `define` and `outline` answer.
 
 mod complete;
 mod define;
 mod explain;
 mod expression;
+mod outline;
 mod place;
 mod record;
 mod rows;
@@ -24,6 +26,7 @@ use serde_json::Value;
 use crate::Compilation;
 use crate::expr::path::Segment;
 use crate::schema::Kind;
+pub use outline::{Part, outline};
 use place::Place;
 use scope::Scope;
 
