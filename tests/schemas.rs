@@ -162,14 +162,15 @@ fn mistakes_are_not_valid() {
         (flow("let: {}, retry: none"), "/steps/s"),
         (flow("let: {}, key: a"), "/steps/s"),
         (flow("stop: cancelled, after: { t: cancelled }"), "/steps/s/after"),
-        (flow("for_each: some"), "/steps/s/for_each"),
-        (flow("for_each: [1], parallel: 51, do: {}"), "/steps/s/parallel"),
+        (flow("for_each: some, do: { t: { wait: 1s } }"), "/steps/s/for_each"),
+        (flow("for_each: [1], parallel: 51, do: { t: { wait: 1s } }"), "/steps/s/parallel"),
         (flow("if: yes please, then: {}"), "/steps/s/if"),
         (flow("use: state.get, with: { key: a }, retry: { count: 91 }"), "/steps/s/retry"),
         (flow("map: x, from: { a: 1, b: 2 }"), "/steps/s/from"),
-        ("flow: Greet\nsteps: {}\n".to_owned(), "/flow"),
-        ("flow: a\nsteps: { Step: { wait: 1s } }\n".to_owned(), "/steps"),
+        ("flow: Greet\ntrigger: manual\nsteps: {}\n".to_owned(), "/flow"),
+        ("flow: a\ntrigger: manual\nsteps: { Step: { wait: 1s } }\n".to_owned(), "/steps"),
         ("flow: a\nstep: {}\n".to_owned(), ""),
+        ("flow: a\nsteps: {}\n".to_owned(), ""),
         ("steps: {}\n".to_owned(), ""),
         (trigger("manuel"), "/trigger"),
         (trigger("{ use: schedule, with: { corn: x } }"), "/trigger"),
@@ -196,16 +197,87 @@ fn mistakes_are_not_valid() {
     }
 }
 
+/// Whether `cosell check` finds an error in a project with this file.
+fn is_refused(folder: &Path, text: &str) -> bool {
+    std::fs::create_dir_all(folder.join("flows")).unwrap();
+    std::fs::write(folder.join("cosell.yaml"), "flows: [flows]\n").unwrap();
+    std::fs::write(folder.join("flows/mine.yaml"), text).unwrap();
+    let checked = Command::new(env!("CARGO_BIN_EXE_cosell")).arg("check").current_dir(folder).output().unwrap();
+    !checked.status.success()
+}
+
+#[test]
+fn overlays_are_held_against_the_shipped_files_as_the_compiler_does() {
+    let schemas = Schemas::written("overlays");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("schemas/overlays");
+    let within = |case: &str, step: &str| {
+        format!("flow: customize\nsteps: {{ task: {{ cases: {{ {case}: {{ {step} }} }} }} }}\n")
+    };
+    let mapping = |row: &str| format!("mapping: referral-opportunity\nrows: {{ {row} }}\n");
+    for text in [
+        within("create_opportunity", "own_columns_of_opportunity: { let: { stepname: 1-Qualify } }"),
+        within("create_opportunity", "own_columns_of_opportunity: {}"),
+        within("create_opportunity", "new_opportunity: { timeout: 2m, with: { table: opportunity } }"),
+        within("create_opportunity", "tell: { use: state.put, with: { key: a, value: b } }"),
+        "flow: customize\nsteps: { task: }\n".to_owned(),
+        "flow: customize\ntitle: Ours\n".to_owned(),
+        "flow: customize\nwhole: false\n".to_owned(),
+        mapping("status: { values: { Declined: 5 } }"),
+        mapping("deal_value: { only_to: referral }, name:"),
+        mapping("deal_value: { opportunity: budgetamount }"),
+        mapping("city: { referral: customerProfile.address.city, opportunity: { path: new_city, as: text } }"),
+    ] {
+        let wrong = schemas.wrong(&text);
+        assert!(wrong.is_empty(), "{text}: {wrong:#?}");
+        assert!(!is_refused(&folder, &text), "{text}");
+    }
+    let new = "/steps/task/cases/create_opportunity";
+    for (text, place) in [
+        (within("create_opportunity", "own_columns_of_oportunity: { title: x }"), new),
+        (within("create_opportunity", "tell: { title: A step that does nothing }"), new),
+        (within("create_opportunity", "new_opportunity: { with: { tabel: opportunity } }"), new),
+        (within("create_opportunity", "new_opportunity: { parallel: 5 }"), new),
+        (within("create_opportunity", "new_opportunity: { timeout: soon }"), new),
+        (within("create_opportunity", "new_opportunity: { use: dataverse.create_rwo }"), new),
+        (within("create_opportunity", "tell: { use: state.put }"), new),
+        (within("create_oportunity", "a: { when: false }"), "/steps/task/cases"),
+        ("flow: customise\nsteps: { task: { when: false } }\n".to_owned(), ""),
+        ("flow: customize\nwhole: true\nsteps: {}\n".to_owned(), ""),
+        ("flow: customize\nsteps: { tusk: { when: false } }\n".to_owned(), "/steps/tusk"),
+        (mapping("status: { wins: microsoft }"), "/rows/status/wins"),
+        (mapping("status: { only_to: crm }"), "/rows/status/only_to"),
+        (mapping("status: { oportunity: x }"), "/rows/status"),
+        (mapping("city: { referral: customerProfile.address.city }"), "/rows/city"),
+        (mapping("city: { referral: name, opportunity: { as: text } }"), "/rows/city/opportunity"),
+        (mapping("name: { only_to: opportunity, wins: referral }"), "/rows/name/wins"),
+        (mapping("name: { opportunity: { as: date, length: 5 } }"), "/rows/name/opportunity"),
+        ("mapping: mine\nbetween: [a]\nrows: {}\n".to_owned(), "/between"),
+        ("mapping: mine\nrows: {}\n".to_owned(), ""),
+        ("mapping: mine\nbetween: [a, b]\nrecords: { a: dataverse.get_rwo }\nrows: {}\n".to_owned(), "/records/a"),
+    ] {
+        let wrong = schemas.wrong(&text);
+        assert!(!wrong.is_empty() && wrong.iter().all(|error| error.starts_with(place)), "{text}: {wrong:#?}");
+        assert!(is_refused(&folder, &text), "{text}");
+    }
+}
+
 #[test]
 fn the_schema_of_a_flow_explains_operations_and_their_inputs() {
     let (_, printed) = cosell("printed", &["schema", "flow"]);
     let schema: Value = serde_json::from_str(&printed).unwrap();
     let input = &schema["$defs"]["input.dataverse.find_row"];
-    for text in
-        [&input["title"], &input["description"], &input["examples"][0], &schema["properties"]["key"]["description"]]
-    {
+    for text in [
+        &input["title"],
+        &input["description"],
+        &input["defaultSnippets"][0]["body"]["table"],
+        &schema["properties"]["key"]["description"],
+    ] {
         assert!(!text.is_null(), "{input:#}");
     }
+    assert!(input["markdownDescription"].as_str().unwrap().contains("```yaml\ntable: opportunity\n"), "{input:#}");
+    // In a snippet `$` would begin a placeholder.
+    let named = &schema["$defs"]["any_step"]["properties"]["let"]["defaultSnippets"][0]["body"]["name"];
+    assert_eq!(named, r"\${{ trigger.name | upper \}\}");
     let names = &schema["$defs"]["operation_name"];
     assert_eq!(names["enum"].as_array().unwrap().len(), names["enumDescriptions"].as_array().unwrap().len());
 }

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use cosell_lsp::project::Buffers;
-use cosell_lsp::{Loaded, Project};
+use cosell_lsp::{Ended, Loaded, Project};
 use cosell_model::Catalogue;
+use cosell_model::tables::Metadata;
 use cosell_sdk::Connector;
 use url::Url;
 
 use crate::project::{Chosen, draft, files};
-use crate::{Ending, Trouble, explain};
+use crate::{Ending, Trouble, explain, metadata};
 
 /// How to speak with the editor.
 #[derive(Args, Debug)]
@@ -32,9 +33,14 @@ pub(crate) fn lsp(chosen: &Chosen, options: &Options, connectors: &[Connector]) 
             environment: chosen.environment.clone(),
             catalogue,
             written: Mutex::default(),
+            metadata: Mutex::default(),
         })
     };
-    cosell_lsp::serve(open).map(|()| Ending::Done).map_err(|error| Trouble::new(error.to_string()))
+    match cosell_lsp::serve(open) {
+        Ok(Ended::Asked) => Ok(Ending::Done),
+        Ok(Ended::Abruptly) => Ok(Ending::Failed),
+        Err(error) => Err(Trouble::new(error.to_string())),
+    }
 }
 
 /// The project in the folder that an editor has open.
@@ -44,6 +50,8 @@ struct Opened {
     catalogue: Catalogue,
     /// Which files that come with the program have been written out.
     written: Mutex<Vec<String>>,
+    /// What `cosell metadata pull` saved, with the text that it was read from.
+    metadata: Mutex<(String, Arc<Metadata>)>,
 }
 
 /// The page that explains findings, by its name among the kept files.
@@ -51,7 +59,7 @@ const FINDINGS: &str = "findings.md";
 
 impl Project for Opened {
     fn load(&self, open: &Buffers) -> Loaded {
-        draft::draft(&self.configuration, self.environment.as_deref(), open, &self.catalogue)
+        draft::draft(&self.configuration, self.environment.as_deref(), open, &self.catalogue, self.metadata())
     }
 
     fn catalogue(&self) -> &Catalogue {
@@ -79,6 +87,19 @@ impl Project for Opened {
 }
 
 impl Opened {
+    /// What `cosell metadata pull` saved, read anew only where the file is another. Of one that cannot be read `cosell check`
+    /// tells; here it counts as none.
+    fn metadata(&self) -> Arc<Metadata> {
+        let path = self.configuration.with_file_name(metadata::FILE);
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let mut known = self.metadata.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 != text {
+            let read = serde_json::from_str(&text).unwrap_or_default();
+            *known = (text, Arc::new(read));
+        }
+        Arc::clone(&known.1)
+    }
+
     /// Where a text that comes with the program can be looked at: it is written out once, beside the configuration; nowhere
     /// where there is none.
     fn kept(&self, name: &str, text: impl FnOnce() -> Option<String>) -> Option<PathBuf> {

@@ -1,12 +1,15 @@
 //! `cosell schema`: JSON Schemas of the files that people write, with which editors complete and explain them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use cosell_compile::compile;
 use cosell_compile::schema::{self, Kind};
 use cosell_model::{Catalogue, Schema};
 use cosell_sdk::Connector;
 
+use crate::project::files;
 use crate::{Ending, Trouble};
 
 /// Which to print, or where to write them.
@@ -91,7 +94,8 @@ fn write(
 
 fn made(kind: Kind, connectors: &[Connector]) -> Schema {
     let catalogue = Catalogue::new(connectors.iter().map(|connector| connector.description().clone()));
-    schema::of(kind, &catalogue)
+    let shipped = compile(files::shipped(), &catalogue, &BTreeMap::new());
+    schema::of(kind, &catalogue, &shipped)
 }
 
 /// The comment that tells an editor which schema a file has; none where `file` does not lie below the project's folder.

@@ -17,6 +17,11 @@ const MAX_DEPTH: usize = 96;
 /// How many values a file may hold; a flow of a thousand steps holds some 10,000.
 const MAX_NODES: usize = 200_000;
 
+/// A value as YAML.
+pub(crate) fn written(value: &Value) -> String {
+    serde_yaml::to_string(value).unwrap_or_default()
+}
+
 /// Reads one file.
 ///
 /// # Errors

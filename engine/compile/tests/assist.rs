@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use cosell_compile::assist::Cursor;
+use cosell_compile::assist::{Cursor, Part, outline};
 use cosell_compile::source::{Layer, SourceFile};
 use cosell_compile::{Compilation, compile};
 use cosell_model::Catalogue;
+use cosell_model::tables::Metadata;
 use proptest::prelude::*;
 
 /// Everything that is shipped.
@@ -32,11 +33,19 @@ static COMPILED: LazyLock<Compilation> =
 fn ask(compilation: &Compilation, text: &str, offset: usize) {
     for configuration in [false, true] {
         let catalogue = Catalogue::default();
-        let cursor = Cursor::new(compilation, &catalogue, text, offset, configuration);
+        let metadata = Metadata::default();
+        let cursor = Cursor::new(compilation, (&catalogue, &metadata), text, offset, configuration);
         let proposals = cursor.proposals();
         assert!(text.get(proposals.replaces.clone()).is_some(), "{:?} of {text:?}", proposals.replaces);
         if let Some(explanation) = cursor.explanation() {
             assert!(text.get(explanation.place.clone()).is_some(), "{:?} of {text:?}", explanation.place);
+        }
+        if let Some(place) = cursor.renameable() {
+            assert!(text.get(place.clone()).is_some_and(|name| !name.is_empty()), "{place:?} of {text:?}");
+            assert!(
+                cursor.renamed("another_name").is_ok_and(|places| places.contains(&place)),
+                "{place:?} of {text:?}"
+            );
         }
         if let Some(place) = cursor.definition() {
             let file = &compilation.sources.file(place.file).text;
@@ -48,6 +57,42 @@ fn ask(compilation: &Compilation, text: &str, offset: usize) {
 /// What people type next.
 const TYPED: [&str; 12] =
     ["", "${{ steps.", "${{ ", " | ", "\"", "{ ", "[", "\n  ", "- ", "ä", "use: ", "\r\n\"${{ vars['"];
+
+/// All steps, also those in others.
+fn steps(parts: Vec<Part>) -> Vec<Part> {
+    parts.into_iter().flat_map(|part| steps(part.inside.clone()).into_iter().chain([part])).collect()
+}
+
+#[test]
+fn a_flow_whose_step_has_another_name_is_the_same_flow() {
+    let (catalogue, metadata) = (Catalogue::default(), Metadata::default());
+    let said = |compilation: &Compilation| -> Vec<&str> {
+        compilation.diagnostics.iter().map(|finding| finding.code).collect()
+    };
+    let flows = FILES.iter().filter(|file| file.text.lines().any(|line| line.starts_with("flow:")));
+    let mut seen = 0;
+    for file in flows {
+        let all = steps(outline(&file.text));
+        assert!(!all.is_empty(), "{}", file.path);
+        for (number, step) in all.iter().enumerate() {
+            let cursor = Cursor::new(&COMPILED, (&catalogue, &metadata), &file.text, step.place.end, false);
+            let places = cursor.renamed("a_name_of_its_own").unwrap();
+            assert!(places.iter().all(|place| file.text[place.clone()] == step.name), "{}: {}", file.path, step.name);
+            // Compiling takes longer than finding the places.
+            if number % 9 > 0 {
+                continue;
+            }
+            let mut renamed = file.text.clone();
+            places.iter().rev().for_each(|place| renamed.replace_range(place.clone(), "a_name_of_its_own"));
+            let mut files = FILES.clone();
+            files.iter_mut().find(|other| other.path == file.path).unwrap().text = renamed;
+            let compilation = compile(files, &catalogue, &BTreeMap::new());
+            assert_eq!(said(&compilation), said(&COMPILED), "{}: {}", file.path, step.name);
+            seen += 1;
+        }
+    }
+    assert!(seen >= 15, "{seen}");
+}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]

@@ -1,4 +1,4 @@
-//! The language server: findings while a file is written, completion, explanations, and the way to definitions, over
+//! The language server: findings while a file is written, completion, explanations, definitions, outlines and renaming, over
 //! standard input and output by the Language Server Protocol
 //! (<https://microsoft.github.io/language-server-protocol/specifications/lsp/3.17/specification/>).
 //!
@@ -14,4 +14,4 @@ pub mod project;
 mod server;
 
 pub use project::{Loaded, Project};
-pub use server::{Trouble, serve};
+pub use server::{Ended, Trouble, serve};

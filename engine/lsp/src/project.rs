@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cosell_compile::Compilation;
 use cosell_compile::source::Sources;
+use cosell_model::tables::Metadata;
 use cosell_model::{Catalogue, Diagnostic};
 use url::Url;
 
@@ -33,8 +35,10 @@ pub trait Project: Send + Sync {
 /// A project, compiled.
 #[derive(Debug)]
 pub struct Loaded {
-    /// Flows, mappings and variables.
+    /// Flows, mappings and variables; its findings are also those by what remote systems say of their tables.
     pub compilation: Compilation,
+    /// What remote systems say of their tables, as far as that was saved.
+    pub metadata: Arc<Metadata>,
     /// What is wrong with the configuration.
     pub configuration: Vec<Diagnostic>,
     /// The configuration, to show that with.

@@ -4,18 +4,22 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cosell_compile::assist::Cursor;
-use lsp_server::{Connection, ErrorCode, Message, Notification, Request, Response};
+use cosell_compile::assist::{Cursor, outline};
+use lsp_server::{Connection, ErrorCode, Message, Notification, Request, RequestId, Response};
 use lsp_types::notification::{
-    DidChangeTextDocument, DidChangeWatchedFiles, DidCloseTextDocument, DidOpenTextDocument, DidSaveTextDocument,
+    DidChangeTextDocument, DidChangeWatchedFiles, DidCloseTextDocument, DidOpenTextDocument, DidSaveTextDocument, Exit,
     Notification as _, PublishDiagnostics,
 };
-use lsp_types::request::{Completion, GotoDefinition, HoverRequest, Request as _};
+use lsp_types::request::{
+    Completion, DocumentSymbolRequest, GotoDefinition, HoverRequest, PrepareRenameRequest, Rename, Request as _,
+    Shutdown,
+};
 use lsp_types::{
     CompletionOptions, CompletionParams, DidChangeTextDocumentParams, DidCloseTextDocumentParams,
-    DidOpenTextDocumentParams, GotoDefinitionParams, HoverParams, HoverProviderCapability, InitializeParams, OneOf,
-    PublishDiagnosticsParams, ServerCapabilities, TextDocumentPositionParams, TextDocumentSyncCapability,
-    TextDocumentSyncKind, TextDocumentSyncOptions, Uri,
+    DidOpenTextDocumentParams, DocumentSymbolParams, GotoDefinitionParams, HoverParams, HoverProviderCapability,
+    InitializeParams, OneOf, PublishDiagnosticsParams, RenameOptions, RenameParams, ServerCapabilities,
+    TextDocumentPositionParams, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, Uri,
+    WorkDoneProgressOptions,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -39,19 +43,28 @@ pub enum Trouble {
     Io(#[from] std::io::Error),
 }
 
+/// How the conversation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The editor asked for it first.
+    Asked,
+    /// The editor did not; by the protocol, that is a failure.
+    Abruptly,
+}
+
 /// Speaks with an editor over standard input and output until it says to end. `open` makes the project in the folder that the
 /// editor has open.
 ///
 /// # Errors
 /// Whatever ends it before that.
-pub fn serve(open: impl FnOnce(Option<PathBuf>) -> Arc<dyn Project>) -> Result<(), Trouble> {
+pub fn serve(open: impl FnOnce(Option<PathBuf>) -> Arc<dyn Project>) -> Result<Ended, Trouble> {
     let (connection, threads) = Connection::stdio();
-    converse(connection, open)?;
+    let ended = converse(connection, open)?;
     threads.join()?;
-    Ok(())
+    Ok(ended)
 }
 
-fn converse(connection: Connection, open: impl FnOnce(Option<PathBuf>) -> Arc<dyn Project>) -> Result<(), Trouble> {
+fn converse(connection: Connection, open: impl FnOnce(Option<PathBuf>) -> Arc<dyn Project>) -> Result<Ended, Trouble> {
     let (id, parameters) = connection.initialize_start()?;
     let parameters: InitializeParams = serde_json::from_value(parameters)?;
     let project = open(folder(&parameters));
@@ -83,7 +96,7 @@ fn converse(connection: Connection, open: impl FnOnce(Option<PathBuf>) -> Arc<dy
     desk.end();
     // Its only way to fail is a panic, which it has shown.
     let _ = worker.join();
-    ended
+    Ok(ended)
 }
 
 /// The folder that the editor has open.
@@ -107,6 +120,11 @@ fn capabilities() -> ServerCapabilities {
         }),
         hover_provider: Some(HoverProviderCapability::Simple(true)),
         definition_provider: Some(OneOf::Left(true)),
+        document_symbol_provider: Some(OneOf::Left(true)),
+        rename_provider: Some(OneOf::Right(RenameOptions {
+            prepare_provider: Some(true),
+            work_done_progress_options: WorkDoneProgressOptions::default(),
+        })),
         ..ServerCapabilities::default()
     }
 }
@@ -118,18 +136,30 @@ struct Server {
 }
 
 impl Server {
-    fn listen(&mut self, connection: &Connection) -> Result<(), Trouble> {
+    fn listen(&mut self, connection: &Connection) -> Ended {
+        let mut ending = false;
         for message in &connection.receiver {
             match message {
                 Message::Request(request) => {
-                    if connection.handle_shutdown(&request)? {
-                        return Ok(());
-                    }
-                    let response = self.answer(request);
+                    let response = match request.method.as_str() {
+                        _ if ending => {
+                            let message = "nothing is answered after `shutdown`".to_owned();
+                            Response::new_err(request.id, ErrorCode::InvalidRequest as i32, message)
+                        }
+                        Shutdown::METHOD => {
+                            ending = true;
+                            Response::new_ok(request.id, Value::Null)
+                        }
+                        _ => self.answer(request),
+                    };
                     if connection.sender.send(response.into()).is_err() {
-                        return Ok(());
+                        break;
                     }
                 }
+                Message::Notification(told) if told.method == Exit::METHOD => {
+                    return if ending { Ended::Asked } else { Ended::Abruptly };
+                }
+                Message::Notification(_) if ending => {}
                 Message::Notification(notification) => {
                     if self.take(notification) {
                         self.desk.ask(self.open.clone());
@@ -138,7 +168,7 @@ impl Server {
                 Message::Response(_) => {}
             }
         }
-        Ok(())
+        Ended::Abruptly
     }
 
     /// Takes what the editor tells; whether anything is to be compiled anew.
@@ -179,6 +209,29 @@ impl Server {
                     )
                 })
             }),
+            PrepareRenameRequest::METHOD => read::<TextDocumentPositionParams>(request.params).map(|asked| {
+                self.at(&asked, |cursor, text, _| json!(cursor.renameable().map(|place| positions::range(text, place))))
+            }),
+            Rename::METHOD => {
+                let Some(asked) = read::<RenameParams>(request.params) else { return unreadable(request.id) };
+                let at = &asked.text_document_position;
+                let mut refused = None;
+                let edits = self.at(at, |cursor, text, _| {
+                    let made = answers::renaming(cursor, text, &at.text_document.uri, &asked.new_name);
+                    made.unwrap_or_else(|why| {
+                        refused = Some(why);
+                        Value::Null
+                    })
+                });
+                if let Some(why) = refused {
+                    return Response::new_err(request.id, ErrorCode::RequestFailed as i32, why);
+                }
+                Some(edits)
+            }
+            DocumentSymbolRequest::METHOD => read::<DocumentSymbolParams>(request.params).map(|asked| {
+                let text = path(&asked.text_document.uri).and_then(|path| self.open.get(&path));
+                json!(text.map(|text| answers::outline(&outline(text), text)))
+            }),
             other => {
                 let message = format!("cosell does not answer `{other}`");
                 return Response::new_err(request.id, ErrorCode::MethodNotFound as i32, message);
@@ -186,10 +239,7 @@ impl Server {
         };
         match answered {
             Some(value) => Response::new_ok(request.id, value),
-            None => {
-                let message = "what is asked cannot be read".to_owned();
-                Response::new_err(request.id, ErrorCode::InvalidParams as i32, message)
-            }
+            None => unreadable(request.id),
         }
     }
 
@@ -204,9 +254,14 @@ impl Server {
         let Some(loaded) = self.desk.of(&path) else { return Value::Null };
         let offset = positions::offset(text, asked.position);
         let configuration = self.project.is_configuration(&path);
-        let cursor = Cursor::new(&loaded.compilation, self.project.catalogue(), text, offset, configuration);
+        let about = (self.project.catalogue(), &*loaded.metadata);
+        let cursor = Cursor::new(&loaded.compilation, about, text, offset, configuration);
         answer(&cursor, text, &loaded)
     }
+}
+
+fn unreadable(id: RequestId) -> Response {
+    Response::new_err(id, ErrorCode::InvalidParams as i32, "what is asked cannot be read".to_owned())
 }
 
 fn read<T: DeserializeOwned>(parameters: Value) -> Option<T> {

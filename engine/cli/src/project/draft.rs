@@ -2,17 +2,26 @@
 //! looked at.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cosell_compile::source::{Layer, SourceFile};
-use cosell_compile::{compile, configuration};
+use cosell_compile::{compile, configuration, tables};
 use cosell_lsp::Loaded;
 use cosell_lsp::project::Buffers;
 use cosell_model::Catalogue;
+use cosell_model::tables::Metadata;
 
 use super::{dotenv, files, wrong_settings};
 
-/// Reads and compiles the project of the configuration at `path`, with `open` texts in the place of what is on the disk.
-pub(crate) fn draft(path: &Path, environment: Option<&str>, open: &Buffers, catalogue: &Catalogue) -> Loaded {
+/// Reads and compiles the project of the configuration at `path`, with `open` texts in the place of what is on the disk, and
+/// holds it against what `metadata` says of tables.
+pub(crate) fn draft(
+    path: &Path,
+    environment: Option<&str>,
+    open: &Buffers,
+    catalogue: &Catalogue,
+    metadata: Arc<Metadata>,
+) -> Loaded {
     let base = path.parent().unwrap_or(Path::new(""));
     let named =
         environment.map(str::to_owned).or_else(|| dotenv::Variables::beside(base).ok()?.get("COSELL_ENVIRONMENT"));
@@ -35,9 +44,10 @@ pub(crate) fn draft(path: &Path, environment: Option<&str>, open: &Buffers, cata
     let mut all = files::shipped();
     all.extend(own);
     let values = configuration.variables.iter().map(|(name, set)| (name.clone(), set.value.clone())).collect();
-    let compilation = compile(all, catalogue, &values);
+    let mut compilation = compile(all, catalogue, &values);
     wrong.extend(wrong_settings(&configuration, &compilation));
-    Loaded { compilation, configuration: wrong, configuration_sources }
+    compilation.diagnostics = tables::check(&compilation, catalogue, &metadata);
+    Loaded { compilation, metadata, configuration: wrong, configuration_sources }
 }
 
 /// Whether an open file belongs to the project: it lies in a folder of flows, or elsewhere and says that it is a flow, a mapping

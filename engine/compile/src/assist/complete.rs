@@ -8,11 +8,13 @@ use serde_json::Value;
 
 use super::expression::{Before, before};
 use super::place::{At, word};
+use super::record::{InRow, Sides};
 use super::scope::{self, Member, word_of};
 use super::{Cursor, Proposal, Proposals, What, words};
 use crate::expr::environment;
 use crate::expr::path::Segment;
 use crate::mapping::Mapping;
+use crate::mapping::form::Form;
 use crate::read::flow::BUILT_IN;
 use crate::schema::{Kind, look};
 
@@ -80,7 +82,10 @@ impl Cursor<'_> {
     fn keys(&self, written: &Range<usize>) -> Proposals {
         let mut all = self.known_keys();
         let has_colon = self.text[written.end.min(self.text.len())..].starts_with(':');
-        for proposal in all.iter_mut().filter(|_| !has_colon) {
+        // An item of a list is no key, unless it is one of a map in it.
+        let line = self.text[..self.offset].rsplit('\n').next().unwrap_or_default();
+        let is_item = |proposal: &Proposal| proposal.what == What::Value && line.trim_start().starts_with("- ");
+        for proposal in all.iter_mut().filter(|proposal| !has_colon && !is_item(proposal)) {
             proposal.insert.push_str(": ");
         }
         let start = written.start.min(self.offset);
@@ -93,6 +98,9 @@ impl Cursor<'_> {
             keys.iter().map(|key| Proposal::new(What::Key, key.name, "", key.about)).collect()
         };
         let names = |names: &[String]| names.iter().map(|name| Proposal::new(What::Key, name, "", "")).collect();
+        if let Some(columns) = self.named_columns(path) {
+            return proposed(What::Value, &columns);
+        }
         if let Some((schema, inside)) = self.described(path) {
             let members = scope::of_schema(schema, schema, &inside);
             return members
@@ -108,14 +116,7 @@ impl Cursor<'_> {
                 (_, [after]) if after == "after" => self.beside(),
                 (kind, of_step) => keys(look::keys_of_step(kind.and_then(word_of), of_step)),
             },
-            (Kind::Mapping, _) if path.len() == 1 && path[0] == "rows" => self.already_there(),
-            (Kind::Mapping, _) => {
-                let mut all = keys(look::keys(self.kind, path));
-                if let (2, Some(mapping)) = (path.len(), self.mapping(self.name)) {
-                    all.splice(0..0, names(&mapping.sides));
-                }
-                all
-            }
+            (Kind::Mapping, _) => self.keys_of_mapping(keys(look::keys(self.kind, path))),
             (Kind::Configuration, _) => match path.last().map(String::as_str) {
                 Some("variables") => {
                     let members = self.variables(&[Segment::Key("vars".into())]);
@@ -129,6 +130,85 @@ impl Cursor<'_> {
             },
             _ => keys(look::keys(self.kind, path)),
         }
+    }
+
+    /// The keys of a map in a mapping, with those that every mapping can have there.
+    fn keys_of_mapping(&self, mut all: Vec<Proposal>) -> Vec<Proposal> {
+        let path: Vec<&str> = self.place.path.iter().map(String::as_str).collect();
+        let Some(sides) = self.sides_of(self.name) else { return all };
+        let names = || sides.names.iter().map(|name| Proposal::new(What::Key, name, "", ""));
+        match path.as_slice() {
+            ["rows"] => self.already_there(),
+            ["records"] => names().collect(),
+            ["rows", _] => {
+                all.splice(0..0, names());
+                all
+            }
+            ["rows", row, "values"] => {
+                let mut known = proposed(What::Key, &self.listed_in(&sides, row, 0));
+                known.retain(|proposal| !self.already_there().iter().any(|there| there.label == proposal.label));
+                self.already_there().into_iter().chain(known).collect()
+            }
+            _ => all,
+        }
+    }
+
+    /// The values that the row's field on a side can have.
+    fn listed_in(&self, sides: &Sides, row: &str, side: usize) -> Vec<Member> {
+        let path = self.path_of(row, side);
+        let record = sides.records[side].as_ref();
+        record.zip(path).map_or_else(Vec::new, |(record, path)| self.listed(record, &path))
+    }
+
+    /// What can stand as a value in a mapping, where that is known of it alone.
+    fn values_of_mapping(&self, sides: &Sides) -> Option<Vec<Proposal>> {
+        let path = &self.place.path;
+        if let [records, _] = path.as_slice()
+            && records == "records"
+        {
+            let written = &self.text[word(self.text, self.offset, &['.', '-'])];
+            return Some(proposed(What::Value, &self.records(written)));
+        }
+        let row = path.get(1)?;
+        let fields = |side: usize| {
+            let mut all = sides.records[side].as_ref().map_or_else(Vec::new, |record| self.fields(record));
+            let carried = self.carried(side);
+            for field in &mut all {
+                if let Some((other, _)) = carried.iter().find(|(other, path)| other != row && *path == field.name) {
+                    field.kind =
+                        format!("{}{}in row `{other}`", field.kind, if field.kind.is_empty() { "" } else { ", " });
+                }
+            }
+            all
+        };
+        Some(match sides.in_row(path)? {
+            InRow::Path(side) => proposed(What::Name, &fields(side)),
+            InRow::Column(side) => {
+                let mut all = proposed(What::Name, &fields(side));
+                all.push(Proposal::new(What::Value, "false", "", "The field is no column."));
+                all
+            }
+            InRow::Default(side) => proposed(What::Value, &self.listed_in(sides, row, side)),
+            InRow::Right => proposed(What::Value, &self.listed_in(sides, row, 1)),
+            InRow::Other("as") => {
+                let one = |(name, form): &(&str, Form)| Proposal::new(What::Value, name, form.describe(), "");
+                Form::WORDS.iter().map(one).collect()
+            }
+            InRow::Left | InRow::Other(_) => return None,
+        })
+    }
+
+    /// The rows of this mapping, each with the path of its field on a side.
+    fn carried(&self, side: usize) -> Vec<(&str, String)> {
+        let rows = self.written(&["rows".to_owned()]).and_then(Node::entries).unwrap_or_default();
+        let names = rows.iter().map(|entry| entry.key.value.as_str());
+        names.filter_map(|name| Some((name, self.path_of(name, side)?))).collect()
+    }
+
+    /// The columns that can stand in an input that names columns, where its table is known.
+    fn named_columns(&self, path: &[String]) -> Option<Vec<Member>> {
+        let (_, table) = self.names(path).filter(|(names, _)| *names != "table")?;
+        Some(self.columns(&table?)).filter(|columns| !columns.is_empty())
     }
 
     /// The keys that the flow or the mapping has at this place already: those of a shipped one, where this is merged over it.
@@ -152,7 +232,7 @@ impl Cursor<'_> {
     fn sides(&self) -> Vec<String> {
         let step = self.place.path.split_last().and_then(|(_, step)| self.written(step));
         let named = ["map", "compare", "merge"].iter().find_map(|key| step?.get(key)?.text());
-        named.and_then(|name| self.mapping(name)).map_or_else(Vec::new, |mapping| mapping.sides.to_vec())
+        named.and_then(|name| self.sides_of(name)).map_or_else(Vec::new, |sides| sides.names.to_vec())
     }
 
     /// What the flow or the mapping has at a place.
@@ -177,9 +257,22 @@ impl Cursor<'_> {
     fn values(&self) -> Vec<Proposal> {
         let Some((key, before)) = self.place.path.split_last() else { return Vec::new() };
         let words = |words: &[&str]| words.iter().map(|word| Proposal::new(What::Value, word, "", "")).collect();
+        match self.names(&self.place.path) {
+            Some(("table", _)) => return proposed(What::Value, &self.tables()),
+            Some(_) => return proposed(What::Value, &self.named_columns(&self.place.path).unwrap_or_default()),
+            None => {}
+        }
+        if let Some((_, Some(table))) = self.names(before).filter(|(names, _)| *names != "table") {
+            return proposed(What::Value, &self.choices(&table, key));
+        }
         if let Some((schema, path)) = self.described(&self.place.path) {
             let schema = scope::follow(schema, schema, &path);
             return schema.map_or_else(Vec::new, |schema| words(&one_of(schema)));
+        }
+        if self.kind == Kind::Mapping
+            && let Some(known) = self.sides_of(self.name).and_then(|sides| self.values_of_mapping(&sides))
+        {
+            return known;
         }
         let steps = scope::steps_of(before);
         let at_step = !steps.0.is_empty() && steps.1.is_empty();
@@ -190,8 +283,8 @@ impl Cursor<'_> {
             (Kind::Flow, "map" | "compare" | "merge") if at_step => self.mappings(),
             (Kind::Flow, "after") if at_step => self.beside(),
             (Kind::Mapping, "only_to" | "wins" | "final_in") => {
-                let mut sides: Vec<&str> =
-                    self.mapping(self.name).iter().flat_map(|mapping| &mapping.sides).map(String::as_str).collect();
+                let sides = self.sides_of(self.name);
+                let mut sides: Vec<&str> = sides.iter().flat_map(|sides| &sides.names).map(String::as_str).collect();
                 sides.extend((key == "wins").then_some("newest"));
                 words(&sides)
             }
@@ -231,6 +324,11 @@ impl Cursor<'_> {
     }
 }
 
+/// Members, to be written as keys or as values.
+fn proposed(what: What, members: &[Member]) -> Vec<Proposal> {
+    members.iter().map(|member| Proposal::new(what, &member.name, &member.kind, &member.about)).collect()
+}
+
 fn operations(catalogue: &Catalogue) -> Vec<Proposal> {
     let of = |connector: &cosell_model::catalogue::ConnectorDescription| {
         let one = |operation: &cosell_model::OperationDescription| {
@@ -255,7 +353,7 @@ fn triggers(catalogue: &Catalogue) -> Vec<Proposal> {
 }
 
 /// The values that a schema lists.
-fn one_of(schema: &Value) -> Vec<&str> {
+pub(super) fn one_of(schema: &Value) -> Vec<&str> {
     if schema.get("type").is_some_and(|kind| kind == "boolean") {
         return vec!["true", "false"];
     }

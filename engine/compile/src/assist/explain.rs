@@ -15,8 +15,29 @@ use crate::mapping::Mapping;
 use crate::schema::{Kind, look};
 
 impl Cursor<'_> {
-    /// What stands here.
+    /// What stands here, and what a user's file changes of it.
     pub fn explanation(&self) -> Option<Explanation> {
+        let mut path = self.place.path.clone();
+        if let At::Key(key) = &self.place.at {
+            path.push(self.text[key.clone()].trim().trim_matches(['"', '\'']).to_owned());
+        }
+        match (self.known(), self.changed(&path)) {
+            (Some(mut known), Some(changed)) => {
+                known.markdown = format!("{}\n\n{changed}", known.markdown);
+                Some(known)
+            }
+            (None, Some(markdown)) => {
+                let place = match &self.place.at {
+                    At::Key(key) => key.clone(),
+                    At::Value(_) | At::Expression(_) => word(self.text, self.offset, &['.', '-']),
+                };
+                Some(Explanation { place, markdown })
+            }
+            (known, None) => known,
+        }
+    }
+
+    fn known(&self) -> Option<Explanation> {
         let name = word(self.text, self.offset, &[]);
         match &self.place.at {
             At::Expression(start) => {
@@ -45,7 +66,7 @@ impl Cursor<'_> {
                     return of_function(&words::FUNCTIONS, written);
                 }
                 let whole: Vec<Segment> = mention.into_iter().chain([Segment::Key(written.into())]).collect();
-                let scope = self.scope()?;
+                let Some(scope) = self.scope() else { return self.of_variable_in_mapping(&whole) };
                 if let [Segment::Key(root), Segment::Key(step)] = whole.as_slice()
                     && ["steps", "outcomes"].contains(&&**root)
                 {
@@ -57,7 +78,18 @@ impl Cursor<'_> {
         }
     }
 
+    /// A variable where a path comes from it, and the field that it names.
+    fn of_variable_in_mapping(&self, mention: &[Segment]) -> Option<String> {
+        let [Segment::Key(root), Segment::Key(name)] = mention else { return None };
+        let variable = self.compilation.variables.get(&**name).filter(|_| &**root == "vars")?;
+        let field = self.of_computed_field().map(|field| format!("\n\n{field}")).unwrap_or_default();
+        Some(of_variable(name, variable) + &field)
+    }
+
     fn of_value(&self, written: &str) -> Option<String> {
+        if self.kind == Kind::Mapping {
+            return self.of_value_in_mapping(written);
+        }
         let (key, before) = self.place.path.split_last()?;
         let (steps, keys) = scope::steps_of(before);
         let of_step = !steps.is_empty() && keys.is_empty();
@@ -81,6 +113,9 @@ impl Cursor<'_> {
 
     fn of_key(&self, name: &str) -> Option<String> {
         let path = &self.place.path;
+        if let Some((_, Some(table))) = self.names(path).filter(|(names, _)| *names != "table") {
+            return self.columns(&table).iter().find(|column| column.name == name).map(of_member);
+        }
         if let Some((schema, inside)) = self.described(path) {
             let members = scope::of_schema(schema, schema, &inside);
             return members.iter().find(|member| member.name == name).map(of_member);
@@ -90,18 +125,7 @@ impl Cursor<'_> {
             Kind::Flow if path.last().is_some_and(|key| key == "after") => {
                 return Some(self.of_step(self.scope()?.find(name)?));
             }
-            Kind::Mapping if path.len() == 1 && path[0] == "rows" => {
-                let mapping = self.mapping(self.name)?;
-                let row = mapping.rows.iter().find(|row| row.id == name)?;
-                let [left, right] = &mapping.sides;
-                let [here, there] = &row.fields;
-                return Some(format!(
-                    "**{}**\n\n{left}: `{}`, {right}: `{}`",
-                    row.title,
-                    here.path_text(),
-                    there.path_text()
-                ));
-            }
+            Kind::Mapping => return self.of_key_in_mapping(name),
             Kind::Configuration if path.last().is_some_and(|key| key == "variables") => {
                 let variable = self.compilation.variables.get(name)?;
                 return Some(of_variable(name, variable));
@@ -159,7 +183,7 @@ fn listed(members: &[Member]) -> String {
     format!("{}{more}", names.join(", "))
 }
 
-fn of_member(member: &Member) -> String {
+pub(super) fn of_member(member: &Member) -> String {
     let kind = if member.kind.is_empty() { String::new() } else { format!(": {}", member.kind) };
     let about = if member.about.is_empty() { String::new() } else { format!("\n\n{}", member.about) };
     format!("`{}`{kind}{about}", member.name)

@@ -1,14 +1,18 @@
 //! Help for whoever writes a file: what can stand at a place in it, what stands there means, and where that is defined.
 //!
 //! `place` finds where the cursor is, by the text alone; `expression` what is being written in an expression; `scope` knows
-//! what can be mentioned there, from the last compilation that could read the file; `words` has what filters and such mean.
-//! `complete`, `explain` and `define` answer.
+//! what can be mentioned there, from the last compilation that could read the file; `record` the fields that a mapping's sides
+//! have; `words` has what filters and such mean. `complete`, `explain` (with `rows`, of mappings),
+//! `define` and `outline` answer.
 
 mod complete;
 mod define;
 mod explain;
 mod expression;
+mod outline;
 mod place;
+mod record;
+mod rows;
 mod scope;
 mod words;
 
@@ -16,11 +20,13 @@ use std::ops::Range;
 
 use cosell_model::Catalogue;
 use cosell_model::flow::{Step, StepKind};
+use cosell_model::tables::Metadata;
 use serde_json::Value;
 
 use crate::Compilation;
 use crate::expr::path::Segment;
 use crate::schema::Kind;
+pub use outline::{Part, outline};
 use place::Place;
 use scope::Scope;
 
@@ -28,6 +34,7 @@ use scope::Scope;
 pub struct Cursor<'c> {
     compilation: &'c Compilation,
     catalogue: &'c Catalogue,
+    metadata: &'c Metadata,
     text: &'c str,
     offset: usize,
     kind: Kind,
@@ -88,10 +95,10 @@ pub struct Explanation {
 
 impl<'c> Cursor<'c> {
     /// At `offset` bytes of `text`, which is the configuration, or a file that says what it is. `compilation` is the last one
-    /// that could read the file; it may be of an earlier text.
+    /// that could read the file; it may be of an earlier text. `metadata` is what remote systems say of their tables.
     pub fn new(
         compilation: &'c Compilation,
-        catalogue: &'c Catalogue,
+        (catalogue, metadata): (&'c Catalogue, &'c Metadata),
         text: &'c str,
         offset: usize,
         configuration: bool,
@@ -106,7 +113,7 @@ impl<'c> Cursor<'c> {
             None => (Kind::Flow, ""),
         };
         let offset = (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        Self { compilation, catalogue, text, offset, kind, name, place }
+        Self { compilation, catalogue, metadata, text, offset, kind, name, place }
     }
 
     fn scope(&self) -> Option<Scope<'c>> {
@@ -118,6 +125,24 @@ impl<'c> Cursor<'c> {
         let (steps, keys) = scope::steps_of(&self.place.path);
         let name = (self.kind == Kind::Flow).then_some(steps.last())??;
         Some((self.scope().and_then(|scope| scope.find(name)), keys))
+    }
+
+    /// The table that the step's or the trigger's input at the cursor names beside it, and whether the value at `path` names
+    /// tables (`table`) or columns.
+    fn names(&self, path: &'c [String]) -> Option<(&'c str, Option<String>)> {
+        let (schema, inside) = self.described(path)?;
+        let [Segment::Key(input)] = inside.as_slice() else { return None };
+        let properties = schema.get("properties")?.as_object()?;
+        let names = properties.get(&**input)?.get("x-names")?.as_str()?;
+        let (table, _) = properties.iter().find(|(_, property)| property["x-names"] == "table")?;
+        let with = &path[..path.len() - inside.len()];
+        let document = self.compilation.documents.flows.get(self.name)?;
+        let node = with.iter().try_fold(&document.node, |node, key| node.get(key))?.get(table);
+        let variables = crate::tables::current(self.compilation);
+        let text = node.filter(|node| node.text().is_some()).and_then(|node| {
+            crate::values::constant_text(node, "a table", &self.compilation.sources, &variables, &mut Vec::new())
+        });
+        Some((names, text))
     }
 
     /// The schema of what the map at `path` is part of, such as an operation's input, and the path into it.

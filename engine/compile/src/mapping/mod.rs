@@ -12,7 +12,7 @@ pub mod beside;
 pub mod form;
 pub mod merge;
 pub(crate) mod read;
-mod records;
+pub(crate) mod records;
 mod row;
 pub mod table;
 

@@ -58,7 +58,8 @@ pub(crate) fn mapping(node: &Node, given: Given<'_>, findings: &mut Findings) ->
     Some(Mapping { title: title.unwrap_or_else(|| name.value.clone()), name: name.value, sides, records, rows })
 }
 
-fn sides(node: &Node, findings: &mut Findings) -> Option<[String; 2]> {
+/// The names of the two sides.
+pub(crate) fn sides(node: &Node, findings: &mut Findings) -> Option<[String; 2]> {
     let names: Vec<String> =
         node.items().unwrap_or_default().iter().filter_map(|n| n.text().map(str::to_owned)).collect();
     let taken = ROW.into_iter().chain([NEWEST]).collect::<Vec<_>>();

@@ -13,7 +13,7 @@ use crate::suggest::did_you_mean;
 use crate::values::constant_text;
 
 /// Reads `records: { referral: partner_center.get_referral, opportunity: opportunity }`.
-pub(super) fn read(node: &Node, sides: &[String; 2], given: Given<'_>, findings: &mut Findings) -> [Option<Record>; 2] {
+pub(crate) fn read(node: &Node, sides: &[String; 2], given: Given<'_>, findings: &mut Findings) -> [Option<Record>; 2] {
     let Some(entries) = node.entries() else {
         findings.push(wrong_form(node, "`records`", "a map by side, such as `{ opportunity: opportunity }`"));
         return [None, None];
@@ -55,10 +55,7 @@ pub(super) fn check(
     catalogue: &Catalogue,
     findings: &mut Findings,
 ) {
-    let Record::Yielded { operation, below } = record else { return };
-    let Some(root) = catalogue.operation(operation).map(|known| &known.output) else { return };
-    let Some(schema) = below.iter().try_fold(root, |schema, member| inside(root, schema, member)) else { return };
-    let schema = shape::concrete(root, schema).map_or(schema, |schema| schema.get("items").unwrap_or(schema));
+    let Some((root, schema)) = described(record, catalogue) else { return };
     for row in rows {
         let Some(field) = nodes.get(&row.id).and_then(|row| row.get(name)) else { continue };
         let place = field.get("path").unwrap_or(field);
@@ -90,8 +87,16 @@ pub(super) fn check(
     }
 }
 
+/// The schema of a side's records, where they are what an operation yields, behind the one that its references lead into.
+pub(crate) fn described<'c>(record: &Record, catalogue: &'c Catalogue) -> Option<(&'c Schema, &'c Schema)> {
+    let Record::Yielded { operation, below } = record else { return None };
+    let root = &catalogue.operation(operation)?.output;
+    let schema = below.iter().try_fold(root, |schema, member| inside(root, schema, member))?;
+    Some((root, shape::concrete(root, schema).map_or(schema, |schema| schema.get("items").unwrap_or(schema))))
+}
+
 /// The schema of a member; of a list's items, where it is one.
-fn inside<'s>(root: &'s Schema, schema: &'s Schema, member: &str) -> Option<&'s Schema> {
+pub(crate) fn inside<'s>(root: &'s Schema, schema: &'s Schema, member: &str) -> Option<&'s Schema> {
     let schema = shape::concrete(root, schema)?;
     match schema.get("items") {
         Some(items) => inside(root, items, member),

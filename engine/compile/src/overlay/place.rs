@@ -59,7 +59,7 @@ pub(crate) enum Place {
 
 impl Place {
     /// What stands below `key`.
-    pub(super) fn below(self, key: &str) -> Self {
+    pub(crate) fn below(self, key: &str) -> Self {
         match (self, key) {
             (Place::Flow, "steps") | (Place::Cases, _) => Place::Steps,
             (Place::Step, "scope" | "then" | "else" | "do" | "default") => Place::Steps,

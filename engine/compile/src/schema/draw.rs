@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::table::{Key, Table, Takes};
 
 /// Names of steps, variables, inputs.
-const IDENTIFIER: &str = "^[a-z][a-z0-9_]*$";
+pub(super) const IDENTIFIER: &str = "^[a-z][a-z0-9_]*$";
 /// Names of flows, mappings, environments.
 const KEBAB: &str = "^[a-z][a-z0-9-]*$";
 /// One expression and nothing beside it; a block of lines ends with a line end.
@@ -72,12 +72,9 @@ impl Definitions {
     fn key(&mut self, key: &Key) -> Value {
         let mut schema = Map::new();
         schema.insert("description".to_owned(), json!(key.about));
-        let examples: Vec<Value> = key.examples.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
-        if !examples.is_empty() {
-            schema.insert("examples".to_owned(), Value::Array(examples));
-        }
+        shows(&mut schema, key.examples.iter().filter_map(|text| serde_json::from_str(text).ok()));
         if let Value::Object(takes) = self.takes(&key.takes) {
-            schema.extend(takes.into_iter().filter(|(name, _)| name != "description"));
+            schema.extend(takes.into_iter().filter(|(name, _)| name != "description" && name != "markdownDescription"));
         }
         Value::Object(schema)
     }
@@ -96,6 +93,9 @@ impl Definitions {
             Takes::Words(words) => json!({ "enum": words }),
             Takes::Null => json!({ "type": "null" }),
             Takes::List(of) => json!({ "type": "array", "items": self.takes(of) }),
+            Takes::Two(of) => {
+                json!({ "type": "array", "items": self.takes(of), "minItems": 2, "maxItems": 2, "uniqueItems": true })
+            }
             Takes::Named(of) => {
                 json!({ "type": "object", "propertyNames": { "pattern": IDENTIFIER }, "additionalProperties": self.takes(of) })
             }
@@ -115,6 +115,35 @@ impl Definitions {
             }
             Takes::Defined(name) => reference(name),
         }
+    }
+}
+
+/// Adds examples. Those that are maps stand in the description and among the snippets: the YAML language server proposes what
+/// stands under `examples` by a name that says nothing, where it is a map.
+pub(super) fn shows(schema: &mut Map<String, Value>, examples: impl Iterator<Item = Value>) {
+    let (maps, others): (Vec<Value>, Vec<Value>) = examples.partition(Value::is_object);
+    if !others.is_empty() {
+        schema.insert("examples".to_owned(), Value::Array(others));
+    }
+    if maps.is_empty() {
+        return;
+    }
+    let about = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+    let shown: Vec<String> = maps.iter().map(|map| format!("```yaml\n{}```", crate::yaml::written(map))).collect();
+    let about = format!("{about}\n\n{}", shown.join("\n\n"));
+    schema.insert("markdownDescription".to_owned(), json!(about));
+    let snippet =
+        |map: &Value| json!({ "label": "an example", "description": "As it may be written.", "body": escaped(map) });
+    schema.insert("defaultSnippets".to_owned(), maps.iter().map(snippet).collect());
+}
+
+/// A value as the body of a snippet, in which `$` and `}` stand for themselves.
+fn escaped(value: &Value) -> Value {
+    match value {
+        Value::String(text) => json!(text.replace('$', r"\$").replace('}', r"\}")),
+        Value::Array(items) => items.iter().map(escaped).collect(),
+        Value::Object(members) => members.iter().map(|(name, member)| (name.clone(), escaped(member))).collect(),
+        other => other.clone(),
     }
 }
 

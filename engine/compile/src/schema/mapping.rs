@@ -12,7 +12,7 @@ pub(super) static MAPPING: Table = Table {
         Key::new("mapping", Takes::Kebab, "The mapping's name, by which flows use it.").such_as(&["\"deal-fields\""]),
         Key::new("title", Takes::Text, "Its title for people."),
         Key::new("description", Takes::Text, "What it is for."),
-        Key::new("between", Takes::List(&Takes::Identifier), "The names of the two sides.")
+        Key::new("between", Takes::Two(&Takes::Identifier), "The names of the two sides.")
             .such_as(&[r#"["referral", "opportunity"]"#]),
         Key::new(
             "records",

@@ -1,10 +1,10 @@
 //! What connectors offer: names of operations and triggers, their inputs, the settings of connections.
 
-use cosell_model::catalogue::ConnectorDescription;
+use cosell_model::catalogue::{ConnectorDescription, Delivery};
 use cosell_model::{Catalogue, Schema};
 use serde_json::{Value, json};
 
-use super::draw::{Definitions, HOLDS, reference};
+use super::draw::{Definitions, HOLDS, reference, shows};
 use super::table::Table;
 use crate::check::triggers;
 use crate::read::flow::BUILT_IN;
@@ -19,19 +19,45 @@ pub(super) enum Instead {
     Kept,
 }
 
+/// What a whole step or trigger cannot do without, by what it uses: one condition each.
+pub(super) struct Needed(pub(super) Vec<Value>);
+
+impl Needed {
+    fn of(&mut self, name: &str, input: &Schema) {
+        let needed = input.get("required").and_then(Value::as_array).filter(|needed| !needed.is_empty());
+        self.0.extend(needed.map(|needed| {
+            json!({
+                "if": { "required": ["use"], "properties": { "use": { "const": name } } },
+                "then": { "required": ["with"], "properties": { "with": { "required": needed } } },
+            })
+        }));
+    }
+}
+
+/// A connector's input, of which a part may be given: what else it needs, is said where a step or a trigger is whole.
+fn input_of(schema: &Schema, at: &str) -> Schema {
+    let mut schema = rebased(schema, &format!("#/$defs/{at}"), Instead::Computed);
+    if let Value::Object(members) = &mut schema {
+        members.shift_remove("required");
+    }
+    schema
+}
+
 /// The names of all operations, and one condition each: what `with` then takes.
-pub(super) fn operations(catalogue: &Catalogue, all: &mut Definitions) -> Vec<Value> {
+pub(super) fn operations(catalogue: &Catalogue, all: &mut Definitions) -> Needed {
     let mut names = Vec::new();
     let mut conditions = Vec::new();
+    let mut needed = Needed(Vec::new());
     for connector in catalogue.connectors() {
         for operation in &connector.operations {
             let name = format!("{}.{}", connector.name, operation.name);
+            needed.of(&name, &operation.input);
             let input = all.add(&format!("input.{name}"), || {
-                let mut schema = rebased(&operation.input, &format!("#/$defs/input.{name}"), Instead::Computed);
+                let mut schema = input_of(&operation.input, &format!("input.{name}"));
                 schema["title"] = json!(operation.title);
                 schema["description"] = json!(operation.description);
-                if !operation.example.is_null() {
-                    schema["examples"] = json!([operation.example]);
+                if let (Value::Object(schema), false) = (&mut schema, operation.example.is_null()) {
+                    shows(schema, [operation.example.clone()].into_iter());
                 }
                 schema
             });
@@ -50,11 +76,12 @@ pub(super) fn operations(catalogue: &Catalogue, all: &mut Definitions) -> Vec<Va
         }
     }
     all.add("operation_name", || chosen("An operation, as connector and operation with a dot between.", &names));
-    conditions
+    all.add("operation", || json!({ "allOf": conditions }));
+    needed
 }
 
 /// The names of all triggers, and one condition each: what `with` then takes.
-pub(super) fn triggers(catalogue: &Catalogue, all: &mut Definitions) -> Vec<Value> {
+pub(super) fn triggers(catalogue: &Catalogue, all: &mut Definitions) -> (Vec<Value>, Needed) {
     let built_in = [
         "When a person says so; has `inputs`.",
         "By the clock.",
@@ -64,33 +91,65 @@ pub(super) fn triggers(catalogue: &Catalogue, all: &mut Definitions) -> Vec<Valu
     let mut names: Vec<(String, String)> =
         BUILT_IN.iter().zip(built_in).map(|((name, _), about)| ((*name).to_owned(), about.to_owned())).collect();
     let mut conditions = Vec::new();
-    let mut condition = |name: &str, title: &str, input: Value| {
+    let mut needed = Needed(Vec::new());
+    let mut condition = |name: &str, title: &str, input: Value, refused: &[(&str, &str)]| {
+        let mut properties = serde_json::Map::from_iter([("with".to_owned(), input)]);
+        properties.extend(refused.iter().map(|(key, why)| ((*key).to_owned(), never(why))));
         conditions.push(json!({
             "if": { "required": ["use"], "properties": { "use": { "const": name } } },
-            "then": { "title": title, "properties": { "with": input } },
+            "then": { "title": title, "properties": properties },
         }));
     };
+    const INPUTS: (&str, &str) = ("inputs", "Only `manual` and `call` have inputs.");
+    const EVERY: (&str, &str) = ("every", "Only a trigger that asks takes `every`.");
+    const ALSO: (&str, &str) = ("also", "Only a connector's trigger can have others beside it.");
     for ((name, source), (_, about)) in BUILT_IN.iter().zip(&names) {
-        let Some(settings) = triggers::settings(source) else { continue };
+        let Some(settings) = triggers::settings(source) else {
+            condition(name, about, json!({}), &[EVERY, ALSO]);
+            continue;
+        };
         let at = format!("trigger.{name}");
-        let input = all.add(&at, || rebased(settings, &format!("#/$defs/{at}"), Instead::Computed));
-        condition(name, about, input);
+        let input = all.add(&at, || input_of(settings, &at));
+        needed.of(name, settings);
+        condition(name, about, input, &[INPUTS, EVERY, ALSO]);
     }
     for connector in catalogue.connectors() {
         for trigger in &connector.triggers {
             let name = format!("{}.{}", connector.name, trigger.name);
             let at = format!("trigger.{name}");
             let input = all.add(&at, || {
-                let mut schema = rebased(&trigger.input, &format!("#/$defs/{at}"), Instead::Computed);
+                let mut schema = input_of(&trigger.input, &at);
                 schema["description"] = json!(trigger.description);
                 schema
             });
-            condition(&name, &trigger.title, input);
+            let asks = matches!(trigger.delivery, Delivery::Poll);
+            condition(&name, &trigger.title, input, if asks { &[INPUTS] } else { &[INPUTS, EVERY] });
+            needed.of(&name, &trigger.input);
             names.push((name, format!("{}. {}", trigger.title, trigger.description)));
         }
     }
     all.add("trigger_name", || chosen("A trigger: a built-in one, or a connector's.", &names));
-    conditions
+    (conditions, needed)
+}
+
+/// What a side of a mapping can be a record of: a table, or what an operation yields, or something in that.
+pub(super) fn records(catalogue: &Catalogue) -> Value {
+    let mut names = Vec::new();
+    for connector in catalogue.connectors() {
+        for operation in &connector.operations {
+            names.push((format!("{}.{}", connector.name, operation.name), operation.title.clone()));
+        }
+    }
+    let below: Vec<String> = names.iter().map(|(name, _)| name.replace('.', r"\.")).collect();
+    json!({
+        "type": "string",
+        "anyOf": [
+            chosen("What an operation yields.", &names),
+            { "description": "A table.", "pattern": r"^[^.]*$" },
+            { "description": "What lies in what an operation yields.", "pattern": format!("^({})\\.", below.join("|")) },
+            reference("text_with_expression"),
+        ],
+    })
 }
 
 /// All connections by name: what each connector's take.
@@ -151,8 +210,14 @@ fn settings(connector: &ConnectorDescription, limits: &Value, all: &mut Definiti
     })
 }
 
+/// Nothing that could be written is right here; editors say why. (The YAML language server has words of its own for `not`,
+/// and takes ours for a wrong type.)
+pub(super) fn never(why: &str) -> Value {
+    json!({ "type": "null", "errorMessage": why })
+}
+
 /// One of these names. What each means stands beside it, where editors look for that.
-fn chosen(about: &str, names: &[(String, String)]) -> Value {
+pub(super) fn chosen(about: &str, names: &[(String, String)]) -> Value {
     let (names, meanings): (Vec<&str>, Vec<&str>) = names.iter().map(|(name, about)| (&**name, &**about)).unzip();
     json!({ "description": about, "enum": names, "enumDescriptions": meanings })
 }

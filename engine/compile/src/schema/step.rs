@@ -13,6 +13,8 @@ pub(super) struct Kind {
     pub(super) title: &'static str,
     /// What else it takes.
     pub(super) keys: &'static [Key],
+    /// Which of that a whole step of this kind cannot do without.
+    pub(super) needs: &'static [&'static str],
 }
 
 /// What every step can have.
@@ -47,7 +49,7 @@ pub(super) static COMMON: [Key; 6] = [
 
 const OUTPUT: Key = Key::new("output", Takes::Value, "What the step yields.");
 const PER_ROUND: Key = Key::new("output", Takes::Value, "What each round yields.");
-const DO: Key = Key::new("do", BLOCK, "The steps of each round.");
+const DO: Key = Key::new("do", Takes::Defined("body"), "The steps of each round; at least one.");
 const FROM: Key =
     Key::new("from", Takes::One(&Takes::Value), "The side of the mapping that is given, with its record.")
         .such_as(&[r#"{"referral": "${{ steps.referral }}"}"#]);
@@ -74,6 +76,7 @@ pub(super) static KINDS: [Kind; 14] = [
                 "How a failed attempt is repeated; as the configuration says where nothing is said here.",
             ),
         ],
+        needs: &[],
     },
     Kind {
         main: Key::new("call", Takes::Kebab, "Runs another flow, and yields its `output`."),
@@ -83,6 +86,7 @@ pub(super) static KINDS: [Kind; 14] = [
             Takes::Either(&[Takes::Map(&Takes::Value), Takes::Expression, Takes::Null]),
             "The flow's inputs.",
         )],
+        needs: &[],
     },
     Kind {
         main: Key::new("scope", BLOCK, "Groups steps."),
@@ -96,6 +100,7 @@ pub(super) static KINDS: [Kind; 14] = [
             .such_as(&[r#"["referral:${{ trigger.id }}"]"#]),
             OUTPUT,
         ],
+        needs: &[],
     },
     Kind {
         main: Key::new("if", CONDITION, "Runs `then` where the condition is true, and `else` where it is not."),
@@ -105,6 +110,7 @@ pub(super) static KINDS: [Kind; 14] = [
             Key::new("else", BLOCK, "The steps where it is not."),
             OUTPUT,
         ],
+        needs: &[],
     },
     Kind {
         main: Key::new(
@@ -118,6 +124,7 @@ pub(super) static KINDS: [Kind; 14] = [
             Key::new("default", BLOCK, "The steps where no case is equal."),
             OUTPUT,
         ],
+        needs: &["cases"],
     },
     Kind {
         main: Key::new(
@@ -131,6 +138,7 @@ pub(super) static KINDS: [Kind; 14] = [
             Key::new("parallel", Takes::Whole(1, 50), "At most so many rounds at once; 1 unless said otherwise."),
             PER_ROUND,
         ],
+        needs: &["do"],
     },
     Kind {
         main: Key::new("until", CONDITION, "Runs steps until the condition holds; it is tested after each round."),
@@ -145,12 +153,14 @@ pub(super) static KINDS: [Kind; 14] = [
             Key::new("fail_at_limit", Takes::Truth, "Whether reaching a limit fails the step."),
             PER_ROUND,
         ],
+        needs: &["do"],
     },
     Kind {
         main: Key::new("let", Takes::Map(&Takes::Value), "Names values.")
             .such_as(&[r#"{"name": "${{ trigger.name | upper }}"}"#]),
         title: "Name values",
         keys: &[],
+        needs: &[],
     },
     Kind {
         main: Key::new(
@@ -160,6 +170,7 @@ pub(super) static KINDS: [Kind; 14] = [
         ),
         title: "Map a record",
         keys: &[FROM],
+        needs: &["from"],
     },
     Kind {
         main: Key::new(
@@ -169,6 +180,7 @@ pub(super) static KINDS: [Kind; 14] = [
         ),
         title: "Compare two records",
         keys: &[FROM, TO],
+        needs: &["from", "to"],
     },
     Kind {
         main: Key::new(
@@ -184,26 +196,30 @@ pub(super) static KINDS: [Kind; 14] = [
             Key::new("agreed", Takes::Value, "What an earlier merge yielded as `agreed`."),
             Key::new("changed", Takes::Map(&Takes::Value), "When each side's record was last changed."),
         ],
+        needs: &["from", "to"],
     },
     Kind {
         main: Key::new(
             "wait",
-            Takes::Either(&[Takes::Duration, Takes::Defined("expression"), Takes::Table(&WAIT)]),
+            Takes::Either(&[Takes::Duration, Takes::Defined("text_with_expression"), Takes::Table(&WAIT)]),
             "Lets time pass.",
         )
         .such_as(&["\"30s\""]),
         title: "Wait",
         keys: &[],
+        needs: &[],
     },
     Kind {
         main: Key::new("respond", Takes::Table(&RESPOND), "Answers whoever started the run, once."),
         title: "Answer",
         keys: &[],
+        needs: &[],
     },
     Kind {
         main: Key::new("stop", Takes::Either(&[ENDS, Takes::Table(&STOP)]), "Ends the run now; not in loops."),
         title: "End the run",
         keys: &[],
+        needs: &[],
     },
 ];
 
@@ -241,7 +257,7 @@ pub(super) static WAIT: Table = Table {
     title: "How long to wait",
     about: "For a time, or until an instant.",
     keys: &[
-        Key::new("for", Takes::Either(&[Takes::Duration, Takes::Defined("expression")]), "A time.")
+        Key::new("for", Takes::Either(&[Takes::Duration, Takes::Defined("text_with_expression")]), "A time.")
             .such_as(&["\"30s\""]),
         Key::new("until", Takes::Text, "An instant.").such_as(&["\"2026-11-02T08:15:30Z\""]),
     ],

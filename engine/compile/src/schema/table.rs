@@ -65,6 +65,8 @@ pub(super) enum Takes {
     Null,
     /// A list.
     List(&'static Takes),
+    /// A list of two that differ.
+    Two(&'static Takes),
     /// A map from names to these.
     Named(&'static Takes),
     /// A map from anything to these.

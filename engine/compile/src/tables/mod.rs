@@ -2,9 +2,10 @@
 //!
 //! Read in this order: [`used`](mod@used) (which tables and columns they name, and for what), `names` (whether these can be
 //! names at all, which needs no metadata), `columns` (what one column takes), `steps` and `rows` (the steps of flows and the
-//! rows of mappings, held against the metadata).
+//! rows of mappings, held against the metadata), `known` (what can be named, for whoever writes).
 
 mod columns;
+pub(crate) mod known;
 pub(crate) mod names;
 mod rows;
 mod steps;
@@ -58,9 +59,7 @@ pub fn check(compilation: &Compilation, catalogue: &Catalogue, metadata: &Metada
         let Some(document) = compilation.documents.mappings.get(name) else { continue };
         for side in 0..2 {
             let Some(Record::Table(named)) = &mapping.records[side] else { continue };
-            let holds = |tables: &&BTreeMap<String, Option<Table>>| matches!(tables.get(&named.value), Some(Some(_)));
-            let mut connections = metadata.connections.values();
-            let Some(tables) = connections.clone().find(holds).or_else(|| connections.next()) else { continue };
+            let Some(tables) = holding(metadata, &named.value) else { continue };
             if let Some(table) = table(tables, &named.value, named.span, &mut findings) {
                 rows::check(mapping, side, table, &document.node, &mut findings);
             }
@@ -78,7 +77,15 @@ pub fn check(compilation: &Compilation, catalogue: &Catalogue, metadata: &Metada
     findings
 }
 
-fn current(compilation: &Compilation) -> BTreeMap<String, serde_json::Value> {
+/// The tables of the connection that has this one; of any, where none has it.
+fn holding<'m>(metadata: &'m Metadata, table: &str) -> Option<&'m BTreeMap<String, Option<Table>>> {
+    let holds = |tables: &&BTreeMap<String, Option<Table>>| matches!(tables.get(table), Some(Some(_)));
+    let mut connections = metadata.connections.values();
+    connections.clone().find(holds).or_else(|| connections.next())
+}
+
+/// The current values of variables.
+pub(crate) fn current(compilation: &Compilation) -> BTreeMap<String, serde_json::Value> {
     compilation.variables.iter().map(|(name, variable)| (name.clone(), variable.current.clone())).collect()
 }
 

@@ -1,6 +1,8 @@
 //! What the tests share: a small catalogue, and short ways to compile with it.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test file uses its part")]
 
+pub mod corpus;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
