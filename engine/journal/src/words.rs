@@ -137,7 +137,7 @@ impl Search<'_> {
     /// Shelf by shelf.
     fn all(&mut self, filter: &Filter) -> rusqlite::Result<Vec<Listed>> {
         let mut shelves = self.connection.prepare_cached(
-            "SELECT first FROM shelves WHERE first <= coalesce((SELECT number FROM searched WHERE run = ?1), 1 << 62)
+            "SELECT first FROM shelves WHERE first < coalesce((SELECT number FROM searched WHERE run = ?1), 1 << 62)
              ORDER BY first DESC",
         )?;
         let after = filter.after.as_ref().map(|cursor| &cursor.run);
