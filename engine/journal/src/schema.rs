@@ -89,6 +89,8 @@ mod tests {
 
     use std::path::Path;
 
+    use jiff::Timestamp;
+
     use super::*;
     use crate::read::Filter;
     use crate::{Journal, Reader};
@@ -106,8 +108,10 @@ mod tests {
         connection.pragma_update(None, "user_version", 1).unwrap();
     }
 
-    fn found(reader: &Reader, text: &str) -> Vec<String> {
-        let filter = Filter { text: Some(text.to_owned()), ..Filter::default() };
+    /// What has a word and began before a time, in microseconds.
+    fn found(reader: &Reader, text: &str, until: i64) -> Vec<String> {
+        let until = Timestamp::from_microsecond(until).unwrap();
+        let filter = Filter { text: Some(text.to_owned()), until: Some(until), ..Filter::default() };
         reader.runs(&filter).unwrap().into_iter().map(|run| run.run).collect()
     }
 
@@ -120,8 +124,9 @@ mod tests {
             let path = folder.path().join("journal.db");
             of_the_first_version(&path, more);
             let reader = Reader::open(&path).unwrap();
-            assert_eq!(found(&reader, "tail"), ["b", "a"], "what is there, and what was not noted yet");
-            assert_eq!(reader.counts(jiff::Timestamp::UNIX_EPOCH).unwrap()[0].runs, 2);
+            assert_eq!(found(&reader, "tail", 3), ["b", "a"], "what is there, and what was not noted yet");
+            assert_eq!(found(&reader, "tail", 2), ["a"]);
+            assert_eq!(reader.counts(Timestamp::UNIX_EPOCH).unwrap()[0].runs, 2);
             assert_eq!(reader.check().unwrap(), [""; 0]);
             let today = folder.path().join("today.db");
             let tables = |path: &Path| -> Vec<(String, Option<String>)> {
@@ -131,7 +136,7 @@ mod tests {
             };
             drop(Journal::open(&today).unwrap());
             assert_eq!(tables(&path), tables(&today), "a file that was brought up to date is as one that is new");
-            assert_eq!(found(Journal::open(&path).unwrap().reader(), "tailwind"), ["a"]);
+            assert_eq!(found(Journal::open(&path).unwrap().reader(), "tailwind", 3), ["a"]);
         }
     }
 

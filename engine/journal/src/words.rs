@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 
 use cosell_runtime::keep::NotKept;
+use jiff::Timestamp;
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -39,10 +40,17 @@ pub(crate) fn note_words(change: &Transaction<'_>, run: &str) -> rusqlite::Resul
         Some(first) => first,
         None => {
             change.execute_batch(&format!("CREATE VIRTUAL TABLE words_{number} {MAKE}"))?;
-            change.execute("INSERT INTO shelves (first) VALUES (?1)", [number])?;
+            let begin = "INSERT INTO shelves (first, oldest, newest) VALUES (?1, 1 << 62, -(1 << 62))";
+            change.execute(begin, [number])?;
             number
         }
     };
+    change
+        .prepare_cached(
+            "UPDATE shelves SET oldest = min(oldest, began), newest = max(newest, began)
+             FROM (SELECT began FROM runs WHERE run = ?2) WHERE first = ?1",
+        )?
+        .execute(params![shelf, run])?;
     let texts = format!(
         "INSERT INTO words_{shelf} (rowid, text) SELECT ?1, substr(
             coalesce(key, '') || ' '
@@ -138,10 +146,13 @@ impl Search<'_> {
     fn all(&mut self, filter: &Filter) -> rusqlite::Result<Vec<Listed>> {
         let mut shelves = self.connection.prepare_cached(
             "SELECT first FROM shelves WHERE first < coalesce((SELECT number FROM searched WHERE run = ?1), 1 << 62)
-             ORDER BY first DESC",
+             AND newest >= ?2 AND oldest < ?3 ORDER BY first DESC",
         )?;
         let after = filter.after.as_ref().map(|cursor| &cursor.run);
-        let shelves: Vec<i64> = shelves.query_map([after], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let since = filter.since.map_or(i64::MIN, Timestamp::as_microsecond);
+        let until = filter.until.map_or(i64::MAX, Timestamp::as_microsecond);
+        let shelves = shelves.query_map(params![after, since, until], |row| row.get(0))?;
+        let shelves: Vec<i64> = shelves.collect::<rusqlite::Result<_>>()?;
         let mut found = Vec::new();
         for shelf in shelves {
             let missing = filter.most() - found.len();
@@ -228,7 +239,6 @@ mod tests {
 
     use cosell_model::{FlowId, Value};
     use cosell_runtime::keep::{Began, Keeper};
-    use jiff::Timestamp;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -266,7 +276,7 @@ mod tests {
     fn noted() -> impl Strategy<Value = Vec<Noted>> {
         let texts = prop::collection::vec(prop::sample::select(&TEXTS[..]), 0..3);
         let key = prop::option::of(prop::sample::select(&["fab:0", "fab:1"][..]));
-        let one = (key, prop::sample::select(&["f", "g"][..]), 0..20i64, texts, any::<u32>());
+        let one = (key, prop::sample::select(&["f", "g"][..]), 0..6i64, texts, any::<u32>());
         let one = one.prop_map(|(key, flow, began, texts, run)| {
             let key = key.map(str::to_owned);
             Noted { run: run.to_string(), key, flow, began, text: texts.join(", ") }
@@ -311,12 +321,13 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
         /// However runs stand on shelves, of which some are gone, pages show what has the words, in order.
         #[test]
         fn pages_show_what_a_look_at_each_run_would(
             early in noted(), late in noted(), most in 1..4u32, gone in any::<[bool; 14]>(),
+            window in prop::option::of((0..6i64, 0..6i64)),
         ) {
             let folder = tempfile::tempdir().unwrap();
             let journal = Journal::open(&folder.path().join("journal.db")).unwrap();
@@ -331,13 +342,18 @@ mod tests {
             let late: Vec<Noted> = late.collect();
             runtime.block_on(note(&journal, &late));
             let runs: Vec<Noted> = stay.into_iter().map(|(run, _)| run).chain(late).collect();
+            let [since, until] = [window.map(|(since, _)| since), window.map(|(_, until)| until)];
+            let time = |second: i64| Timestamp::from_second(second).unwrap();
+            let [from, to] = [since, until].map(|second| second.map(time));
             for asked in ASKED {
                 for (key, flow) in [(None, None), (Some("fab:1"), None), (None, Some("g")), (Some("fab:0"), Some("f"))] {
                     let (text, key) = (Some(asked.to_owned()), key.map(str::to_owned));
-                    let of_flow = flow.map(FlowId::new);
-                    let filter = Filter { text, key: key.clone(), flow: of_flow, most, ..Filter::default() };
+                    let (of_flow, of_key) = (flow.map(FlowId::new), key.clone());
+                    let filter = Filter { text, key: of_key, flow: of_flow, since: from, until: to, most, ..Filter::default() };
                     let is_meant = |run: &&Noted| {
-                        run.has(asked) && (key.is_none() || run.key == key) && flow.is_none_or(|flow| run.flow == flow)
+                        let in_time = since.is_none_or(|at| run.began >= at) && until.is_none_or(|at| run.began < at);
+                        let is_of = flow.is_none_or(|flow| run.flow == flow) && (key.is_none() || run.key == key);
+                        run.has(asked) && in_time && is_of
                     };
                     let mut meant: Vec<&Noted> = runs.iter().rev().filter(is_meant).collect();
                     // Without a word it is the list of all.
