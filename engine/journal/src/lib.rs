@@ -128,7 +128,7 @@ impl Reader {
         let connection = Connection::open_with_flags(path, flags).map_err(|error| trouble.told(&error))?;
         if schema::is_older(&connection, &trouble)? {
             drop(connection);
-            drop(Journal::open(path)?);
+            drop(Journal::open(path).map_err(|error| Trouble::older(&error))?);
             return Self::open(path);
         }
         connection.pragma_update(None, "temp_store", "MEMORY").map_err(|error| trouble.told(&error))?;

@@ -141,6 +141,17 @@ mod tests {
     }
 
     #[test]
+    fn an_older_file_that_an_older_program_has_open_is_left_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.db");
+        let _open = Journal::open(&path).unwrap();
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
+        let refused = Reader::open(&path).err().unwrap().to_string();
+        assert!(refused.contains("in use by another cosell"), "{refused}");
+        assert!(refused.ends_with("has to become one of today's before it can be read"), "{refused}");
+    }
+
+    #[test]
     fn a_file_that_cannot_be_brought_to_today_stays_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.db");
