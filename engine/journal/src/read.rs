@@ -30,6 +30,8 @@ pub struct Filter {
     pub until: Option<Timestamp>,
     /// Behind this one, in the order of the list: the last of the page before.
     pub after: Option<Cursor>,
+    /// Before this one, in the order of the list: the first of the page behind. Of those the last ones, which stand next to it.
+    pub before: Option<Cursor>,
     /// At most so many; 0 means 50.
     pub most: u32,
 }
@@ -137,7 +139,8 @@ impl Filter {
     }
 
     /// A part of the list in SQL, at most so many: all but what `text` says, or of those on one shelf what is found there by
-    /// words. Its order is that of an index in every case, so that no page costs more than its own rows.
+    /// words. Its order is that of an index in every case, so that no page costs more than its own rows; from the end of the
+    /// page on where it is one before another.
     pub(crate) fn question(&self, on_shelf: Option<(i64, &str)>, most: usize) -> Question {
         let mut holds = vec!["r.run = r.root".to_owned()];
         let mut values: Vec<Bound> = Vec::new();
@@ -150,25 +153,25 @@ impl Filter {
         if rare {
             hold("r.outcome <> 'succeeded'", &[]);
         }
-        let (from, order) = match (on_shelf, &self.key) {
+        let (from, order): (String, &[&str]) = match (on_shelf, &self.key) {
             (Some((shelf, words)), _) => {
                 hold(&format!("words_{shelf} MATCH ?"), &[Bound::Text(words.to_owned())]);
                 let from = "CROSS JOIN searched s ON s.number = w.rowid CROSS JOIN runs r ON r.run = s.run";
-                (format!("words_{shelf} w {from}"), "w.rowid DESC")
+                (format!("words_{shelf} w {from}"), &["w.rowid"])
             }
             (None, Some(key)) => {
                 hold("k.key = ?", &[Bound::Text(key.clone())]);
-                ("run_keys k CROSS JOIN runs r ON r.run = k.run".to_owned(), "k.began DESC, k.run DESC")
+                ("run_keys k CROSS JOIN runs r ON r.run = k.run".to_owned(), &["k.began", "k.run"])
             }
             // Left to itself the planner may take an index that gives the order, but reads other flows' runs as well.
             (None, None) if self.flow.is_some() && rare => {
-                ("runs r INDEXED BY runs_by_flow_and_outcome".to_owned(), "r.began DESC, r.run DESC")
+                ("runs r INDEXED BY runs_by_flow_and_outcome".to_owned(), &["r.began", "r.run"])
             }
-            (None, None) => ("runs r".to_owned(), "r.began DESC, r.run DESC"),
+            (None, None) => ("runs r".to_owned(), &["r.began", "r.run"]),
         };
-        let (since, until, after) = match &self.key {
-            Some(_) => ("k.began >= ?", "k.began < ?", "(k.began, k.run) < (?, ?)"),
-            None => ("r.began >= ?", "r.began < ?", "(r.began, r.run) < (?, ?)"),
+        let (since, until) = match &self.key {
+            Some(_) => ("k.began >= ?", "k.began < ?"),
+            None => ("r.began >= ?", "r.began < ?"),
         };
         if let Some(flow) = &self.flow {
             hold("r.flow = ?", &[Bound::Text(flow.to_string())]);
@@ -185,17 +188,19 @@ impl Filter {
         if let Some(at) = self.until {
             hold(until, &[Bound::Integer(at.as_microsecond())]);
         }
-        match &self.after {
-            Some(cursor) if on_shelf.is_some() => {
-                let behind = "w.rowid < (SELECT number FROM searched WHERE run = ?)";
-                hold(behind, &[Bound::Text(cursor.run.clone())]);
+        let number = on_shelf.map(|_| "(SELECT number FROM searched WHERE run = ?)");
+        for (cursor, sign) in [(&self.after, '<'), (&self.before, '>')] {
+            let Some(Cursor { began, run }) = cursor else { continue };
+            let place = [Bound::Integer(began.as_microsecond()), Bound::Text(run.clone())];
+            match number {
+                Some(number) => hold(&format!("w.rowid {sign} {number}"), &place[1..]),
+                None => hold(&format!("({}) {sign} (?, ?)", order.join(", ")), &place),
             }
-            Some(cursor) => {
-                hold(after, &[Bound::Integer(cursor.began.as_microsecond()), Bound::Text(cursor.run.clone())]);
-            }
-            None => {}
         }
-        let sql = format!("SELECT {LISTED} FROM {from} WHERE {} ORDER BY {order} LIMIT {most}", holds.join(" AND "));
+        let way = if self.before.is_some() { "ASC" } else { "DESC" };
+        let order: Vec<String> = order.iter().map(|column| format!("{column} {way}")).collect();
+        let (holds, order) = (holds.join(" AND "), order.join(", "));
+        let sql = format!("SELECT {LISTED} FROM {from} WHERE {holds} ORDER BY {order} LIMIT {most}");
         Question { sql, values }
     }
 }
@@ -261,7 +266,7 @@ mod tests {
     /// Every list with any of the filters, in any combination.
     fn all() -> Vec<Filter> {
         let at = Timestamp::UNIX_EPOCH;
-        (0..256_u32)
+        (0..512_u32)
             .map(|chosen| {
                 let on = |bit: u32| chosen & (1 << bit) != 0;
                 Filter {
@@ -273,6 +278,7 @@ mod tests {
                     since: on(5).then_some(at),
                     until: on(6).then_some(at),
                     after: on(7).then(|| Cursor { began: at, run: "run".to_owned() }),
+                    before: on(8).then(|| Cursor { began: at, run: "run".to_owned() }),
                     most: 10,
                 }
             })

@@ -18,6 +18,9 @@ use crate::read::{Cursor, Filter, Listed, Question, listed};
 /// How many runs stand on a shelf. With more, each look into one takes longer; with fewer, there are more to look into.
 const SHELF: i64 = if cfg!(test) { 3 } else { 32_768 };
 
+/// How many runs of a key are looked at together, at least.
+const AT_ONCE: usize = if cfg!(test) { 1 } else { 50 };
+
 /// How the table of a shelf is made: it tells which runs have a word, and nothing else.
 const MAKE: &str = "USING fts5 (text, content = '', contentless_delete = 1, detail = none)";
 
@@ -146,13 +149,17 @@ impl Search<'_> {
     fn all(&mut self, filter: &Filter) -> rusqlite::Result<Vec<Listed>> {
         let mut shelves = self.connection.prepare_cached(
             "SELECT first FROM shelves WHERE first < coalesce((SELECT number FROM searched WHERE run = ?1), 1 << 62)
-             AND newest >= ?2 AND oldest < ?3 ORDER BY first DESC",
+             AND first >= coalesce((SELECT max(b.first) FROM shelves b JOIN searched ON b.first <= number WHERE run = ?2), 0)
+             AND newest >= ?3 AND oldest < ?4 ORDER BY first DESC",
         )?;
-        let after = filter.after.as_ref().map(|cursor| &cursor.run);
+        let [after, before] = [&filter.after, &filter.before].map(|cursor| cursor.as_ref().map(|cursor| &cursor.run));
         let since = filter.since.map_or(i64::MIN, Timestamp::as_microsecond);
         let until = filter.until.map_or(i64::MAX, Timestamp::as_microsecond);
-        let shelves = shelves.query_map(params![after, since, until], |row| row.get(0))?;
-        let shelves: Vec<i64> = shelves.collect::<rusqlite::Result<_>>()?;
+        let shelves = shelves.query_map(params![after, before, since, until], |row| row.get(0))?;
+        let mut shelves: Vec<i64> = shelves.collect::<rusqlite::Result<_>>()?;
+        if before.is_some() {
+            shelves.reverse();
+        }
         let mut found = Vec::new();
         for shelf in shelves {
             let missing = filter.most() - found.len();
@@ -169,11 +176,12 @@ impl Search<'_> {
     /// Those of a key are few against those with a word: they are gone through in their own order.
     fn of_key(&mut self, filter: &Filter) -> rusqlite::Result<Vec<Listed>> {
         let (mut found, mut from) = (Vec::new(), filter.clone());
-        let page = filter.most().max(50);
+        let page = filter.most().max(AT_ONCE);
         loop {
             let some = rows(self.connection, &from.question(None, page))?;
             let are_more = some.len() == page;
-            from.after = some.last().map(|last| Cursor { began: last.began, run: last.run.clone() });
+            let last = some.last().map(|last| Cursor { began: last.began, run: last.run.clone() });
+            *(if filter.before.is_some() { &mut from.before } else { &mut from.after }) = last;
             found.extend(self.those_with_words(some)?);
             if found.len() >= filter.most() || !are_more {
                 found.truncate(filter.most());
@@ -222,13 +230,18 @@ impl Reader {
     pub fn runs(&self, filter: &Filter) -> Result<Vec<Listed>, NotKept> {
         self.ask(|connection| {
             let words = filter.text.as_deref().map_or(Ok(Vec::new()), |text| words_of(connection, text))?;
-            if words.is_empty() {
-                return rows(connection, &filter.question(None, filter.most()));
-            }
             // Shelves may come and go meanwhile.
             let moment = connection.unchecked_transaction()?;
             let mut search = Search { connection: &moment, words: words.iter().map(begins).collect() };
-            if filter.key.is_some() { search.of_key(filter) } else { search.all(filter) }
+            let mut runs = match &filter.key {
+                _ if words.is_empty() => rows(&moment, &filter.question(None, filter.most()))?,
+                Some(_) => search.of_key(filter)?,
+                None => search.all(filter)?,
+            };
+            if filter.before.is_some() {
+                runs.reverse();
+            }
+            Ok(runs)
         })
     }
 }
@@ -306,17 +319,23 @@ mod tests {
         journal.flushed().await.unwrap();
     }
 
-    /// All pages of a list.
-    fn paged(journal: &Journal, mut filter: Filter) -> Vec<String> {
-        let mut all = Vec::new();
+    /// All pages of a list; the page before each is the one that it followed.
+    fn paged(journal: &Journal, list: &Filter) -> Vec<String> {
+        let page = |after, before| journal.reader().runs(&Filter { after, before, ..list.clone() }).unwrap();
+        let cursor = |run: &Listed| Some(Cursor { began: run.began, run: run.run.clone() });
+        let (mut all, mut newer, mut after) = (Vec::new(), Vec::new(), None);
         loop {
-            let page = journal.reader().runs(&filter).unwrap();
-            assert!(page.len() <= filter.most());
-            filter.after = page.last().map(|last| Cursor { began: last.began, run: last.run.clone() });
-            all.extend(page.into_iter().map(|run| run.run));
-            if filter.after.is_none() {
+            let older = page(after, None);
+            assert!(older.len() <= list.most());
+            after = older.last().and_then(cursor);
+            if let Some(first) = older.first() {
+                assert_eq!(page(None, cursor(first)), newer);
+            }
+            all.extend(older.iter().map(|run| run.run.clone()));
+            if after.is_none() {
                 return all;
             }
+            newer = older;
         }
     }
 
@@ -361,7 +380,7 @@ mod tests {
                         meant.sort_by(|a, b| (b.began, &b.run).cmp(&(a.began, &a.run)));
                     }
                     let meant: Vec<String> = meant.into_iter().map(|run| run.run.clone()).collect();
-                    prop_assert_eq!(paged(&journal, filter), meant, "{} {:?} {:?}", asked, key, flow);
+                    prop_assert_eq!(paged(&journal, &filter), meant, "{} {:?} {:?}", asked, key, flow);
                 }
             }
         }
@@ -385,7 +404,7 @@ mod tests {
             .unwrap()
             .block_on(note(&journal, std::slice::from_ref(&run)));
         for text in run.text.split(' ') {
-            assert_eq!(paged(&journal, Filter { text: Some(text.to_owned()), ..Filter::default() }), ["r"], "{text}");
+            assert_eq!(paged(&journal, &Filter { text: Some(text.to_owned()), ..Filter::default() }), ["r"], "{text}");
         }
     }
 }

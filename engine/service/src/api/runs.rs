@@ -132,6 +132,7 @@ impl Wanted {
             since: self.since.map(|text| time("since", &text)).transpose()?,
             until: self.until.map(|text| time("until", &text)).transpose()?,
             after: self.after.map(|text| place(&text)).transpose()?,
+            before: None,
             most,
         })
     }
