@@ -19,6 +19,7 @@ mod slow;
 mod support;
 mod world;
 
+mod acts;
 mod deals;
 mod flows;
 mod hostile;

@@ -92,12 +92,17 @@ impl Values {
     }
 
     fn list(&self, search: &Search) -> Vec<Kept> {
-        let before = search.after.as_ref().and_then(|key| self.kept.get(key)).map_or(u64::MAX, |(change, _)| *change);
+        let change = |key: &Option<String>| Some(self.kept.get(key.as_ref()?)?.0);
+        let (older, newer) = (change(&search.after).unwrap_or(u64::MAX), change(&search.before));
+        let is_there = |change: u64| change < older && newer.is_none_or(|newer| change > newer);
         let meant = self.kept.iter().filter(|(key, (change, value))| {
-            *change < before && key.starts_with(&search.prefix) && search.means(key, value)
+            is_there(*change) && key.starts_with(&search.prefix) && search.means(key, value)
         });
         let mut meant: Vec<_> = meant.collect();
         meant.sort_unstable_by_key(|(_, (change, _))| std::cmp::Reverse(*change));
+        if newer.is_some() {
+            meant.drain(..meant.len().saturating_sub(search.most));
+        }
         let page = meant.into_iter().take(search.most);
         page.map(|(key, (_, value))| Kept { key: key.clone(), value: value.clone() }).collect()
     }

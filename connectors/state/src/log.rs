@@ -20,7 +20,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use crate::operations::Kept;
-use crate::places::{Backwards, Place, Places};
+use crate::places::{Lines, Place, Places, Way};
 use crate::search::Search;
 
 /// A log is made compact when it is opened and has more lines than this,
@@ -204,11 +204,18 @@ impl Open {
         Ok(Some(held.value))
     }
 
-    /// By their places in the file, from its end. Most lines are passed over by their text alone.
+    /// By their places in the file. Most lines are passed over by their text alone.
     fn list(&self, search: &Search) -> Result<Vec<Kept>, CallError> {
-        let end = search.after.as_ref().and_then(|key| self.places.get(key)).map_or(u64::MAX, |place| place.start);
-        let (mut meant, mut lines, mut folded) = (Vec::new(), Backwards::new(&self.file), Vec::new());
-        for (key, place) in self.places.before(end).filter(|(key, _)| key.starts_with(&search.prefix)) {
+        let start = |key: &Option<String>| Some(self.places.get(key.as_ref()?)?.start);
+        let (older, newer) = (start(&search.after).unwrap_or(u64::MAX), start(&search.before));
+        let places = self.places.between(newer, older);
+        // The page before another is read from its end.
+        let places: &mut dyn Iterator<Item = (&str, Place)> =
+            if newer.is_some() { &mut { places } } else { &mut places.rev() };
+        let mut lines =
+            Lines::new(&self.file, if newer.is_some() { Way::ToTheEnd(self.end) } else { Way::ToTheBeginning });
+        let (mut meant, mut folded) = (Vec::new(), Vec::new());
+        for (key, place) in places.filter(|(key, _)| key.starts_with(&search.prefix)) {
             if meant.len() >= search.most {
                 break;
             }
@@ -220,6 +227,9 @@ impl Open {
             if search.means(key, &value) {
                 meant.push(Kept { key: key.to_owned(), value });
             }
+        }
+        if newer.is_some() {
+            meant.reverse();
         }
         Ok(meant)
     }
@@ -254,7 +264,7 @@ impl Open {
         let new_path = beside(&self.path, ".new");
         let unwritable = || unusable(&new_path, "cannot be written");
         let mut new = File::create(&new_path).map_err(unwritable())?;
-        for (_, place) in self.places.before(u64::MAX).rev() {
+        for (_, place) in self.places.between(None, u64::MAX) {
             new.write_all(&self.line(place)?).map_err(unwritable())?;
         }
         new.sync_all().map_err(unwritable())?;

@@ -54,37 +54,53 @@ impl Places {
         }
     }
 
-    /// Those before `end` in the file, the last first.
-    pub(crate) fn before(&self, end: u64) -> impl DoubleEndedIterator<Item = (&str, Place)> {
-        self.by_start.range(..end).rev().map(|(&start, (key, length))| (&**key, Place { start, length: *length }))
+    /// Those that stand behind `from` in the file and before `end`, in this order.
+    pub(crate) fn between(&self, from: Option<u64>, end: u64) -> impl DoubleEndedIterator<Item = (&str, Place)> {
+        let from = from.map_or(0, |from| from + 1);
+        let places = self.by_start.range(from..end.max(from));
+        places.map(|(&start, (key, length))| (&**key, Place { start, length: *length }))
     }
 }
 
-/// Lines of a file, read from its end on, many at once.
-pub(crate) struct Backwards<'f> {
+/// In which order lines are asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way {
+    ToTheBeginning,
+    /// Which is here.
+    ToTheEnd(u64),
+}
+
+/// Lines of a file, one after the other, of which many are read at once.
+pub(crate) struct Lines<'f> {
     file: &'f File,
+    way: Way,
     /// A part of the file, and where it begins.
     part: Vec<u8>,
     from: u64,
     size: u64,
 }
 
-impl<'f> Backwards<'f> {
-    pub(crate) fn new(file: &'f File) -> Self {
-        Self { file, part: Vec::new(), from: 0, size: LEAST }
+impl<'f> Lines<'f> {
+    pub(crate) fn new(file: &'f File, way: Way) -> Self {
+        Self { file, way, part: Vec::new(), from: 0, size: LEAST }
     }
 
-    /// The line at a place, which is before those that were asked for.
-    pub(crate) fn line(&mut self, place: Place) -> io::Result<&[u8]> {
-        let end = place.start + place.length as u64;
-        if place.start < self.from || end > self.from + self.part.len() as u64 {
-            self.from = end.saturating_sub(self.size.max(place.length as u64));
-            self.part.resize(usize::try_from(end - self.from).map_err(io::Error::other)?, 0);
-            self.file.seek(SeekFrom::Start(self.from))?;
+    /// The line at a place.
+    pub(crate) fn line(&mut self, Place { start, length }: Place) -> io::Result<&[u8]> {
+        let end = start + length as u64;
+        if start < self.from || end > self.from + self.part.len() as u64 {
+            let size = self.size.max(length as u64);
+            let (from, upto) = match self.way {
+                Way::ToTheBeginning => (end.saturating_sub(size), end),
+                Way::ToTheEnd(last) => (start, last.min(start + size)),
+            };
+            self.from = from;
+            self.part.resize(usize::try_from(upto - from).map_err(io::Error::other)?, 0);
+            self.file.seek(SeekFrom::Start(from))?;
             self.file.read_exact(&mut self.part)?;
             self.size = (self.size * 2).min(MOST);
         }
-        let at = usize::try_from(place.start - self.from).map_err(io::Error::other)?;
-        Ok(&self.part[at..at + place.length])
+        let at = usize::try_from(start - self.from).map_err(io::Error::other)?;
+        Ok(&self.part[at..at + length])
     }
 }

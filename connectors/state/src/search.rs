@@ -13,6 +13,8 @@ pub(crate) struct Search {
     pub(crate) prefix: String,
     /// The key before the page, none for the first.
     pub(crate) after: Option<String>,
+    /// The key behind the page, where it is asked for from there.
+    pub(crate) before: Option<String>,
     /// At most so many.
     pub(crate) most: usize,
     words: Vec<Word>,
@@ -34,7 +36,12 @@ impl Search {
             // Without the quotes around it.
             Word { quoted: Finder::new(&quoted[1..quoted.len() - 1]).into_owned(), plain }
         });
-        Self { prefix, after, most, words: words.collect() }
+        Self { prefix, after, before: None, most, words: words.collect() }
+    }
+
+    /// The page before a key, instead of one behind.
+    pub(crate) fn before(self, before: Option<String>) -> Self {
+        Self { before, ..self }
     }
 
     /// Whether a line of JSON may hold a value that is meant: quick, and right where it says no. `folded` is room to work in.

@@ -4,72 +4,12 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-
-use cosell_model::{Effect, Value};
-use cosell_sdk::{
-    CallContext, CallError, Change, Connect, Connector, JsonSchema, Operation, Prediction, Write as Writes,
-};
+use cosell_model::Value;
 use cosell_service::occasion::Occasion;
 use reqwest::Method;
-use serde::Deserialize;
 use serde_json::json;
+use support::book::book;
 use support::{Made, Stand, text};
-
-/// A connection that keeps lines nowhere.
-struct Book;
-
-#[derive(Deserialize, JsonSchema)]
-struct Nothing {}
-
-impl Connect for Book {
-    type Settings = Nothing;
-
-    fn connect(_: Nothing) -> Result<Self, CallError> {
-        Ok(Self)
-    }
-}
-
-#[derive(Deserialize, JsonSchema)]
-struct Line {
-    name: String,
-}
-
-struct Write;
-
-impl Operation for Write {
-    type Connection = Book;
-    type Input = Line;
-    type Output = Value;
-    const NAME: &'static str = "write";
-    const TITLE: &'static str = "Write";
-    const DESCRIPTION: &'static str = "Writes a line";
-    const EFFECT: Effect = Effect::Write;
-
-    async fn call(_: &Book, line: Line, _: &CallContext) -> Result<Value, CallError> {
-        Ok(json!({ "name": line.name }))
-    }
-}
-
-impl Writes for Write {
-    const FINDS_OUT: &'static str = "It is written again.";
-
-    async fn predict(_: &Book, line: Line, _: &CallContext) -> Result<Prediction, CallError> {
-        if line.name.ends_with("<fails>") {
-            return Err(CallError::rejected("refused", format!("`{}` cannot be written", line.name)));
-        }
-        if line.name == "<never>" {
-            std::future::pending::<()>().await;
-        }
-        let change = Change {
-            record: "line 1".to_owned(),
-            field: "name".to_owned(),
-            old: json!("<b>before</b>"),
-            new: json!(line.name),
-        };
-        Ok(Prediction { record: json!({ "name": line.name }), changes: vec![change] })
-    }
-}
 
 const HELLO: &str = "
 flow: hello
@@ -193,12 +133,9 @@ async fn stand() -> Stand {
 }
 
 async fn of(files: &[(&'static str, &'static str)]) -> Stand {
-    let connector = Connector::new::<Book>("book", "Book", "Keeps lines").write::<Write>().build();
-    let connections = BTreeMap::from([("book".to_owned(), connector.open(json!({})).unwrap())]);
+    let (connectors, connections) = book(0);
     let configuration = "off: [every-day]\n";
-    Made { files: files.to_vec(), connectors: vec![connector], connections, configuration, ..Made::default() }
-        .stand()
-        .await
+    Made { files: files.to_vec(), connectors, connections, configuration, ..Made::default() }.stand().await
 }
 
 /// Every tag of a page is one that we write.

@@ -4,80 +4,19 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cosell_model::{Effect, Failure, FlowId, Outcome, Value};
+use cosell_model::{Failure, FlowId, Outcome, Value};
 use cosell_runtime::core::event::{Event, Happening};
 use cosell_runtime::keep::{Began, Keeper, Kept, Turn};
 use cosell_runtime::record::{RunRecord, StepRecord};
-use cosell_sdk::{CallContext, CallError, Connect, Connector, JsonSchema, Operation, RequestRecord};
+use cosell_sdk::RequestRecord;
 use jiff::Timestamp;
 use reqwest::Method;
-use serde::Deserialize;
 use serde_json::json;
+use support::book::{book, lock};
 use support::{Made, Stand};
-
-/// Whether lines can be written; by the number of the book.
-static LOCKED: [AtomicBool; 8] = [const { AtomicBool::new(false) }; 8];
-
-struct Book(usize);
-
-#[derive(Deserialize, JsonSchema)]
-struct Settings {
-    number: usize,
-}
-
-impl Connect for Book {
-    type Settings = Settings;
-
-    fn connect(settings: Settings) -> Result<Self, CallError> {
-        Ok(Self(settings.number))
-    }
-}
-
-#[derive(Deserialize, JsonSchema)]
-struct Line {
-    id: String,
-    #[serde(default)]
-    values: Value,
-}
-
-struct Get;
-struct Update;
-
-impl Operation for Get {
-    type Connection = Book;
-    type Input = Line;
-    type Output = Value;
-    const NAME: &'static str = "get";
-    const TITLE: &'static str = "Read a line";
-    const DESCRIPTION: &'static str = "Reads a line";
-    const EFFECT: Effect = Effect::Read;
-
-    async fn call(_: &Book, line: Line, _: &CallContext) -> Result<Value, CallError> {
-        Ok(json!({ "id": line.id, "text": "<script>old()</script>", "pages": 3 }))
-    }
-}
-
-impl Operation for Update {
-    type Connection = Book;
-    type Input = Line;
-    type Output = Value;
-    const NAME: &'static str = "update";
-    const TITLE: &'static str = "Change a line";
-    const DESCRIPTION: &'static str = "Changes a line";
-    const EFFECT: Effect = Effect::Write;
-
-    async fn call(book: &Book, line: Line, _: &CallContext) -> Result<Value, CallError> {
-        if LOCKED[book.0].load(Ordering::SeqCst) {
-            return Err(CallError::rejected("locked", format!("the line {} is <b>locked</b>", line.id)));
-        }
-        Ok(json!({ "changed": true, "line": line.values }))
-    }
-}
 
 const DEAL: &str = r#"
 flow: deal
@@ -109,10 +48,9 @@ steps:
 "#;
 
 async fn stand(number: usize) -> Stand {
-    let book = Connector::new::<Book>("book", "Book", "Keeps lines").operation::<Get>().operation::<Update>().build();
-    let connections = BTreeMap::from([("book".to_owned(), book.open(json!({ "number": number })).unwrap())]);
+    let (connectors, connections) = book(number);
     let files = vec![("deal.yaml", DEAL), ("helper.yaml", HELPER), ("slow.yaml", WAIT)];
-    Made { files, connectors: vec![book], connections, ..Made::default() }.stand().await
+    Made { files, connectors, connections, ..Made::default() }.stand().await
 }
 
 #[tokio::test]
@@ -135,6 +73,10 @@ async fn filters_stand_in_the_address_and_pages_follow_each_other() {
         (page.matches("name=\"run\"").count(), page.contains("rel=\"first\""), page.contains("data-news")),
         (2, true, false)
     );
+    let newer = page.split("rel=\"prev\" href=\"").nth(1).unwrap().split('"').next().unwrap();
+    let page = visitor.page(newer).await;
+    assert_eq!((page.matches("name=\"run\"").count(), page.contains("rel=\"prev\"")), (50, false), "{newer}");
+    assert!(page.contains("rel=\"first\"") && page.contains(&format!("href=\"{older}\"")), "{newer}");
 
     let page = visitor.page("/console/runs?flow=deal&outcome=succeeded&key=line7&text=&since=2026-01-01T00:00").await;
     assert_eq!(page.matches("name=\"run\"").count(), 1);
@@ -197,7 +139,7 @@ async fn a_run_is_shown_with_its_picture_its_steps_and_what_it_wrote() {
 async fn a_failed_run_is_resumed_skipped_or_done_again_after_a_question() {
     let stand = stand(2).await;
     let visitor = stand.visitor().await;
-    LOCKED[2].store(true, Ordering::SeqCst);
+    lock(2, true);
     let run = stand.run("deal", json!({ "name": "o1" })).await;
     let other = stand.run("deal", json!({ "name": "o2" })).await;
     let page = visitor.page(&format!("/console/runs/{run}")).await;
@@ -212,7 +154,7 @@ async fn a_failed_run_is_resumed_skipped_or_done_again_after_a_question() {
     assert!(status == 422 && said.contains("No step was chosen."), "{said}");
     let (status, to) = visitor.act(&format!("/console/runs/{other}/skip"), &[("step", "helper/write")]).await;
     assert_eq!((status, to.as_str()), (303, format!("/console/runs/{other}?done=skip").as_str()));
-    LOCKED[2].store(false, Ordering::SeqCst);
+    lock(2, false);
     assert!(visitor.page(&format!("/console/runs/{run}/resume")).await.contains("is not done again"));
     let (status, to) = visitor.act(&format!("/console/runs/{run}/resume"), &[("original", "no")]).await;
     assert_eq!((status, to.as_str()), (303, format!("/console/runs/{run}?done=resume").as_str()));
@@ -287,7 +229,7 @@ async fn two_runs_stand_side_by_side() {
     let stand = stand(4).await;
     let visitor = stand.visitor().await;
     let good = stand.run("deal", json!({ "name": "o1" })).await;
-    LOCKED[4].store(true, Ordering::SeqCst);
+    lock(4, true);
     let bad = stand.run("deal", json!({ "name": "o2" })).await;
     let page = visitor.page(&format!("/console/runs/compare?run={bad}&run={good}")).await;
     let (left, right) = (page.find(&good[good.len() - 8..]).unwrap(), page.find(&bad[bad.len() - 8..]).unwrap());
@@ -380,4 +322,29 @@ async fn thousands_of_huge_hostile_steps_make_a_small_page() {
     assert_eq!(visitor.look("/console/runs/huge?from=many").await.0, 400);
     let page = visitor.page("/console/runs/compare?left=huge&right=huge&all=yes&from=2900").await;
     assert!(page.len() < 1_000_000 && page.matches("<bdi>step_").count() == 100, "{}", page.len());
+}
+
+#[tokio::test]
+async fn a_flow_of_many_steps_is_drawn_as_far_inwards_as_a_page_holds() {
+    let scope = |name: &str, steps: usize| {
+        let steps: String = (0..steps).map(|at| format!("      {name}{at}: {{ let: {{ n: {at} }} }}\n")).collect();
+        format!("  {name}:\n    scope:\n{steps}")
+    };
+    let trigger = "trigger: { use: manual }\nsteps:\n";
+    let many = format!("flow: many\ntitle: Many\n{trigger}{}{}", scope("first", 280), scope("second", 140));
+    let flat: String = (0..401).map(|at| format!("  s{at}: {{ let: {{ n: {at} }} }}\n")).collect();
+    let flat = format!("flow: flat\ntitle: Flat\n{trigger}{flat}");
+    let files = vec![("shipped/many.yaml", &*many), ("shipped/flat.yaml", &*flat)];
+    let stand = Made { files, ..Made::default() }.stand().await;
+    let visitor = stand.visitor().await;
+    let run = stand.run("many", Value::Null).await;
+    for address in ["/console/flows/many".to_owned(), format!("/console/runs/{run}")] {
+        let page = visitor.page(&address).await;
+        assert!(
+            page.contains("<svg") && page.contains("holds 280 steps") && page.contains("holds 140 steps"),
+            "{page}"
+        );
+    }
+    let page = visitor.page("/console/flows/flat").await;
+    assert!(!page.contains("class=\"picture\"") && page.contains("cosell graph flat --output"), "{page}");
 }

@@ -70,17 +70,37 @@ fn letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
     })
 }
 
+/// Which of many, in a list of which the newest is the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Place {
+    /// The newest.
+    #[default]
+    Newest,
+    /// Those that follow this number.
+    After(u64),
+    /// Those that this number follows, and of them those next to it.
+    Before(u64),
+}
+
 impl Reader {
-    /// Events that became no run, the newest first: at most so many, with numbers below `before` where it is given.
+    /// Events that became no run, the newest first: at most so many.
     ///
     /// # Errors
     /// They cannot be read.
-    pub fn dead_letters(&self, before: Option<u64>, most: u32) -> Result<Vec<DeadLetter>, NotKept> {
-        let before = before.map_or(i64::MAX, u64::cast_signed);
+    pub fn dead_letters(&self, place: Place, most: u32) -> Result<Vec<DeadLetter>, NotKept> {
+        let (condition, number) = match place {
+            Place::Newest => ("entry < ?1 ORDER BY entry DESC", i64::MAX),
+            Place::After(number) => ("entry < ?1 ORDER BY entry DESC", number.cast_signed()),
+            Place::Before(number) => ("entry > ?1 ORDER BY entry", number.cast_signed()),
+        };
         self.ask(|connection| {
-            let mut select =
-                connection.prepare_cached(&format!("{LETTER} AND entry < ?1 ORDER BY entry DESC LIMIT ?2"))?;
-            select.query_map([before, i64::from(most)], letter)?.collect()
+            let mut select = connection.prepare_cached(&format!("{LETTER} AND {condition} LIMIT ?2"))?;
+            let letters = select.query_map([number, i64::from(most)], letter)?;
+            let mut letters: Vec<DeadLetter> = letters.collect::<rusqlite::Result<_>>()?;
+            if let Place::Before(_) = place {
+                letters.reverse();
+            }
+            Ok(letters)
         })
     }
 

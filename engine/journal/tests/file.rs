@@ -7,8 +7,9 @@ mod support;
 use std::path::Path;
 use std::time::Duration;
 
-use cosell_journal::read::{Count, Cursor, Filter};
+use cosell_journal::read::{Count, Cursor, Filter, Listed};
 use cosell_journal::upkeep::Retention;
+use cosell_journal::waits::Place;
 use cosell_journal::{Journal, Reader};
 use cosell_model::{FlowId, Outcome, Value};
 use cosell_runtime::core::event::{Event, Happening};
@@ -183,6 +184,50 @@ async fn lists_go_page_by_page_and_find_runs_by_any_of_their_keys() {
     assert_eq!(reader.runs(&Filter { under_way: true, ..Filter::default() }).unwrap(), []);
     assert_eq!(reader.counts(Timestamp::UNIX_EPOCH).unwrap()[0].runs, 7);
     assert_eq!(reader.run("run-003").unwrap().unwrap().trigger, json!({ "n": 3 }));
+}
+
+#[tokio::test]
+async fn the_page_before_a_page_is_the_one_that_it_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = filled(&folder.path().join("journal.db"), 7).await;
+    let cursor = |run: &Listed| Some(Cursor { began: run.began, run: run.run.clone() });
+    let lists = [
+        Filter::default(),
+        Filter { flow: Some(FlowId::new("f")), ..Filter::default() },
+        Filter { outcome: Some(Outcome::Succeeded), until: Some(Timestamp::MAX), ..Filter::default() },
+        Filter { key: Some("deal:1".to_owned()), ..Filter::default() },
+        Filter { text: Some("deal".to_owned()), ..Filter::default() },
+        Filter { key: Some("deal:1".to_owned()), text: Some("deal".to_owned()), ..Filter::default() },
+    ];
+    for (list, most) in lists.iter().flat_map(|list| (1..=8).map(move |most| (list, most))) {
+        let page = |after, before| journal.reader().runs(&Filter { after, before, most, ..list.clone() }).unwrap();
+        let mut pages = vec![page(None, None)];
+        while let Some(last) = pages.last().unwrap().last() {
+            let older = page(cursor(last), None);
+            pages.push(older);
+        }
+        assert_eq!(pages.iter().flatten().count(), 7, "{list:?}");
+        pages.pop();
+        for newer in pages.windows(2) {
+            assert_eq!(page(None, cursor(&newer[1][0])), newer[0], "{list:?}, {most} on a page");
+        }
+        assert_eq!(page(None, cursor(&pages[0][0])), [], "nothing is newer than the newest");
+    }
+}
+
+#[tokio::test]
+async fn dead_letters_are_read_from_either_side_of_a_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(&folder.path().join("journal.db")).unwrap();
+    let dead = |name: &str| Arrival { unusable: Some("no".to_owned()), ..arrival(name) };
+    journal.receive(["a", "b", "c", "d", "e"].map(dead).into(), None).await.unwrap();
+    let numbers = |place| -> Vec<u64> {
+        let letters = journal.reader().dead_letters(place, 2).unwrap();
+        letters.into_iter().map(|letter| letter.number).collect()
+    };
+    assert_eq!((numbers(Place::Newest), numbers(Place::After(4))), (vec![5, 4], vec![3, 2]));
+    assert_eq!((numbers(Place::Before(3)), numbers(Place::Before(1))), (vec![5, 4], vec![3, 2]));
+    assert_eq!((numbers(Place::Before(4)), numbers(Place::After(1))), (vec![5], vec![]));
 }
 
 #[tokio::test]

@@ -23,6 +23,10 @@ pub struct ListInput {
     /// begins anew.
     #[serde(default)]
     pub after: Option<String>,
+    /// `previous` of the page behind: the key of its first value; not together with `after`. Where that was removed since,
+    /// the list begins anew.
+    #[serde(default)]
+    pub before: Option<String>,
     /// At most so many, up to 500; 50 when not given.
     #[serde(default)]
     #[schemars(range(min = 1, max = 500))]
@@ -36,6 +40,8 @@ pub struct ListOutput {
     pub values: Vec<Kept>,
     /// What to give as `after` to get those that follow; null where these are the last.
     pub next: Option<String>,
+    /// What to give as `before` to get those written later; null where these are the first.
+    pub previous: Option<String>,
 }
 
 /// A kept value.
@@ -68,13 +74,22 @@ impl Operation for List {
         if !(1..=MOST).contains(&most) {
             return Err(CallError::rejected("wrong_most", format!("`most` is {most}, and can be 1 to {MOST}")));
         }
-        // One more tells whether any follow.
+        if input.after.is_some() && input.before.is_some() {
+            let message = "a page stands either `after` or `before` another: give one of them";
+            return Err(CallError::rejected("wrong_page", message));
+        }
+        let (behind, before) = (input.after.is_some(), input.before.is_some());
+        // One more tells whether there are others on that side; on the side that a page is asked from there are.
         let search = Search::new(input.prefix, &input.text.unwrap_or_default(), input.after, most + 1);
-        let mut values = state.list(search).await?;
-        let follow = values.len() > most;
+        let mut values = state.list(search.before(input.before)).await?;
+        let more = values.len() > most;
+        if more && before {
+            values.remove(0);
+        }
         values.truncate(most);
-        let next = values.last().filter(|_| follow).map(|last| last.key.clone());
-        Ok(ListOutput { values, next })
+        let next = values.last().filter(|_| more || before).map(|last| last.key.clone());
+        let previous = values.first().filter(|_| if before { more } else { behind }).map(|first| first.key.clone());
+        Ok(ListOutput { values, next, previous })
     }
 }
 
@@ -127,13 +142,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_of_no_size_is_refused() {
+    async fn a_page_of_no_size_and_no_place_is_refused() {
         let folder = Folder::new();
         for state in both(&folder) {
             for most in [0, 501] {
                 let error = listed(&state, json!({ "prefix": "", "most": most })).await.unwrap_err();
                 assert_eq!(error.code, "wrong_most");
             }
+            let error = listed(&state, json!({ "prefix": "", "after": "a", "before": "b" })).await.unwrap_err();
+            assert_eq!(error.code, "wrong_page");
         }
     }
 
@@ -168,16 +185,25 @@ mod tests {
                 let expected: Vec<String> =
                     expected.iter().rev().filter(is_meant).map(|(key, _)| key.clone()).collect();
                 for state in &states {
-                    let (mut all, mut after) = (Vec::new(), None);
+                    let (mut pages, mut after) = (Vec::new(), None);
                     loop {
                         let input = json!({ "prefix": "k", "most": most, "after": after, "text": word });
                         let page = listed(state, input).await.unwrap();
                         assert!(page.values.len() <= most);
-                        all.extend(page.values.into_iter().map(|kept| kept.key));
-                        after = page.next;
+                        after = page.next.clone();
+                        pages.push(page);
                         if after.is_none() { break }
                     }
-                    assert_eq!(all, expected);
+                    let all = pages.iter().flat_map(|page| &page.values).map(|kept| &kept.key);
+                    assert!(all.eq(&expected), "{pages:?}");
+                    // And back.
+                    assert_eq!(pages[0].previous, None);
+                    for both in pages.windows(2) {
+                        let input = json!({ "prefix": "k", "most": most, "before": both[1].previous, "text": word });
+                        let newer = listed(state, input).await.unwrap();
+                        assert_eq!(newer.values, both[0].values);
+                        assert_eq!((newer.next, newer.previous), (both[0].next.clone(), both[0].previous.clone()));
+                    }
                 }
             });
         }

@@ -65,6 +65,7 @@ pub(super) async fn list(source: &Source, options: &Options) -> Result<Ending, T
         since: options.since.map(|time| time.to_string()),
         until: options.until.map(|time| time.to_string()),
         after: options.after.clone(),
+        before: None,
         most: Some(options.most),
     };
     let page = match source {
@@ -171,10 +172,11 @@ mod tests {
                 listed("1", Some("cancelled"), Value::Null),
             ],
             next: Some("MTc0NjA4".to_owned()),
+            previous: None,
         };
         let shown = anstream::adapter::strip_str(&lines(&page)).to_string();
         insta::assert_snapshot!(format!("{shown}\n{}", hints(&page).join("\n")));
-        assert_eq!(super::lines(&Page { runs: Vec::new(), next: None }), "There are no such runs.");
+        assert_eq!(super::lines(&Page { runs: Vec::new(), next: None, previous: None }), "There are no such runs.");
     }
 
     #[test]
@@ -189,7 +191,7 @@ mod tests {
             received: "2026-05-01T08:00:00Z".parse().unwrap(),
             reason: Some("cancelled by a person".to_owned()),
         };
-        let letters = Letters { letters: vec![letter], next: None };
+        let letters = Letters { letters: vec![letter], next: None, previous: None };
         insta::assert_snapshot!(anstream::adapter::strip_str(&dead(&letters)));
     }
 

@@ -10,6 +10,7 @@ mod watch;
 pub(crate) use show::shown;
 
 use clap::Subcommand;
+use cosell_journal::waits::Place;
 use cosell_sdk::Connector;
 use cosell_service::api::{Letters, Resume, Skip, Started};
 use serde_json::json;
@@ -120,7 +121,7 @@ fn escaped(run: &str) -> String {
 async fn dead(source: &Source, as_json: bool) -> Result<Ending, Trouble> {
     let letters: Letters = match source {
         Source::Service(service) => service.get("/inbox", &()).await?,
-        Source::Journal(reader) => Letters::read(reader, None)?,
+        Source::Journal(reader) => Letters::read(reader, Place::Newest)?,
     };
     if as_json {
         anstream::println!("{:#}", json!(letters));

@@ -12,6 +12,7 @@ use cosell_service::occasion::{OPPORTUNITIES, REFERRALS};
 use maud::{Markup, html};
 use url::Url;
 
+use super::around::around;
 use super::hidden::Hidden;
 use super::kept::Readings;
 use super::sides::{Side, Sides, column};
@@ -208,6 +209,7 @@ fn body(deal: &Deal, facts: &Facts) -> Markup {
             h2 id="runs" { "Runs" }
             (history::table(&deal.runs, &deal.keys(), facts))
         }
+        (around(sides, &deal.hidden, facts))
         @if let (Some(row), false) = (sides.crm.record(), sides.is_lead) {
             section.card aria-labelledby="audit" {
                 h2 id="audit" { "Audit" }

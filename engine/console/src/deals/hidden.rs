@@ -8,8 +8,7 @@ use cosell_model::{FlowId, Value};
 use cosell_runtime::memory::Engine;
 use cosell_service::occasion::{OPPORTUNITIES, REFERRALS};
 
-/// Tables of the CRM that nothing is shown of; what is sensitive of them hides nothing here.
-const ELSEWHERE: [&str; 3] = ["account", "contact", "systemuser"];
+use super::people::Kind;
 
 /// Whose values are not shown, each with the step that says so.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +17,8 @@ pub(super) struct Hidden {
     pub(super) referral: Option<String>,
     /// The opportunity's or lead's.
     pub(super) crm: Option<String>,
+    /// Those of its account, its contacts and its sellers.
+    around: [Option<String>; Kind::ALL.len()],
     /// What is kept of the deal: its name and customer, and what both sides last agreed on.
     pub(super) kept: Option<String>,
 }
@@ -32,13 +33,22 @@ impl Hidden {
                 match concerned(step) {
                     Concerned::Referral => hidden.referral = hidden.referral.or_else(who),
                     Concerned::Crm => hidden.crm = hidden.crm.or_else(who),
+                    Concerned::Around(kind) => {
+                        let place = &mut hidden.around[kind as usize];
+                        *place = place.take().or_else(who);
+                    }
                     Concerned::Kept => hidden.kept = hidden.kept.or_else(who),
                     Concerned::Nothing => {}
+                    Concerned::AnyRow => {
+                        hidden.crm = hidden.crm.or_else(who);
+                        hidden.hide_around(who);
+                    }
                     // Whatever it holds may come from any of them.
                     Concerned::All => {
                         hidden.referral = hidden.referral.or_else(who);
                         hidden.crm = hidden.crm.or_else(who);
                         hidden.kept = hidden.kept.or_else(who);
+                        hidden.hide_around(who);
                     }
                 }
             }
@@ -48,7 +58,23 @@ impl Hidden {
         hidden
     }
 
-    /// A step that hides anything.
+    fn hide_around(&mut self, who: impl Fn() -> Option<String>) {
+        for place in &mut self.around {
+            *place = place.take().or_else(&who);
+        }
+    }
+
+    /// Who hides the CRM's records of this kind.
+    pub(super) fn of_kind(&self, kind: Kind) -> Option<&str> {
+        self.around[kind as usize].as_deref()
+    }
+
+    /// A step that hides anything of accounts, contacts and sellers, besides what it hides of the referral.
+    pub(super) fn around(&self) -> Option<&str> {
+        self.around.iter().flatten().next().map(String::as_str)
+    }
+
+    /// A step that hides anything of the deal itself.
     pub(super) fn any(&self) -> Option<&str> {
         self.kept.as_deref()
     }
@@ -57,6 +83,9 @@ impl Hidden {
 enum Concerned {
     Referral,
     Crm,
+    Around(Kind),
+    /// Which of the CRM's, is only known once it runs.
+    AnyRow,
     Kept,
     All,
     Nothing,
@@ -68,8 +97,10 @@ fn concerned(step: &StepPlan) -> Concerned {
         "partner_center" => Concerned::Referral,
         "state" => Concerned::Kept,
         "dataverse" => match table(input) {
-            Some(table) if ELSEWHERE.contains(&table) => Concerned::Nothing,
-            _ => Concerned::Crm,
+            None => Concerned::AnyRow,
+            Some(table) => {
+                Kind::ALL.into_iter().find(|kind| kind.table() == table).map_or(Concerned::Crm, Concerned::Around)
+            }
         },
         _ => Concerned::Nothing,
     }

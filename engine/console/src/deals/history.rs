@@ -8,7 +8,7 @@ use cosell_service::api::{Api, Problem};
 use maud::{Markup, html};
 
 use crate::facts::Facts;
-use crate::page::{address, badge, foreign, moment, outcome, took, unfold};
+use crate::page::{address, badge, foreign, heads, moment, outcome, took, unfold};
 
 /// How many runs a page shows, and how many lines before the rest is folded.
 pub(super) const RUNS: u32 = 20;
@@ -42,7 +42,7 @@ pub(super) fn table(runs: &[Listed], keys: &[String], facts: &Facts) -> Markup {
         } @else {
             div.table.broad tabindex="0" role="region" aria-label="Runs of this deal" {
                 table aria-label="Runs of this deal" {
-                    thead { tr { th scope="col" { "Outcome" } th scope="col" { "Flow" } th scope="col" { "Began" } th scope="col" { "Took" } @if failed { th scope="col" { "Why it failed" } } } }
+                    (heads(["Outcome", "Flow", "Began", "Took"].into_iter().chain(failed.then_some("Why it failed"))))
                     tbody {
                         @for run in runs {
                             tr {

@@ -44,6 +44,17 @@ pub(super) struct Kept {
 pub(super) struct Listed {
     pub(super) deals: Vec<Kept>,
     pub(super) next: Option<String>,
+    pub(super) previous: Option<String>,
+}
+
+/// Which of the deals, by a referral.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Place<'r> {
+    Newest,
+    /// Those that follow it.
+    After(&'r str),
+    /// Those before it, and of them those next to it.
+    Before(&'r str),
 }
 
 impl Kept {
@@ -76,6 +87,11 @@ impl Readings {
         Self { engine: desk.api.engine().rehearsal().with_default_retry(Retry::NONE) }
     }
 
+    /// Readings of their own: what is foreseen there is not found here.
+    pub(super) fn beside(&self) -> Self {
+        Self { engine: self.engine.rehearsal() }
+    }
+
     /// Whether any flow that is on keeps what deals are known by.
     pub(super) fn keeps_deals(&self) -> bool {
         self.engine.connection_for("state").is_some()
@@ -103,11 +119,16 @@ impl Readings {
     }
 
     /// A page of deals; those in which all words of `text` occur, where there are any.
-    pub(super) async fn deals(&self, text: &str, after: Option<&str>, most: usize) -> Result<Listed, CallError> {
-        let after = after.map(|referral| format!("{DEAL}{referral}"));
-        let input = json!({ "prefix": DEAL, "text": text, "after": after, "most": most });
+    pub(super) async fn deals(&self, text: &str, place: Place<'_>, most: usize) -> Result<Listed, CallError> {
+        let mut input = json!({ "prefix": DEAL, "text": text, "most": most });
+        match place {
+            Place::Newest => {}
+            Place::After(referral) => input["after"] = json!(format!("{DEAL}{referral}")),
+            Place::Before(referral) => input["before"] = json!(format!("{DEAL}{referral}")),
+        }
         let mut listed = self.read("state", "list", input).await?;
-        let next = listed["next"].as_str().and_then(|key| key.strip_prefix(DEAL)).map(str::to_owned);
+        let [next, previous] = ["next", "previous"]
+            .map(|side| listed[side].as_str().and_then(|key| key.strip_prefix(DEAL)).map(str::to_owned));
         let values = match listed["values"].take() {
             Value::Array(values) => values,
             _ => Vec::new(),
@@ -116,7 +137,7 @@ impl Readings {
             let value = kept["value"].take();
             Kept::new(kept["key"].as_str().unwrap_or_default(), value)
         });
-        Ok(Listed { deals: deals.collect(), next })
+        Ok(Listed { deals: deals.collect(), next, previous })
     }
 
     /// What is kept of the deal of a referral.
@@ -133,12 +154,12 @@ impl Readings {
         if let Some(referral) = made["value"].as_str() {
             return Ok(Some(referral.to_owned()));
         }
-        let known = self.deals(id, None, 50).await?.deals.into_iter().find(|deal| deal.is_known_as(id));
+        let known = self.deals(id, Place::Newest, 50).await?.deals.into_iter().find(|deal| deal.is_known_as(id));
         Ok(known.map(|deal| deal.referral))
     }
 }
 
-fn silent(who: &str) -> CallError {
+pub(super) fn silent(who: &str) -> CallError {
     CallError::new(
         cosell_sdk::Meaning::Retry { after: None },
         "no_answer",

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::hidden::Hidden;
 use super::history;
-use super::kept::{Kept, Readings};
+use super::kept::{Kept, Place, Readings};
 use crate::access::Visitor;
-use crate::page::{Page, Trouble, address, badge, foreign, live, moment, outcome};
+use crate::page::{Page, Pages, Trouble, address, badge, foreign, heads, live, moment, outcome, pages};
 use crate::{BASE, Shared};
 
 /// How many deals a page has.
@@ -23,6 +23,17 @@ pub(super) struct Asked {
     #[serde(default)]
     text: String,
     after: Option<String>,
+    before: Option<String>,
+}
+
+impl Asked {
+    fn place(&self) -> Place<'_> {
+        match (self.after.as_deref(), self.before.as_deref()) {
+            (Some(referral), _) => Place::After(referral),
+            (None, Some(referral)) => Place::Before(referral),
+            (None, None) => Place::Newest,
+        }
+    }
 }
 
 /// `/console/deals`.
@@ -43,10 +54,14 @@ pub(super) async fn page(State(desk): State<Shared>, visitor: Visitor, Query(ask
     let hidden = Hidden::of(&readings.engine);
     // Whether words occur in what is hidden is not told either.
     let words = if hidden.kept.is_some() { "" } else { text };
-    let listed = match readings.deals(words, asked.after.as_deref(), PAGE).await {
+    let listed = match readings.deals(words, asked.place(), PAGE).await {
         Ok(listed) => listed,
         Err(error) => return down(&error.message).seen_by(&visitor),
     };
+    // A deal that was touched meanwhile stands before all others.
+    if listed.deals.is_empty() && matches!(asked.place(), Place::Before(_)) {
+        return Redirect::to(&way(text, None)).into_response();
+    }
     let keys = listed.deals.iter().map(Kept::ids).collect();
     let runs = match history::runs(&desk.api, keys, 1).await {
         Ok(runs) => runs.into_iter().map(|runs| runs.into_iter().next()).collect(),
@@ -55,15 +70,24 @@ pub(super) async fn page(State(desk): State<Shared>, visitor: Visitor, Query(ask
     let shown = Shown {
         text,
         id: id.as_deref(),
-        after: asked.after.as_deref(),
         deals: &listed.deals,
         runs,
-        next: listed.next.as_deref(),
+        pages: Pages {
+            newest: (asked.place() != Place::Newest).then(|| way(text, None)),
+            newer: listed.previous.as_deref().map(|referral| way(text, Some(("before", referral)))),
+            older: listed.next.as_deref().map(|referral| way(text, Some(("after", referral)))),
+        },
         is_hidden: hidden.kept.is_some(),
     };
     // Who searches is not disturbed, and the search not repeated, by what happens meanwhile.
     let news = text.is_empty().then(|| format!("{BASE}/events"));
     Page { news, ..Page::new("Deals", "/deals", body(&shown)) }.seen_by(&visitor)
+}
+
+/// The list of those that are looked for, at its beginning or at a place.
+fn way(text: &str, place: Option<(&str, &str)>) -> String {
+    let text = Some(("text", text)).filter(|(_, text)| !text.is_empty());
+    address(&["deals"], &text.into_iter().chain(place).collect::<Vec<_>>())
 }
 
 fn nothing_kept() -> Markup {
@@ -95,11 +119,10 @@ struct Shown<'s> {
     text: &'s str,
     /// The text, where it is an id that nothing is kept under.
     id: Option<&'s str>,
-    after: Option<&'s str>,
     deals: &'s [Kept],
     /// The last run of each.
     runs: Vec<Option<Listed>>,
-    next: Option<&'s str>,
+    pages: Pages,
     is_hidden: bool,
 }
 
@@ -123,30 +146,18 @@ fn listed(shown: &Shown<'_>) -> Markup {
     if shown.deals.is_empty() {
         return empty(shown);
     }
-    let more: Vec<(&str, &str)> = if shown.text.is_empty() { Vec::new() } else { vec![("text", shown.text)] };
     html! {
         @if shown.is_hidden {
             p.notice { "Names and customers are not shown, since a flow keeps them out of records. Deals are found by their ids." }
         }
         div.table.broad tabindex="0" role="region" aria-label="Deals" {
             table.deals aria-label="Deals" {
-                thead {
-                    tr {
-                        th scope="col" { "Deal" }
-                        th scope="col" { "Customer" }
-                        th scope="col" { "In the CRM" }
-                        th scope="col" { "Last run" }
-                        th scope="col" { "When" }
-                    }
-                }
+                (heads(["Deal", "Customer", "In the CRM", "Last run", "When"]))
                 tbody { @for (deal, run) in shown.deals.iter().zip(&shown.runs) { (row(deal, run.as_ref(), shown.is_hidden)) } }
             }
         }
         nav.pages aria-label="Pages of deals" {
-            @if shown.after.is_some() { a.button href=(address(&["deals"], &more)) { "Newest" } }
-            @if let Some(next) = shown.next {
-                a.button rel="next" href=(address(&["deals"], &[&more[..], &[("after", next)]].concat())) { "Older" }
-            }
+            (pages(&shown.pages))
         }
     }
 }

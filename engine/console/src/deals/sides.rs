@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::kept::{Kept, Readings};
+use super::people::People;
 use crate::facts::Facts;
 
 /// A deal as it is on both sides.
@@ -19,6 +20,8 @@ pub(super) struct Sides {
     pub(super) is_lead: bool,
     /// The solutions of the opportunity, as Partner Center has them.
     pub(super) solutions: Vec<Value>,
+    /// Who stands around it; nobody where it is no opportunity.
+    pub(super) people: People,
     /// When they were read.
     pub(super) at: Timestamp,
 }
@@ -79,8 +82,14 @@ impl Sides {
             },
             (named, _) => (named, false),
         };
-        let mut sides = Self { kept, referral, crm, is_lead, solutions: Vec::new(), at: Timestamp::now() };
-        sides.lay_beside(readings).await;
+        let read = [referral.clone(), crm.clone()];
+        let people = async {
+            if is_lead { People::default() } else { People::read(readings, facts, [&read[0], &read[1]]).await }
+        };
+        let (solutions, nobody, at) = (Vec::new(), People::default(), Timestamp::now());
+        let mut sides = Self { kept, referral, crm, is_lead, solutions, people: nobody, at };
+        let ((), people) = tokio::join!(sides.lay_beside(readings), people);
+        sides.people = people;
         sides
     }
 
@@ -142,7 +151,7 @@ async fn find(readings: &Readings, table: &str, column: &str, value: &str) -> Si
     Side::of(readings.read("dataverse", "find_row", input).await)
 }
 
-async fn by_id(readings: &Readings, table: &str, id: &str) -> Side {
+pub(super) async fn by_id(readings: &Readings, table: &str, id: &str) -> Side {
     find(readings, table, &format!("{table}id"), id).await
 }
 

@@ -14,7 +14,7 @@ use super::sides::{Sides, column};
 use super::solutions::Solutions;
 use super::worded::worded;
 use crate::facts::Facts;
-use crate::page::{badge, foreign};
+use crate::page::{badge, foreign, heads};
 
 /// Partner Center's side, and the CRM's, in the mappings of deals.
 pub(super) const REFERRAL: usize = 0;
@@ -122,15 +122,12 @@ pub(super) fn table(compared: &Compared<'_>, sides: &Sides, hidden: &Hidden) -> 
     html! {
         div.table tabindex="0" role="region" aria-label="Both sides" {
             table.sides aria-label="Both sides" {
-                thead {
-                    tr {
-                        th scope="col" { "Field" }
-                        th scope="col" { "Partner Center" }
-                        th scope="col" { "CRM (" (crm) ")" }
-                        @if !sides.is_lead { th scope="col" { "Last agreed" } }
-                        th scope="col" { "What follows" }
-                    }
-                }
+                (heads(
+                    ["Field", "Partner Center", &format!("CRM ({crm})")]
+                        .into_iter()
+                        .chain((!sides.is_lead).then_some("Last agreed"))
+                        .chain(["What follows"])
+                ))
                 tbody {
                     @for row in &compared.rows { (shown(row, compared, sides, hidden)) }
                     @if let Some(solutions) = &compared.solutions { (solutions.row(compared, hidden)) }
@@ -149,25 +146,31 @@ fn shown(beside: &Beside<'_>, compared: &Compared<'_>, sides: &Sides, hidden: &H
         Verdict::Stuck(_) => Some("conflict"),
         _ => None,
     };
-    let value = |side: usize, hider: Option<&str>, is_there: bool| {
-        html! {
-            @if !is_there { span.nothing { "–" } }
-            @else if hider.is_some() { span.nothing { "hidden" } }
-            @else { (worded(beside.row, side, &beside.now[side])) }
-        }
-    };
+    let is_there = [&sides.referral, &sides.crm].map(|side| side.record().is_some());
     html! {
         tr class=[class] {
-            th scope="row" {
-                (foreign(&beside.row.title))
-                @if let Some(to) = beside.row.only_to {
-                    div.hint { @if to == CRM { "→ only to the CRM" } @else { "← only to Partner Center" } }
-                }
-            }
-            td { (value(REFERRAL, hidden.referral.as_deref(), sides.referral.record().is_some())) }
-            td { (value(CRM, hidden.crm.as_deref(), sides.crm.record().is_some())) }
+            (values(beside, is_there, [hidden.referral.is_some(), hidden.crm.is_some()]))
             @if !sides.is_lead { td { (agreed(beside, hidden)) } }
             td { @if compared.is_pair { (follows(beside, compared, hidden)) } @else { span.nothing { "–" } } }
+        }
+    }
+}
+
+/// The title of a row, and its value on either side; of a side that is not there none, and none that is hidden.
+pub(super) fn values(beside: &Beside<'_>, is_there: [bool; 2], is_hidden: [bool; 2]) -> Markup {
+    html! {
+        th scope="row" {
+            (foreign(&beside.row.title))
+            @if let Some(to) = beside.row.only_to {
+                div.hint { @if to == CRM { "→ only to the CRM" } @else { "← only to Partner Center" } }
+            }
+        }
+        @for side in [REFERRAL, CRM] {
+            td {
+                @if !is_there[side] { span.nothing { "–" } }
+                @else if is_hidden[side] { span.nothing { "hidden" } }
+                @else { (worded(beside.row, side, &beside.now[side])) }
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use super::{changes, inputs, no_flow, origin, state, state_of, steps, text};
 use crate::Shared;
 use crate::access::Visitor;
 use crate::facts::Facts;
-use crate::page::{Page, Trouble, address, badge, brief, drawing, foreign, moment, outcome};
+use crate::page::{DRAWN, Page, Trouble, address, badge, brief, drawing, foreign, heads, moment, outcome};
 
 /// How many of its last runs are shown.
 const RUNS: u32 = 5;
@@ -81,8 +81,10 @@ fn body(facts: &Facts, flow: &Flow, past: &Past) -> Markup {
             h2 id="picture" { "Picture" }
             @let link = |node: &cosell_graph::picture::Node| Some(format!("#step-{}", node.name));
             // The picture escapes what it writes.
-            @let picture = of_plan(plan).with_yours(&changes::steps(document)).svg_within(&Within { prefix: "flow-", link: &link });
-            (drawing("picture-flow", "Picture of the flow", PreEscaped(picture)))
+            @match of_plan(plan).with_yours(&changes::steps(document)).folded(DRAWN) {
+                Some(picture) => (drawing("picture-flow", "Picture of the flow", PreEscaped(picture.svg_within(&Within { prefix: "flow-", link: &link })))),
+                None => p.hint { "The flow is too large to be drawn here; " code { "cosell graph " (flow.id.value) " --output flow.svg" } " draws it." },
+            }
         }
         h2 id="steps" { "Steps" }
         (steps::list(facts, flow, document))
@@ -229,7 +231,7 @@ fn versions(versions: &[Version]) -> Markup {
         div.table.broad role="region" aria-label="Versions" tabindex="0" {
             table {
                 caption { "Versions that are kept" }
-                thead { tr { th scope="col" { "Version" } th scope="col" { "Runs begin in it since" } th scope="col" { "Under way in it" } } }
+                (heads(["Version", "Runs begin in it since", "Under way in it"]))
                 tbody {
                     @for (at, version) in versions.iter().enumerate() {
                         tr {

@@ -11,7 +11,7 @@ use super::{changes, named, origin, text};
 use crate::Shared;
 use crate::access::Visitor;
 use crate::facts::Facts;
-use crate::page::{Page, Trouble, address, badge, foreign};
+use crate::page::{Head, Page, Trouble, address, badge, foreign, heads};
 
 pub(super) async fn page(State(desk): State<Shared>, Path(name): Path<String>, visitor: Visitor) -> Response {
     let facts = desk.facts();
@@ -37,12 +37,7 @@ pub(super) fn list(facts: &Facts) -> Markup {
         div.table.broad role="region" aria-labelledby="mappings" tabindex="0" {
             table {
                 caption { "Which field of one side stands for which of the other" }
-                thead { tr {
-                    th scope="col" { "Mapping" }
-                    th scope="col" { "Between" }
-                    th.number scope="col" { "Rows" }
-                    th scope="col" { "From" }
-                } }
+                (heads(["Mapping".into(), "Between".into(), Head::Number("Rows"), "From".into()]))
                 tbody {
                     @for mapping in facts.compilation.mappings.values() {
                         tr {
@@ -77,14 +72,7 @@ fn body(facts: &Facts, mapping: &Mapping) -> Markup {
         div.table.broad.roomy role="region" aria-label="Rows" tabindex="0" {
             table {
                 caption { "Between " (foreign(left)) " and " (foreign(right)) }
-                thead { tr {
-                    th scope="col" { "Field" }
-                    th scope="col" { (foreign(left)) }
-                    th scope="col" { "Way" }
-                    th scope="col" { (foreign(right)) }
-                    th scope="col" { "Values" }
-                    th scope="col" { "Rules" }
-                } }
+                (heads([html! { "Field" }, foreign(left), html! { "Way" }, foreign(right), html! { "Values" }, html! { "Rules" }]))
                 tbody { @for line in lines(mapping, document) { (row(&line)) } }
             }
         }

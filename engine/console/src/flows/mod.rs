@@ -32,7 +32,7 @@ use maud::{Markup, PreEscaped, html};
 use crate::Shared;
 use crate::access::Visitor;
 use crate::facts::Facts;
-use crate::page::{Page, Trouble, address, badge, drawing, foreign};
+use crate::page::{Head, Page, Trouble, address, badge, drawing, foreign, heads};
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
@@ -70,15 +70,7 @@ fn body(facts: &Facts, lately: &[Lately]) -> Markup {
         div.table.broad role="region" aria-label="Flows" tabindex="0" {
             table {
                 caption { "All flows" }
-                thead { tr {
-                    th.number scope="col" { "#" }
-                    th scope="col" { "Flow" }
-                    th scope="col" { "State" }
-                    th scope="col" { "From" }
-                    th scope="col" { "Started by" }
-                    th scope="col" { "Calls" }
-                    th scope="col" { "Last 24 hours" }
-                } }
+                (heads([Head::Number("#"), "Flow".into(), "State".into(), "From".into(), "Started by".into(), "Calls".into(), "Last 24 hours".into()]))
                 tbody {
                     @for ((number, flow), lately) in compilation.in_order().zip(lately) {
                         tr {

@@ -6,7 +6,7 @@ use cosell_runtime::preview::{Foreseen, Preview, Written, words};
 use maud::{Markup, html};
 
 use crate::facts::Facts;
-use crate::page::{address, badge, brief, foreign, outcome};
+use crate::page::{address, badge, brief, foreign, heads, outcome};
 
 /// How many steps are shown.
 const STEPS: usize = 500;
@@ -37,7 +37,7 @@ pub(super) fn body(facts: &Facts, flow: &Flow, found: &Preview) -> Markup {
         div.table.broad role="region" aria-labelledby="steps" tabindex="0" {
             table {
                 caption { "In the order of the flows' files" }
-                thead { tr { th scope="col" { "Step" } th scope="col" { "Flow" } th scope="col" { "Does" } th scope="col" { "Outcome" } th scope="col" { "Why" } } }
+                (heads(["Step", "Flow", "Does", "Outcome", "Why"]))
                 tbody { @for step in told.iter().take(STEPS) { (row(step)) } }
             }
         }
@@ -56,7 +56,7 @@ fn written(facts: &Facts, step: &Foreseen) -> Markup {
             div.table.broad.roomy role="region" aria-label={ (step.flow) "/" (step.path) ": " (of_record[0].change.record) } tabindex="0" {
                 table {
                     caption { (foreign(&of_record[0].change.record)) }
-                    thead { tr { th scope="col" { "Field" } th scope="col" { "Now" } th scope="col" { "Would be" } th scope="col" { "Made by" } } }
+                    (heads(["Field", "Now", "Would be", "Made by"]))
                     tbody { @for written in of_record { (field(facts, written)) } }
                 }
             }

@@ -15,7 +15,7 @@ use maud::{Markup, html};
 
 use crate::access::Visitor;
 use crate::facts::Facts;
-use crate::page::{Page, Trouble, address, badge, called, foreign, live, moment};
+use crate::page::{Page, Trouble, address, badge, called, foreign, hooked, live, moment};
 use crate::{BASE, Shared};
 
 pub(crate) fn routes() -> Router<Shared> {
@@ -100,7 +100,7 @@ fn wanting(status: &Status, now: Timestamp) -> Markup {
     let troubled = status.connections.iter().filter(|connection| connection.pause.is_some() || soon(connection));
     rows.extend(troubled.map(connected));
     let known = [HookState::Here, HookState::Unknown];
-    rows.extend(status.hooks.iter().filter(|hook| !known.contains(&hook.state)).map(hooked));
+    rows.extend(status.hooks.iter().filter(|hook| !known.contains(&hook.state)).map(registered));
     html! {
         section.card aria-labelledby="wanting" {
             h2 id="wanting" { "What needs a person" }
@@ -140,18 +140,10 @@ fn connected(connection: &Connection) -> Markup {
     }
 }
 
-fn hooked(hook: &Hook) -> Markup {
-    let (tone, words) = match hook.state {
-        HookState::Here => ("good", "calls this service"),
-        HookState::Partly => ("warn", "calls this service about some events only"),
-        HookState::Elsewhere => ("bad", "calls somebody else"),
-        HookState::Nowhere => ("bad", "calls nobody"),
-        HookState::Unknown => ("calm", "does not say whom it calls"),
-        HookState::Failed => ("warn", "could not be asked whom it calls"),
-    };
+fn registered(hook: &Hook) -> Markup {
     html! {
         strong { (foreign(format!("{}.{}", hook.connection, hook.trigger))) } " "
-        (badge(tone, if tone == "good" { "✓" } else { "!" }, words))
+        (hooked(hook.state))
         @if !hook.detail.is_empty() { " " (foreign(&hook.detail)) }
     }
 }

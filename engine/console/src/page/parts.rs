@@ -2,11 +2,12 @@
 //!
 //! Whatever comes from elsewhere stands in `bdi`, so that text in one direction cannot turn around what is beside it.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::time::Duration;
 
 use cosell_model::{Value, spans};
-use cosell_service::api::Connection;
+use cosell_service::api::{Connection, HookState};
 use jiff::Timestamp;
 use maud::{Markup, Render, html};
 use url::form_urlencoded;
@@ -95,10 +96,72 @@ pub(crate) fn brief(value: &Value) -> Markup {
     }
 }
 
+/// Whom a remote system calls, as far as it says.
+pub(crate) fn hooked(state: HookState) -> Markup {
+    let (tone, mark, words) = match state {
+        HookState::Here => ("good", "✓", "calls this service"),
+        HookState::Partly => ("warn", "!", "calls this service about some events only"),
+        HookState::Elsewhere => ("bad", "✗", "calls somebody else"),
+        HookState::Nowhere => ("bad", "✗", "calls nobody"),
+        HookState::Unknown => ("calm", "?", "does not say whom it calls"),
+        HookState::Failed => ("warn", "!", "could not be asked whom it calls"),
+    };
+    badge(tone, mark, words)
+}
+
+/// A cell at the head of a column.
+pub(crate) enum Head<'h> {
+    Words(Cow<'h, str>),
+    /// Above numbers.
+    Number(&'h str),
+    /// Where what stands below says it to everybody who sees it.
+    Unseen(&'h str),
+    Made(Markup),
+}
+
+impl<'h> From<&'h str> for Head<'h> {
+    fn from(words: &'h str) -> Self {
+        Self::Words(words.into())
+    }
+}
+
+impl From<String> for Head<'_> {
+    fn from(words: String) -> Self {
+        Self::Words(words.into())
+    }
+}
+
+impl From<Markup> for Head<'_> {
+    fn from(made: Markup) -> Self {
+        Self::Made(made)
+    }
+}
+
+/// The head of a table.
+pub(crate) fn heads<'h>(heads: impl IntoIterator<Item: Into<Head<'h>>>) -> Markup {
+    html! {
+        thead {
+            tr {
+                @for head in heads {
+                    @match head.into() {
+                        Head::Words(words) => th scope="col" { (words) },
+                        Head::Number(words) => th.number scope="col" { (words) },
+                        Head::Unseen(words) => th scope="col" { span.unseen { (words) } },
+                        Head::Made(made) => th scope="col" { (made) },
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Something that can be unfolded.
 pub(crate) fn unfold(id: impl Display, summary: impl Render, body: impl Render) -> Markup {
     html! { details id=(id) { summary { (summary) } div.unfolded { (body) } } }
 }
+
+/// How many steps of a flow are drawn at most: nobody could read more, and the page would be too large.
+pub(crate) const DRAWN: usize = 400;
 
 /// A picture, as large as it is in a place of its own that scrolls, or as wide as the page where the reader wants that. `id`
 /// tells it apart on its page, and `label` says what it shows.
@@ -109,6 +172,25 @@ pub(crate) fn drawing(id: &str, label: &str, picture: impl Render) -> Markup {
             input.fits type="checkbox" id=(fits);
             label for=(fits) { "Fit to the page" }
             div.drawing tabindex="0" role="region" aria-label=(label) { (picture) }
+        }
+    }
+}
+
+/// Where the other pages of a list are, of which the newest is the first; none where there is none.
+#[derive(Default)]
+pub(crate) struct Pages {
+    pub(crate) newest: Option<String>,
+    pub(crate) newer: Option<String>,
+    pub(crate) older: Option<String>,
+}
+
+/// The ways to them.
+pub(crate) fn pages(pages: &Pages) -> Markup {
+    html! {
+        span.ways {
+            @if let Some(newest) = &pages.newest { a.button rel="first" href=(newest) { "⇤ Newest" } }
+            @if let Some(newer) = &pages.newer { a.button rel="prev" href=(newer) { "← Newer" } }
+            @if let Some(older) = &pages.older { a.button rel="next" href=(older) { "Older →" } }
         }
     }
 }

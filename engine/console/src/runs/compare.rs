@@ -20,7 +20,7 @@ use super::room::Room;
 use crate::Shared;
 use crate::access::Visitor;
 use crate::facts::Facts;
-use crate::page::{self, Page, Trouble, address, badge, brief, foreign, moment, outcome};
+use crate::page::{self, Head, Page, Trouble, address, badge, brief, foreign, heads, moment, outcome};
 
 /// How many steps a page shows, and how many differences of a value.
 const STEPS: usize = 200;
@@ -78,7 +78,7 @@ fn body(left: &Whole, right: &Whole, asked: &Asked, facts: &Facts) -> Markup {
     html! {
         p.trail { a href=(address(&["runs"], &[])) { "Runs" } }
         h1 { "Two runs side by side" }
-        (heads(left, right, facts))
+        (ends(left, right, facts))
         h2 { "Steps" }
         (steps(left, right, asked, &room))
         h2 { "What they began with, and what came of them" }
@@ -88,7 +88,7 @@ fn body(left: &Whole, right: &Whole, asked: &Asked, facts: &Facts) -> Markup {
     }
 }
 
-fn heads(left: &Whole, right: &Whole, facts: &Facts) -> Markup {
+fn ends(left: &Whole, right: &Whole, facts: &Facts) -> Markup {
     let runs = [&left.run, &right.run];
     let differ = |one: &dyn Fn(usize) -> Option<String>| one(0) != one(1);
     let whys: Vec<Option<String>> = runs
@@ -103,14 +103,11 @@ fn heads(left: &Whole, right: &Whole, facts: &Facts) -> Markup {
     html! {
         div.table tabindex="0" role="region" aria-label="The two runs" {
             table aria-label="The two runs" {
-                thead {
-                    tr {
-                        th scope="col" { span.unseen { "Of what" } }
-                        @for (run, side) in runs.iter().zip(["Left", "Right"]) {
-                            th scope="col" { (side) ": " a href=(run_address(&run.listed.run)) { "run …" (short(&run.listed.run)) } }
-                        }
-                    }
-                }
+                (heads(
+                    [Head::Unseen("Of what")].into_iter().chain(runs.iter().zip(["Left", "Right"]).map(|(run, side)| {
+                        html! { (side) ": " a href=(run_address(&run.listed.run)) { "run …" (short(&run.listed.run)) } }.into()
+                    }))
+                ))
                 tbody {
                     tr class=[differ(&|at| runs[at].listed.outcome.clone()).then_some("differs")] {
                         th scope="row" { "Outcome" }
@@ -242,7 +239,7 @@ fn steps(left: &Whole, right: &Whole, asked: &Asked, room: &Room) -> Markup {
         @if chosen.is_empty() { p { "Both did the same, step by step." } } @else {
             div.table tabindex="0" role="region" aria-label="The steps of both" {
                 table aria-label="The steps of both runs" {
-                    thead { tr { th scope="col" { "Step" } th scope="col" { "Left" } th scope="col" { "Right" } th scope="col" { "Verdict" } } }
+                    (heads(["Step", "Left", "Right", "Verdict"]))
                     tbody { @for pair in chosen.iter().skip(asked.from).take(STEPS) { (row(pair, room)) } }
                 }
             }
@@ -309,7 +306,7 @@ fn table(name: &str, left: &Value, right: &Value) -> Markup {
     html! {
         div.table tabindex="0" role="region" aria-label={ (name) ": what differs" } {
             table aria-label={ (name) ": what differs, field by field" } {
-                thead { tr { th scope="col" { "Field" } th scope="col" { "Left" } th scope="col" { "Right" } } }
+                (heads(["Field", "Left", "Right"]))
                 tbody {
                     @for found in found {
                         tr {

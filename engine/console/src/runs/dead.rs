@@ -5,7 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use cosell_journal::waits::DeadLetter;
+use cosell_journal::waits::{DeadLetter, Place};
 use cosell_service::api::Letters;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -13,68 +13,84 @@ use serde::Deserialize;
 use super::parts::{flow, key, run_address};
 use crate::access::{Act, Visitor};
 use crate::facts::Facts;
-use crate::page::{Confirm, Page, Trouble, address, foreign, json, live, moment, unfold};
+use crate::page::{Confirm, Head, Page, Pages, Trouble, address, foreign, heads, json, live, moment, pages, unfold};
 use crate::{BASE, Shared};
 
 #[derive(Deserialize)]
 struct Asked {
     after: Option<String>,
+    before: Option<String>,
+}
+
+impl Asked {
+    fn place(&self) -> Option<Place> {
+        let number = |text: &Option<String>| text.clone().filter(|text| !text.is_empty()).map(|text| text.parse().ok());
+        match (number(&self.after), number(&self.before)) {
+            (None, None) => Some(Place::Newest),
+            (Some(after), None) => after.map(Place::After),
+            (None, Some(before)) => before.map(Place::Before),
+            (Some(_), Some(_)) => None,
+        }
+    }
 }
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/runs/dead", get(list)).route("/runs/dead/{number}/retry", get(ask).post(retry))
 }
 
-async fn list(State(desk): State<Shared>, visitor: Visitor, Query(Asked { after }): Query<Asked>) -> Response {
-    let number = match after.as_deref().filter(|after| !after.is_empty()).map(str::parse::<u64>) {
-        None => None,
-        Some(Ok(number)) => Some(number),
-        Some(Err(_)) => {
-            let detail = "`after` must be the number of the last event of the page before.";
-            return Trouble::new(StatusCode::BAD_REQUEST, detail).seen_by(&visitor);
-        }
+async fn list(State(desk): State<Shared>, visitor: Visitor, Query(asked): Query<Asked>) -> Response {
+    let Some(place) = asked.place() else {
+        let detail = "`after` or `before` must be the number of an event: the last of the page before, or the first of the page behind.";
+        return Trouble::new(StatusCode::BAD_REQUEST, detail).seen_by(&visitor);
     };
-    match desk.api.dead_letters(number).await {
+    match desk.api.dead_letters(place).await {
         Ok(letters) => {
             let body = html! {
                 p.trail { a href=(address(&["runs"], &[])) { "Runs" } }
                 h1 { "Events that became no run" }
                 p.lead { "What came from outside, was taken and kept, and could not begin a run, or was cancelled before it began. Nothing of it is lost." }
-                (live("letters", table(&letters, number, &desk.facts())))
+                (live("letters", table(&letters, place, &desk.facts())))
             };
-            let news = number.is_none().then(|| format!("{BASE}/events"));
+            let news = (place == Place::Newest).then(|| format!("{BASE}/events"));
             Page { news, ..Page::new("Events that became no run", "/runs", body) }.seen_by(&visitor)
         }
         Err(problem) => Trouble::from(problem).seen_by(&visitor),
     }
 }
 
-fn table(letters: &Letters, after: Option<u64>, facts: &Facts) -> Markup {
+fn table(letters: &Letters, place: Place, facts: &Facts) -> Markup {
     if letters.letters.is_empty() {
         return html! {
-            div.card.empty { @if after.is_some() { p { "There are no older ones." } } @else { p { "Every event became a run." } } }
+            div.card.empty {
+                @match place {
+                    Place::Newest => p { "Every event became a run." },
+                    Place::After(_) => p { "There are no older ones." },
+                    Place::Before(_) => p { "There are no newer ones." },
+                }
+                @if place != Place::Newest { p { a href=(address(&["runs", "dead"], &[])) { "Back to the newest" } } }
+            }
         };
     }
+    let way = |name: &str, number: u64| address(&["runs", "dead"], &[(name, &number.to_string())]);
     html! {
         div.table tabindex="0" role="region" aria-label="Events that became no run" {
             table aria-label="Events that became no run, the newest first" {
-                thead {
-                    tr {
-                        th.number scope="col" { "Number" }
-                        th scope="col" { "Flow" }
-                        th scope="col" { "Why it became no run" }
-                        th scope="col" { "Came" }
-                        th scope="col" { span.unseen { "What can be done" } }
-                    }
-                }
+                (heads([
+                    Head::Number("Number"),
+                    "Flow".into(),
+                    "Why it became no run".into(),
+                    "Came".into(),
+                    Head::Unseen("What can be done"),
+                ]))
                 tbody { @for letter in &letters.letters { (row(letter, facts)) } }
             }
         }
         div.pages {
-            @if after.is_some() { a.button href=(address(&["runs", "dead"], &[])) rel="first" { "← Newest" } }
-            @if let Some(next) = letters.next {
-                a.button href=(address(&["runs", "dead"], &[("after", &next.to_string())])) rel="next" { "Older →" }
-            }
+            (pages(&Pages {
+                newest: (place != Place::Newest).then(|| address(&["runs", "dead"], &[])),
+                newer: letters.previous.map(|number| way("before", number)),
+                older: letters.next.map(|number| way("after", number)),
+            }))
         }
     }
 }

@@ -10,15 +10,12 @@ use cosell_runtime::record::StepRecord;
 use maud::{Markup, PreEscaped};
 
 use super::seen::{Inner, Kind, State, Step};
-use crate::page::address;
-
-/// Flows with more steps are not drawn: nobody could read it, and the page would be too large.
-pub(super) const STEPS: usize = 400;
+use crate::page::{DRAWN, address};
 
 /// The picture of a run; `shown` are the steps that the page has, to which it leads, and to pages of their own for the others.
 /// None where the flow is not known, or too large.
 pub(super) fn drawn(inner: &Inner, shown: &[Step], prefix: &str) -> Option<Markup> {
-    let plan = inner.plan.as_ref().filter(|plan| plan.steps.len() <= STEPS)?;
+    let plan = inner.plan.as_ref()?;
     let steps: Vec<StepRecord> = inner.records.iter().map(|record| (**record).clone()).collect();
     let listed = &inner.listed;
     let ran = Ran { run: &listed.run, outcome: listed.outcome.as_deref(), steps: &steps };
@@ -31,7 +28,8 @@ pub(super) fn drawn(inner: &Inner, shown: &[Step], prefix: &str) -> Option<Marku
             .contains(node.name.as_str())
             .then(|| address(&["runs", root(&listed.run)], &[("open", &format!("{}{}", inner.prefix, node.name))])),
     };
-    Some(PreEscaped(of_plan(plan).with_run(&ran).svg_within(&Within { prefix, link: &link })))
+    let picture = of_plan(plan).with_run(&ran).folded(DRAWN)?;
+    Some(PreEscaped(picture.svg_within(&Within { prefix, link: &link })))
 }
 
 /// Notes where each step of a flow stands on the page; of several rounds, the one that failed, or else the first.

@@ -27,6 +27,7 @@ pub(super) struct Filters {
     since: Option<String>,
     until: Option<String>,
     pub(super) after: Option<String>,
+    pub(super) before: Option<String>,
 }
 
 impl Filters {
@@ -45,6 +46,7 @@ impl Filters {
                 "since" => &mut filters.since,
                 "until" => &mut filters.until,
                 "after" => &mut filters.after,
+                "before" => &mut filters.before,
                 _ => return Err(name),
             };
             *place = Some(value.trim().to_owned()).filter(|value| !value.is_empty());
@@ -64,17 +66,23 @@ impl Filters {
             since: time(&self.since),
             until: time(&self.until),
             after: self.after.clone(),
+            before: self.before.clone(),
             most: None,
         }
     }
 
     /// Whether anything is asked, besides the page.
     pub(super) fn any(&self) -> bool {
-        *self != Self { after: self.after.clone(), ..Self::default() }
+        *self != Self { after: self.after.clone(), before: self.before.clone(), ..Self::default() }
     }
 
-    /// The list with these filters, from the run behind `after`.
-    pub(super) fn address(&self, after: Option<&str>) -> String {
+    /// Whether the newest are asked for.
+    pub(super) fn newest(&self) -> bool {
+        self.after.is_none() && self.before.is_none()
+    }
+
+    /// The list with these filters, at its beginning or where `place` says, `after` or `before` what.
+    pub(super) fn address(&self, place: Option<(&str, &str)>) -> String {
         let all = [
             ("flow", self.flow.as_deref()),
             ("outcome", self.outcome.as_deref()),
@@ -82,9 +90,9 @@ impl Filters {
             ("text", self.text.as_deref()),
             ("since", self.since.as_deref()),
             ("until", self.until.as_deref()),
-            ("after", after),
         ];
-        let given: Vec<(&str, &str)> = all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        let given = all.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let given: Vec<(&str, &str)> = given.chain(place).collect();
         address(&["runs"], &given)
     }
 
@@ -166,7 +174,7 @@ mod tests {
     #[test]
     fn an_address_says_what_a_form_said() {
         let filters = of(&[("flow", ""), ("text", " a&b "), ("outcome", "failed"), ("after", "x")]).unwrap();
-        assert_eq!(filters.address(Some("y")), "/console/runs?outcome=failed&text=a%26b&after=y");
+        assert_eq!(filters.address(Some(("after", "y"))), "/console/runs?outcome=failed&text=a%26b&after=y");
         assert!(filters.any() && !of(&[("after", "x"), ("key", "")]).unwrap().any());
         assert_eq!(of(&[("colour", "red")]), Err("colour".to_owned()));
     }

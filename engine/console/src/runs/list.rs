@@ -13,7 +13,7 @@ use super::filter::Filters;
 use super::parts::{failure, key, life, line, run_address, short, title, took};
 use crate::access::Visitor;
 use crate::facts::Facts;
-use crate::page::{Page, address, badge, foreign, live, moment, outcome};
+use crate::page::{Head, Page, Pages, address, badge, foreign, heads, live, moment, outcome, pages};
 use crate::{BASE, Shared};
 
 pub(super) fn routes() -> Router<Shared> {
@@ -37,7 +37,7 @@ async fn list(State(desk): State<Shared>, visitor: Visitor, Query(query): Query<
                 (live("runs", table(&runs, &filters, &facts)))
             };
             // Further pages do not change, but where runs begin above them.
-            let news = filters.after.is_none().then(|| format!("{BASE}/events"));
+            let news = filters.newest().then(|| format!("{BASE}/events"));
             Page { news, ..Page::new("Runs", "/runs", body) }.seen_by(&visitor)
         }
         Err(problem) => {
@@ -81,24 +81,18 @@ fn table(runs: &Runs, filters: &Filters, facts: &Facts) -> Markup {
         form method="get" action=(address(&["runs", "compare"], &[])) {
             div.table tabindex="0" role="region" aria-label="Runs" {
                 table.runs aria-label="Runs, the newest first" {
-                    thead {
-                        tr {
-                            th scope="col" { span.unseen { "Choose" } }
-                            th scope="col" { "Outcome" }
-                            th scope="col" { "Flow" }
-                            th scope="col" { "Key" }
-                            th scope="col" { "Began" }
-                            th.number scope="col" { "Took" }
-                        }
-                    }
+                    (heads([Head::Unseen("Choose"), "Outcome".into(), "Flow".into(), "Key".into(), "Began".into(), Head::Number("Took")]))
                     tbody { @for run in &runs.runs { (row(run, facts)) } }
                 }
             }
             div.pages {
                 button type="submit" { "Compare the two chosen" }
                 span.gap {}
-                @if filters.after.is_some() { a.button href=(filters.address(None)) rel="first" { "← Newest" } }
-                @if let Some(next) = &runs.next { a.button href=(filters.address(Some(next))) rel="next" { "Older →" } }
+                (pages(&Pages {
+                    newest: (!filters.newest()).then(|| filters.address(None)),
+                    newer: runs.previous.as_ref().map(|previous| filters.address(Some(("before", previous)))),
+                    older: runs.next.as_ref().map(|next| filters.address(Some(("after", next)))),
+                }))
             }
         }
     }
@@ -131,8 +125,8 @@ fn row(run: &Listed, facts: &Facts) -> Markup {
 fn nothing(filters: &Filters) -> Markup {
     html! {
         div.card.empty {
-            @if filters.after.is_some() {
-                p { "There are no older runs." }
+            @if !filters.newest() {
+                p { "There are no " @if filters.before.is_some() { "newer" } @else { "older" } " runs." }
                 p { a href=(filters.address(None)) { "Back to the newest" } }
             } @else if filters.any() {
                 p { "No run is like that." }

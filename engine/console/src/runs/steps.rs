@@ -11,7 +11,7 @@ use super::room::Room;
 use super::seen::{Group, Inner, Kind, More, Seen, State, Step};
 use super::written::{Field, Written};
 use crate::facts::Facts;
-use crate::page::{self, address, badge, brief, foreign, outcome, took};
+use crate::page::{self, address, badge, brief, foreign, heads, outcome, took};
 
 /// As many requests of a step as are shown.
 const REQUESTS: usize = 20;
@@ -169,7 +169,7 @@ impl Lines<'_> {
             @if !written.fields.is_empty() {
                 div.table tabindex="0" role="region" aria-label={ "What " (step.path) " wrote" } {
                     table aria-label="What was written, field by field" {
-                        thead { tr { th scope="col" { "Field" } @if known { th scope="col" { "Before" } } th scope="col" { "Written" } } }
+                        (heads(["Field"].into_iter().chain(known.then_some("Before")).chain(["Written"])))
                         tbody { @for field in &written.fields { (row(field, known)) } }
                     }
                 }

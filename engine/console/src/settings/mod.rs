@@ -19,7 +19,7 @@ use maud::{Markup, html};
 use crate::Shared;
 use crate::access::Visitor;
 use crate::facts::Facts;
-use crate::page::{Page, Trouble, address, badge, brief, foreign, moment};
+use crate::page::{Page, Trouble, address, badge, brief, foreign, heads, hooked, moment};
 
 /// The flows that use each variable, with their numbers.
 type Users<'f> = BTreeMap<&'f str, Vec<(usize, &'f Flow)>>;
@@ -66,14 +66,7 @@ fn variables(facts: &Facts) -> Markup {
         div.table.broad role="region" aria-labelledby="variables" tabindex="0" {
             table {
                 caption { "What flows and mappings read; the flows by their numbers" }
-                thead { tr {
-                    th scope="col" { "Variable" }
-                    th scope="col" { "Type" }
-                    th scope="col" { "Default" }
-                    th scope="col" { "Now" }
-                    th scope="col" { "Set at" }
-                    th scope="col" { "Used by" }
-                } }
+                (heads(["Variable", "Type", "Default", "Now", "Set at", "Used by"]))
                 tbody { @for (name, variable) in &facts.compilation.variables { (row(facts, name, variable, &users)) } }
             }
         }
@@ -121,45 +114,27 @@ fn hooks(facts: &Facts, hooks: &[Hook]) -> Markup {
             } @else if hooks.is_empty() {
                 p.nothing { "No flow that is on waits for a remote system to call, or nobody has looked yet." }
             }
-            @for hook in hooks { (hooked(hook)) }
+            @for hook in hooks { (registered(hook)) }
         }
     }
 }
 
-fn hooked(hook: &Hook) -> Markup {
+fn registered(hook: &Hook) -> Markup {
     let register = || html! { code { "cosell webhooks register" } };
-    let (tone, mark, words, todo) = match hook.state {
-        HookState::Here => ("good", "✓", "calls this service", html! { "Nothing is to be done." }),
-        HookState::Partly => (
-            "warn",
-            "!",
-            "calls this service about some events only",
-            html! { "Add those that are missing by " (register()) "." },
-        ),
-        HookState::Elsewhere => (
-            "bad",
-            "✗",
-            "calls somebody else",
-            html! { "Take the events back by " code { "cosell webhooks register --overwrite" } "; the other address then gets none any more." },
-        ),
-        HookState::Nowhere => {
-            ("bad", "✗", "calls nobody", html! { "No event comes. Register this service by " (register()) "." })
-        }
-        HookState::Unknown => (
-            "calm",
-            "?",
-            "does not say whom it calls",
-            html! { "Look in the remote system itself, whether it calls the address below." },
-        ),
-        HookState::Failed => (
-            "warn",
-            "!",
-            "could not be asked whom it calls",
-            html! { "The service asks again by itself. If it stays so, look at the connection: " code { "cosell doctor" } "." },
-        ),
+    let todo = match hook.state {
+        HookState::Here => html! { "Nothing is to be done." },
+        HookState::Partly => html! { "Add those that are missing by " (register()) "." },
+        HookState::Elsewhere => html! {
+            "Take the events back by " code { "cosell webhooks register --overwrite" } "; the other address then gets none any more."
+        },
+        HookState::Nowhere => html! { "No event comes. Register this service by " (register()) "." },
+        HookState::Unknown => html! { "Look in the remote system itself, whether it calls the address below." },
+        HookState::Failed => html! {
+            "The service asks again by itself. If it stays so, look at the connection: " code { "cosell doctor" } "."
+        },
     };
     html! {
-        h3 { (foreign(format!("{}.{}", hook.connection, hook.trigger))) " " (badge(tone, mark, words)) }
+        h3 { (foreign(format!("{}.{}", hook.connection, hook.trigger))) " " (hooked(hook.state)) }
         p { (todo) }
         dl.facts {
             dt { "Address here" } dd { code { (hook.url) } }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
+mod people;
 #[path = "../support/mod.rs"]
 mod support;
 mod world;
@@ -104,6 +105,16 @@ async fn pages_of_deals_follow_each_other() {
     let last = visitor.page(older).await;
     assert_eq!((last.contains("Deal 05"), last.contains("Deal 04"), last.contains("Deal 00")), (false, true, true));
     assert!(!last.contains("rel=\"next\""), "{last}");
+    let newer = last.split("rel=\"prev\" href=\"").nth(1).unwrap().split('"').next().unwrap();
+    let again = visitor.page(newer).await;
+    let table = |page: &str| page.split("<tbody>").nth(1).unwrap().split("</table>").next().unwrap().to_owned();
+    assert_eq!(table(&again), table(&first), "{newer}");
+    assert!(!again.contains("rel=\"prev\"") && again.contains("rel=\"first\"") && !first.contains("rel=\"first\""));
+
+    // What the page behind began with was touched, and is now the newest.
+    let first_of_last = newer.split("before=").nth(1).unwrap();
+    deals.keep(&format!("deal/{first_of_last}"), json!({ "name": "touched" })).await;
+    assert_eq!(visitor.look(newer).await.0, 303, "to where it is now");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{LazyLock, Mutex};
 
 use cosell_model::{Effect, Value};
-use cosell_sdk::{CallContext, CallError, Connect, Connector, Meaning, Operation};
+use cosell_sdk::{CallContext, CallError, Change, Connect, Connector, Meaning, Operation, Prediction, Write};
 use serde_json::{Map, json};
 
 use crate::support::{Made, Stand};
@@ -18,6 +18,10 @@ pub struct World {
     pub rows: Vec<(String, Value)>,
     /// Connectors that do not answer.
     pub down: BTreeSet<&'static str>,
+    /// Tables that cannot be read.
+    pub locked: BTreeSet<&'static str>,
+    /// Tables that are never done being read.
+    pub silent: BTreeSet<&'static str>,
     /// How often referrals were read.
     pub reads: usize,
 }
@@ -37,6 +41,11 @@ impl Connect for System {
 }
 
 impl System {
+    fn is_silent(&self, input: &Map<String, Value>) -> bool {
+        let table = input.get("table").and_then(Value::as_str);
+        table.is_some_and(|table| WORLDS.lock().unwrap()[self.world].silent.contains(table))
+    }
+
     fn ask(&self, name: &str, ask: impl FnOnce(&mut World) -> Result<Value, CallError>) -> Result<Value, CallError> {
         let world = &mut WORLDS.lock().unwrap()[self.world];
         if world.down.contains(name) {
@@ -60,6 +69,9 @@ macro_rules! reads {
             const EFFECT: Effect = Effect::Read;
 
             async fn call(system: &System, input: Self::Input, _: &CallContext) -> Result<Value, CallError> {
+                if system.is_silent(&input) {
+                    std::future::pending::<()>().await;
+                }
                 $call(system, Value::Object(input))
             }
         }
@@ -76,6 +88,9 @@ reads!(GetReferral, "get_referral", |system: &System, input: Value| {
 
 fn find(system: &System, table: &Value, wanted: &Map<String, Value>) -> Result<Value, CallError> {
     system.ask("dataverse", |world| {
+        if let Some(table) = table.as_str().filter(|table| world.locked.contains(table)) {
+            return Err(CallError::rejected("refused", format!("{table} is <locked>")));
+        }
         let fits = |row: &Value| wanted.iter().all(|(column, value)| row[column] == *value);
         let found = world.rows.iter().find(|(of, row)| table == of && fits(row));
         Ok(found.map(|(_, row)| row.clone()).unwrap_or_default())
@@ -90,6 +105,36 @@ reads!(GetRow, "get_row", |system: &System, input: Value| {
     let key = format!("{}id", input["table"].as_str().unwrap());
     find(system, &input["table"], &Map::from_iter([(key, input["id"].clone())]))
 });
+
+struct CreateRow;
+
+impl Operation for CreateRow {
+    type Connection = System;
+    type Input = Map<String, Value>;
+    type Output = Value;
+    const NAME: &'static str = "create_row";
+    const TITLE: &'static str = "Create";
+    const DESCRIPTION: &'static str = "Creates";
+    const EFFECT: Effect = Effect::Write;
+
+    async fn call(_: &System, _: Self::Input, _: &CallContext) -> Result<Value, CallError> {
+        panic!("pages write nothing");
+    }
+}
+
+impl Write for CreateRow {
+    const FINDS_OUT: &'static str = "It does not.";
+
+    async fn predict(_: &System, input: Self::Input, _: &CallContext) -> Result<Prediction, CallError> {
+        let change = Change {
+            record: "contact new".to_owned(),
+            field: "*".to_owned(),
+            old: Value::Null,
+            new: input["values"].clone(),
+        };
+        Ok(Prediction { record: json!({ "contactid": "new" }), changes: vec![change] })
+    }
+}
 
 pub const REFERRALS: &str = "flow: partner-center-to-dynamics
 title: Partner Center to Dynamics 365
@@ -111,13 +156,37 @@ steps:
 
 const CUSTOMIZE: &str = "flow: customize
 title: Customize
-trigger: { use: call, inputs: { do: text, opportunity: object } }
+trigger:
+  use: call
+  inputs:
+    do: text
+    opportunity: { type: object, default: null }
+    referral: { type: object, default: null }
+    account_id: { type: text, default: null }
 steps:
+  contact:
+    when: ${{ inputs.do == 'contact' }}
+    scope:
+      person: { map: person-contact, from: { person: \"${{ inputs.referral.customerProfile.team[0] }}\" } }
+      known:
+        use: dataverse.find_row
+        with:
+          table: contact
+          where: { emailaddress1: \"${{ steps.person.emailaddress1 }}\", parentcustomerid: \"${{ inputs.account_id }}\" }
+      new:
+        when: ${{ not steps.known }}
+        use: dataverse.create_row
+        with: { table: contact, values: \"${{ steps.person }}\" }
   details:
+    after: { contact: [succeeded, skipped] }
+    when: ${{ inputs.do == 'get_details' }}
     let:
       opportunity: >-
         ${{ inputs.opportunity | merge({'plain_name': inputs.opportunity.name | without('✔', '✖'), 'currency_code': 'EUR'}) }}
-output: { opportunity: \"${{ steps.details.opportunity }}\", solutions: \"${{ inputs.opportunity.solutions }}\" }
+output:
+  id: ${{ steps.known.contactid or steps.new.contactid }}
+  opportunity: ${{ steps.details.opportunity }}
+  solutions: ${{ inputs.opportunity.solutions }}
 ";
 
 /// A console over the deals of a world.
@@ -142,7 +211,7 @@ impl Deals {
         let dataverse = Connector::new::<System>("dataverse", "Dataverse", "Has rows");
         let connectors = vec![
             partner_center.operation::<GetReferral>().build(),
-            dataverse.operation::<FindRow>().operation::<GetRow>().build(),
+            dataverse.operation::<FindRow>().operation::<GetRow>().write::<CreateRow>().build(),
             cosell_state::connector(),
         ];
         let settings = [json!({ "world": world }), json!({ "world": world }), json!({})];
@@ -158,6 +227,9 @@ impl Deals {
             ("shipped/variables.yaml", include_str!("../../../../flows/variables.yaml")),
             ("shipped/m/a.yaml", include_str!("../../../../flows/mappings/referral-opportunity.yaml")),
             ("shipped/m/b.yaml", include_str!("../../../../flows/mappings/referral-lead.yaml")),
+            ("shipped/m/c.yaml", include_str!("../../../../flows/mappings/customer-account.yaml")),
+            ("shipped/m/d.yaml", include_str!("../../../../flows/mappings/person-contact.yaml")),
+            ("shipped/m/e.yaml", include_str!("../../../../flows/mappings/member-user.yaml")),
         ];
         let stand = Made { files, connectors, connections, ..Made::default() }.stand().await;
         Self { stand, world }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use cosell_journal::Reader;
-use cosell_journal::waits::DeadLetter;
+use cosell_journal::waits::{DeadLetter, Place};
 use cosell_runtime::inbox::Inbox;
 use cosell_runtime::keep::NotKept;
 use schemars::JsonSchema;
@@ -23,6 +23,8 @@ const PAGE: u32 = 100;
 pub(super) struct Wanted {
     /// `next` of the page before.
     after: Option<u64>,
+    /// `previous` of the page behind; not together with `after`.
+    before: Option<u64>,
 }
 
 /// Some dead letters, the newest first.
@@ -32,24 +34,41 @@ pub struct Letters {
     pub letters: Vec<DeadLetter>,
     /// What to give as `after` to get those that follow; none where these are the last.
     pub next: Option<u64>,
+    /// What to give as `before` to get those that are newer; none where these are the newest.
+    pub previous: Option<u64>,
 }
 
 impl Letters {
-    /// Reads some from a journal: those behind the number `after`, where it is given.
+    /// Reads a page of them from a journal.
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub fn read(reader: &Reader, after: Option<u64>) -> Result<Self, NotKept> {
-        let mut letters = reader.dead_letters(after, PAGE + 1)?;
-        let follow = letters.len() > PAGE as usize;
+    pub fn read(reader: &Reader, place: Place) -> Result<Self, NotKept> {
+        let mut letters = reader.dead_letters(place, PAGE + 1)?;
+        let more = letters.len() > PAGE as usize;
+        let before = matches!(place, Place::Before(_));
+        if more && before {
+            letters.remove(0);
+        }
         letters.truncate(PAGE as usize);
-        let next = letters.last().filter(|_| follow).map(|last| last.number);
-        Ok(Self { letters, next })
+        let next = letters.last().filter(|_| more || before).map(|last| last.number);
+        let newer = if before { more } else { place != Place::Newest };
+        let previous = letters.first().filter(|_| newer).map(|first| first.number);
+        Ok(Self { letters, next, previous })
     }
 }
 
 pub(super) async fn list(State(api): State<Shared>, Asked(wanted): Asked<Wanted>) -> Result<Json<Letters>, Problem> {
-    api.dead_letters(wanted.after).await.map(Json)
+    let place = match (wanted.after, wanted.before) {
+        (None, None) => Place::Newest,
+        (Some(number), None) => Place::After(number),
+        (None, Some(number)) => Place::Before(number),
+        (Some(_), Some(_)) => {
+            let detail = "a page stands either `after` or `before` another: give one of them";
+            return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+        }
+    };
+    api.dead_letters(place).await.map(Json)
 }
 
 pub(super) async fn retry(State(api): State<Shared>, Path(number): Path<u64>) -> Accepted {
@@ -57,12 +76,12 @@ pub(super) async fn retry(State(api): State<Shared>, Path(number): Path<u64>) ->
 }
 
 impl super::Api {
-    /// Some events that became no run, the newest first: those behind the number `after`, where it is given.
+    /// Some events that became no run, the newest first.
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub async fn dead_letters(self: &Shared, after: Option<u64>) -> Result<Letters, Problem> {
-        self.read(move |reader| Ok(Letters::read(reader, after)?)).await
+    pub async fn dead_letters(self: &Shared, place: Place) -> Result<Letters, Problem> {
+        self.read(move |reader| Ok(Letters::read(reader, place)?)).await
     }
 
     /// The event of this number, which became no run.

@@ -38,6 +38,8 @@ pub struct Wanted {
     pub until: Option<String>,
     /// `next` of the page before.
     pub after: Option<String>,
+    /// `previous` of the page behind; not together with `after`.
+    pub before: Option<String>,
     /// At most so many, up to 500; otherwise 50.
     pub most: Option<u32>,
 }
@@ -49,6 +51,8 @@ pub struct Page {
     pub runs: Vec<Listed>,
     /// What to give as `after` to get those that follow; none where these are the last.
     pub next: Option<String>,
+    /// What to give as `before` to get those that are newer; none where these are the newest.
+    pub previous: Option<String>,
 }
 
 impl Page {
@@ -59,12 +63,17 @@ impl Page {
     pub fn read(reader: &Reader, wanted: Wanted) -> Result<Self, Problem> {
         let filter = wanted.filter()?;
         let most = filter.most as usize;
-        // One more tells whether any follow.
+        let (behind, before) = (filter.after.is_some(), filter.before.is_some());
+        // One more tells whether there are others on that side; on the side that a page is asked from there are.
         let mut runs = reader.runs(&Filter { most: filter.most + 1, ..filter })?;
-        let follow = runs.len() > most;
+        let more = runs.len() > most;
+        if more && before {
+            runs.remove(0);
+        }
         runs.truncate(most);
-        let next = runs.last().filter(|_| follow).map(cursor);
-        Ok(Self { runs, next })
+        let next = runs.last().filter(|_| more || before).map(cursor);
+        let previous = runs.first().filter(|_| if before { more } else { behind }).map(cursor);
+        Ok(Self { runs, next, previous })
     }
 }
 
@@ -123,6 +132,9 @@ impl Wanted {
         if !(1..=MOST).contains(&most) {
             return Err(wrong(format!("`most` is {most}, and can be 1 to {MOST}")));
         }
+        if self.after.is_some() && self.before.is_some() {
+            return Err(wrong("a page stands either `after` or `before` another: give one of them".to_owned()));
+        }
         Ok(Filter {
             flow: self.flow.map(FlowId::new),
             outcome,
@@ -131,8 +143,8 @@ impl Wanted {
             text: self.text,
             since: self.since.map(|text| time("since", &text)).transpose()?,
             until: self.until.map(|text| time("until", &text)).transpose()?,
-            after: self.after.map(|text| place(&text)).transpose()?,
-            before: None,
+            after: self.after.map(|text| place("after", "next", &text)).transpose()?,
+            before: self.before.map(|text| place("before", "previous", &text)).transpose()?,
             most,
         })
     }
@@ -147,16 +159,16 @@ fn time(name: &str, text: &str) -> Result<Timestamp, Problem> {
 }
 
 /// The place of a run in the list, as text that says nothing to whoever gets it.
-fn cursor(last: &Listed) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{}/{}", last.began.as_microsecond(), last.run))
+fn cursor(of: &Listed) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{}/{}", of.began.as_microsecond(), of.run))
 }
 
-fn place(text: &str) -> Result<Cursor, Problem> {
+fn place(name: &str, from: &str, text: &str) -> Result<Cursor, Problem> {
     let read = || {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
         let (began, run) = text.split_once('/')?;
         let began = Timestamp::from_microsecond(began.parse().ok()?).ok()?;
         Some(Cursor { began, run: run.to_owned() })
     };
-    read().ok_or_else(|| wrong("`after` must be what `next` of the page before was".to_owned()))
+    read().ok_or_else(|| wrong(format!("`{name}` must be what `{from}` of a page was")))
 }

@@ -42,7 +42,7 @@ async fn pages_follow_each_other_and_end() {
     for filter in ["", "text=deal&", "flow=deal&", "outcome=succeeded&"] {
         let all = ids(&service, filter).await;
         let (mut paged, mut next) = (Vec::new(), Some(String::new()));
-        let mut sizes = Vec::new();
+        let (mut sizes, mut pages) = (Vec::new(), Vec::new());
         while let Some(after) = next {
             let after = if after.is_empty() { String::new() } else { format!("&after={after}") };
             let page = service.get(&format!("/runs?{filter}most=3{after}")).await;
@@ -51,8 +51,14 @@ async fn pages_follow_each_other_and_end() {
             sizes.push(runs.len());
             paged.extend(runs);
             next = page["next"].as_str().map(str::to_owned);
+            pages.push(page);
         }
         assert_eq!((paged, sizes), (all, vec![3, 3, 1]), "{filter}");
+        for both in pages.windows(2) {
+            let previous = both[1]["previous"].as_str().unwrap();
+            assert_eq!(service.get(&format!("/runs?{filter}most=3&before={previous}")).await, both[0], "{filter}");
+        }
+        assert_eq!(pages[0]["previous"], Value::Null);
     }
 }
 
