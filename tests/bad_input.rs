@@ -110,6 +110,32 @@ fn an_event_that_is_not_json() {
 }
 
 #[test]
+fn an_event_that_would_start_nothing() {
+    let flow = "
+flow: wanted
+trigger: { use: manual, when: \"${{ trigger.change == 'saved' }}\" }
+steps: { noted: { use: state.put, with: { key: noted, value: \"${{ trigger.change }}\" } } }
+";
+    let project = Project::new("unwanted_event")
+        .file("cosell.yaml", r#"{ "flows": ["flows"] }"#)
+        .flow(flow)
+        .file("deleted.json", r#"{ "change": "deleted" }"#)
+        .file("saved.json", r#"{ "change": "saved" }"#);
+    let kept = || project.folder.join(".cosell/state.jsonl").exists();
+    shows("unwanted_event", &project, &["run", "wanted", "--event", "deleted.json"]);
+    assert!(!kept(), "nothing ran");
+    let dry = project.transcript(&["dry-run", "wanted", "--event", "deleted.json", "--json"]);
+    assert!(dry.starts_with("exit code 3\n") && dry.contains("note: the event would not start `wanted`"), "{dry}");
+    let dry = project.transcript(&["dry-run", "wanted", "--event", "saved.json"]);
+    assert!(dry.starts_with("exit code 3\n") && !dry.contains("note:"), "{dry}");
+    for arguments in [&["--event", "saved.json"][..], &["--event", "deleted.json", "--anyway"], &[]] {
+        let seen = project.transcript(&[&["run", "wanted"], arguments].concat());
+        assert!(seen.starts_with("exit code 0\n") && kept(), "{seen}");
+        std::fs::remove_file(project.folder.join(".cosell/state.jsonl")).unwrap();
+    }
+}
+
+#[test]
 fn a_connection_that_is_not_configured() {
     let project = Project::new("no_connection");
     shows("no_connection", &project, &["run", "dynamics-to-partner-center", "--input", "opportunity_id=x"]);

@@ -92,6 +92,71 @@ fn a_changed_field_is_told_with_its_row() {
 }
 
 #[test]
+fn two_people_of_one_address_are_one_contact() {
+    // Merged over the shipped flow: everybody at the customer gets a contact, and not the first one alone.
+    let overlay = "
+flow: customize
+steps:
+  task:
+    cases:
+      contact:
+        everybody:
+          after: { new_contact: [succeeded, skipped] }
+          for_each: ${{ inputs.referral.customerProfile.team }}
+          do:
+            everybodys_values: { map: person-contact, from: { person: '${{ item }}' } }
+            one_known:
+              use: dataverse.find_row
+              with: { table: contact, where: { emailaddress1: '${{ item.email }}', parentcustomerid: '${{ inputs.account_id }}' } }
+            one_new:
+              when: ${{ not steps.one_known }}
+              use: dataverse.create_row
+              with:
+                table: contact
+                values: \"${{ steps.everybodys_values | merge({'parentcustomerid': {'account': inputs.account_id}}) }}\"
+";
+    let desk = Desk::new();
+    std::fs::write(desk.project.folder.join("flows/customize.yaml"), overlay).unwrap();
+    let person = |name: &str, email: &str| json!({ "firstName": name, "lastName": "Byrne", "email": email, "phoneNumber": "+353215550144" });
+    let team = [("Aoife", "office@byrne.example"), ("Brian", "Office@Byrne.example"), ("Ciara", "ciara@byrne.example")];
+    let customer = json!({
+        "name": "Byrne Dairies", "address": { "addressLine1": "1 Quay", "city": "Cork", "postalCode": "T12", "country": "IE" },
+        "team": team.map(|(name, email)| person(name, email)),
+    });
+    let referral = desk.shared(&json!({ "name": "Shared by Microsoft", "customerProfile": customer }));
+    let found = found(&desk, &["--referral", &referral]);
+    let steps = found["steps"].as_array().unwrap().iter();
+    let changes = steps.flat_map(|step| step["changes"].as_array().into_iter().flatten());
+    let emails =
+        changes.filter(|change| change["field"] == "emailaddress1" && text(&change["record"]).starts_with("contact"));
+    let emails: Vec<_> = emails.map(|change| text(&change["new"]).to_owned()).collect();
+    assert_eq!(emails, ["office@byrne.example", "ciara@byrne.example"], "{found:#}");
+    desk.receive(&referral).ends_well();
+    let made = desk.rows("contacts").into_iter().filter(|row| text(&row["emailaddress1"]).ends_with("@byrne.example"));
+    assert_eq!(made.count(), emails.len());
+}
+
+#[test]
+fn what_a_search_could_not_take_into_account_is_told() {
+    let flow = "
+flow: contacts
+trigger: { use: manual }
+steps:
+  made: { use: dataverse.create_row, with: { table: contact, values: { lastname: Byrne } } }
+  recent: { after: made, use: dataverse.list_rows, with: { table: contact, filter: createdon gt 2026-01-01 } }
+  named: { after: made, use: dataverse.list_rows, with: { table: contact, filter: \"createdon gt 2026-01-01 and lastname eq 'x'\" } }
+";
+    let desk = Desk::new();
+    std::fs::write(desk.project.folder.join("flows/contacts.yaml"), flow).unwrap();
+    let seen = [&["contacts"][..], &["contacts", "--markdown"]].map(|arguments| dry(&desk, arguments)).join("\n");
+    snapshot("dry_run_remark", &seen);
+    let found = found(&desk, &["contacts"]);
+    let remarks: Vec<_> =
+        found["steps"].as_array().unwrap().iter().map(|step| step["remarks"].as_array().map_or(0, Vec::len)).collect();
+    assert_eq!(remarks, [0, 1, 0], "{found:#}");
+}
+
+#[test]
 fn what_would_fail_says_why() {
     let desk = Desk::new();
     let opportunity = desk.stage.opportunity(&named("Without a solution"));

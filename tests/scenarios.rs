@@ -19,7 +19,7 @@ fn scenario_1_a_deal_created_in_the_crm_goes_to_partner_center() {
     for column in [SYNC, IDENTIFIER, LINK, HELP, VISIBLE, MICROSOFT_ID] {
         assert!(row.get(column).is_some(), "{column}");
     }
-    desk.saved(&opportunity);
+    desk.saved_unheard(&opportunity);
     assert!(desk.stage.referrals().is_empty(), "nothing leaves before it is told to");
 
     // 3. To synchronise it, the seller sets Sync with Partner Center to Yes and says how Microsoft can help ...

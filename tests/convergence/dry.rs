@@ -63,6 +63,13 @@ const FILLED_IN: [&str; 22] = [
 /// What is sent with an invitation, and Microsoft's side does not have afterwards, or the log does not tell.
 const SENT_ONLY: [&str; 3] = ["engagementId", "externalReferenceId", "team"];
 
+impl Compared {
+    /// Another case begins.
+    pub fn begin(&mut self) {
+        self.position = 0;
+    }
+}
+
 /// A write, as a run records it.
 #[derive(Clone, Debug)]
 struct Wrote {
@@ -81,6 +88,8 @@ struct Noted {
     flows: BTreeMap<String, FlowId>,
     writes: Vec<Wrote>,
     changes: Vec<Change>,
+    /// What could not be foreseen, in words.
+    remarks: Vec<String>,
 }
 
 /// Notes of one run of these flows.
@@ -96,6 +105,10 @@ impl Observer for Taking<'_> {
 
     fn foreseen(&self, _: &str, _: usize, _: &str, prediction: &Prediction) {
         self.noted(|noted| noted.changes.extend(prediction.changes.clone()));
+    }
+
+    fn remarked(&self, _: &str, _: usize, step: &str, remark: &str) {
+        self.noted(|noted| noted.remarks.push(format!("{step}: {remark}")));
     }
 
     fn step_ended(&self, run: &str, _: usize, step: &StepRecord) {
@@ -127,7 +140,7 @@ impl Taking<'_> {
 /// Plays a case, and compares after each scene what comes of each deal, both ways.
 pub async fn play(world: &World, case: &Case, compared: &mut Compared) -> Result<(), String> {
     let still = world.still().await;
-    compared.position = 0;
+    compared.begin();
     for (endpoint, overwrite) in [("first", false), ("first", false), ("second", false), ("second", true)] {
         let inputs = json!({ "endpoint": format!("https://{endpoint}.example/hooks"), "overwrite": overwrite });
         let start = Start { inputs, ..Start::default() };
@@ -176,7 +189,7 @@ fn with(trigger: Value) -> Start {
 }
 
 /// A dry run, then the run.
-async fn both(still: &Still, flow: &str, start: Start, compared: &mut Compared) -> Result<(), String> {
+pub async fn both(still: &Still, flow: &str, start: Start, compared: &mut Compared) -> Result<(), String> {
     let (id, flow) = (uuid::Uuid::now_v7().to_string(), FlowId::new(flow));
     let engine = || Engine::new(still.plans.clone(), still.connections.clone(), crate::shipped::retry());
     let begun = position(still, compared).await;
@@ -189,6 +202,9 @@ async fn both(still: &Still, flow: &str, start: Start, compared: &mut Compared) 
     let begun = position(still, compared).await;
     let (done, real) = run(&engine(), still, &id, &flow, start.clone()).await;
     let log = still.people.log(begun).await;
+    if !notes.remarks.is_empty() {
+        return Err(format!("a dry run of {flow} could not foresee: {:#?}", notes.remarks));
+    }
     let story = || format!("{flow} with {} {}", start.trigger, start.inputs);
     compare((&foreseen, &notes), (&done, &real), &log, compared).map_err(|wrong| format!("{}: {wrong}", story()))
 }

@@ -2,7 +2,8 @@
 //!
 //! Cases are drawn (`case`) and played: people work (`people`, `edits`; `book` keeps what they did) on two systems with the
 //! program between them (`world`, of `shipped` flows; `door` holds events back, `watch` looks at the program's runs). In the end each deal is
-//! judged by what the two systems have (`verdict`). The same cases show that a dry run tells what the run then does (`dry`).
+//! judged by what the two systems have (`verdict`). The same cases show that a dry run tells what the run then does (`dry`), and
+//! so do runs that write and search by turns (`searches`).
 //!
 //! `PROPTEST_CASES` draws more cases than usual. They are the same ones every time.
 
@@ -14,6 +15,7 @@ mod door;
 mod dry;
 mod edits;
 mod people;
+mod searches;
 mod shipped;
 mod verdict;
 mod watch;
@@ -49,7 +51,7 @@ fn hold(cases: u32, strategy: &impl Strategy<Value = Case>) {
 }
 
 /// Draws cases for which something must hold; what fails is reduced to what is needed for it to fail.
-fn draw(cases: u32, strategy: &impl Strategy<Value = Case>, holds: impl Fn(Case) -> Result<(), String>) {
+fn draw<C: std::fmt::Debug>(cases: u32, strategy: &impl Strategy<Value = C>, holds: impl Fn(C) -> Result<(), String>) {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(cases);
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 150, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
@@ -157,6 +159,17 @@ fn a_dry_run_tells_what_the_run_then_does() {
     // Hundreds of generated cases, unless fewer were asked for.
     let enough = compared.runs >= 250 && compared.writes >= 500 && compared.fields >= 1000;
     assert!(enough || std::env::var("PROPTEST_CASES").is_ok(), "{compared:?}");
+}
+
+#[test]
+fn searches_of_a_dry_run_find_what_they_find_when_it_is_done() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let world = runtime.block_on(World::start());
+    let compared = RefCell::new(Compared::default());
+    let strategy = searches::searches();
+    draw(40, &strategy, |case| runtime.block_on(searches::play(&world, &case, &mut compared.borrow_mut())));
+    let compared = compared.into_inner();
+    assert!(compared.writes >= 100 || std::env::var("PROPTEST_CASES").is_ok(), "{compared:?}");
 }
 
 #[test]

@@ -168,9 +168,21 @@ impl Desk {
     /// An opportunity was saved, and Dataverse says so.
     #[track_caller]
     pub fn saved(&self, opportunity: &str) -> Ran {
+        self.run_event("dynamics-opportunity-to-partner-center", &self.saving(opportunity))
+    }
+
+    /// An opportunity was saved, and no flow wants to hear of it.
+    #[track_caller]
+    pub fn saved_unheard(&self, opportunity: &str) {
+        std::fs::write(self.project.folder.join("event.json"), self.saving(opportunity).to_string()).unwrap();
+        let flow = "dynamics-opportunity-to-partner-center";
+        let seen = self.project.transcript(&["run", flow, "--event", "event.json"]);
+        assert!(seen.starts_with("exit code 2\n") && seen.contains("would not start"), "{seen}");
+    }
+
+    fn saving(&self, opportunity: &str) -> Value {
         let row = columns(&self.stage.row(opportunity));
-        let event = json!({ "table": "opportunity", "change": "saved", "id": opportunity, "row": row });
-        self.run_event("dynamics-opportunity-to-partner-center", &event)
+        json!({ "table": "opportunity", "change": "saved", "id": opportunity, "row": row })
     }
 
     /// A row of Microsoft Partner Center Solutions was saved, and Dataverse says so.

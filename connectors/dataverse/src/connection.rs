@@ -12,7 +12,6 @@ use serde_json::{Map, Value};
 
 use crate::foresee;
 use crate::metadata::{Head, Said, Table, Tables};
-use crate::values::filter;
 
 /// Path of the Web API below the environment's address.
 pub(crate) const API: &str = "/api/data/v9.2";
@@ -168,7 +167,11 @@ impl Dataverse {
         // Of a row that was foreseen, only what is read along must be asked for.
         if let (Some(row), false) = (&foreseen, query.iter().any(|(name, _)| *name == "$expand")) {
             let select = query.iter().find(|(name, _)| *name == "$select").map(|(_, select)| *select);
-            return Ok(Some(foresee::selected(row, select)));
+            let id = address.split(['(', ')']).nth(1).unwrap_or_default();
+            return Ok(Some(foresee::selected(row, select, id)));
+        }
+        if query.iter().any(|(name, _)| *name == "$expand") {
+            foresee::all_left_aside("rows that are read along come as they are", context);
         }
         let mut request = headed(self.client.get(&[address])).header("prefer", ANNOTATIONS).allow(404);
         for (name, value) in query {
@@ -191,37 +194,6 @@ impl Dataverse {
         context: &CallContext,
     ) -> Result<Map<String, Value>, CallError> {
         self.read_row(address, select, context).await?.ok_or_else(|| missing(&head.logical_name, address))
-    }
-
-    /// The one row of a table with these values.
-    pub(crate) async fn find_id(
-        &self,
-        table: &str,
-        conditions: &Map<String, Value>,
-        context: &CallContext,
-    ) -> Result<String, CallError> {
-        let table = self.table(table, context).await?;
-        let (name, id) = (&table.head.logical_name, &table.head.primary_id);
-        let found = match filter::equal(&table, conditions)? {
-            Some(filter) => {
-                let request = self.client.get(&[&table.head.set_name]).query("$select", id);
-                let request = request.query("$filter", &filter).query("$top", "2");
-                self.read_page(request, false, None, context).await?.value
-            }
-            None => Vec::new(),
-        };
-        let wanted = Value::Object(conditions.clone());
-        match found.as_slice() {
-            [row] => Ok(row.get(id).and_then(Value::as_str).unwrap_or_default().to_owned()),
-            [] => Err(CallError::rejected(
-                "no_such_row",
-                format!("the table {name} has no row with {wanted}; create it first, or correct the values"),
-            )),
-            _ => Err(CallError::rejected(
-                "ambiguous_row",
-                format!("the table {name} has several rows with {wanted}; give values that only one row has"),
-            )),
-        }
     }
 
     /// Sends a write that is to answer with the row; reads the row where the answer has none.

@@ -4,7 +4,7 @@
 //! connector reads the tables' metadata and turns lookups, choices and filters into what the Web API takes, and back.
 //!
 //! Read in this order: [`connection`] (settings, and how requests are made), [`metadata`] (what a table is), [`row`]
-//! (rows as flows see them), [`values`] (values as the Web API takes them), [`operations`], and the two triggers:
+//! (rows as flows see them), [`values`] (values as the Web API takes them), `search`, [`operations`], and the two triggers:
 //! [`row_changed`] asks, [`row_saved`] is called.
 
 pub mod connection;
@@ -17,6 +17,7 @@ mod preview;
 pub mod row;
 pub mod row_changed;
 pub mod row_saved;
+mod search;
 #[cfg(test)]
 mod testing;
 pub mod values;

@@ -9,18 +9,8 @@ use crate::metadata::{Head, Table};
 use crate::row::Row;
 use crate::values::assign::Assignment;
 
-/// A row that would be created, with the identifier chosen for it.
-pub(crate) fn creation(head: &Head, id: Uuid, assignments: &[Assignment], context: &CallContext) -> Prediction<Row> {
-    between(head, id, &Map::new(), &new(head, id, assignments), context)
-}
-
-/// The same, where the table is known as a whole: the row then also has the state in which it would begin.
-pub(crate) fn creation_in(
-    table: &Table,
-    id: Uuid,
-    assignments: &[Assignment],
-    context: &CallContext,
-) -> Prediction<Row> {
+/// A row that would be created, with the identifier chosen for it. It also has the state in which it would begin.
+pub(crate) fn creation(table: &Table, id: Uuid, assignments: &[Assignment], context: &CallContext) -> Prediction<Row> {
     let mut after = new(&table.head, id, assignments);
     let changes = differences(&table.head, id, &Map::new(), &after);
     foresee::begin_open(table, &mut after);

@@ -148,6 +148,21 @@ fn option(value: i64, label: &str, others: &[&str]) -> Value {
     json!({ "Value": value, "Label": { "UserLocalizedLabel": { "Label": label }, "LocalizedLabels": labels } })
 }
 
+/// Lets a stub answer for the columns of a table that has no choices and refers to none.
+pub(crate) fn script_columns(stub: &Stub, table: &str, columns: &[(&str, &str)]) {
+    let below = |part: &str, value: Vec<Value>| {
+        let address = format!("{API}/EntityDefinitions(LogicalName='{table}')/{part}");
+        stub.on("GET", &address, [Reply::json(200, json!({ "value": value }))]);
+    };
+    let column =
+        |(name, kind): &(&str, &str)| json!({ "LogicalName": name, "AttributeType": kind, "IsValidForCreate": true });
+    below("Attributes", columns.iter().map(column).collect());
+    below("ManyToOneRelationships", Vec::new());
+    for kind in ["Picklist", "State", "Status"] {
+        below(&format!("Attributes/Microsoft.Dynamics.CRM.{kind}AttributeMetadata"), Vec::new());
+    }
+}
+
 /// Lets a stub answer for the metadata of opportunity, and the names of the tables it refers to.
 pub(crate) fn script_metadata(stub: &Stub) {
     let all = |value: Vec<Value>| [Reply::json(200, json!({ "value": value }))];

@@ -204,13 +204,7 @@ impl PartnerCenter {
     pub(crate) async fn related(&self, engagement: &str, context: &CallContext) -> Result<Vec<Referral>, CallError> {
         let engagement = guid("engagement_id", engagement)?;
         let query = ListQuery { filter: Some(format!("engagementId eq '{engagement}'")), ..ListQuery::default() };
-        let mut referrals = Vec::new();
-        self.pages(&query, context, |_, page| {
-            referrals.extend(page);
-            Ok(ControlFlow::Continue(()))
-        })
-        .await?;
-        Ok(referrals)
+        Ok(self.search(&query, usize::MAX, context).await?.referrals)
     }
 }
 

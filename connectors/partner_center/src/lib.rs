@@ -5,7 +5,7 @@
 //!
 //! Read in this order: [`connection`] (settings, and how requests are made), [`referral`] (what a referral is),
 //! [`rules`] and [`status`] (what the API would refuse), [`changes`] (what may be changed, and how), `recent` (finding
-//! what an interrupted attempt made), `invitation` (Microsoft's side of a deal), `preview` (what a write would do),
+//! what an interrupted attempt made), `invitation` (Microsoft's side of a deal), `preview` (what a write would do), `search`,
 //! [`operations`], [`referral_updated`] (the trigger).
 
 pub mod changes;
@@ -19,6 +19,7 @@ mod recent;
 pub mod referral;
 pub mod referral_updated;
 pub mod rules;
+mod search;
 pub mod status;
 #[cfg(test)]
 mod testing;

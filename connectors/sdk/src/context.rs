@@ -9,7 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::CallError;
-use crate::foreseen::Foreseen;
+use crate::foreseen::{Foreseen, ForeseenRecord};
 use crate::tape::Tape;
 
 /// What a call is told beside its input.
@@ -32,6 +32,7 @@ struct Noted {
     requests: Vec<RequestRecord>,
     /// What was asked with a tape running.
     asked: Vec<String>,
+    remarks: Vec<String>,
     remaining: Option<u64>,
 }
 
@@ -107,6 +108,23 @@ impl CallContext {
     /// it none where it would be gone.
     pub fn foreseen(&self, record: &str) -> Option<Option<Value>> {
         self.foreseen.as_ref()?.of(record)
+    }
+
+    /// All records that earlier calls of a dry run were about and whose names begin so, in the order in which they first
+    /// were; none outside a dry run.
+    pub fn foreseen_among(&self, prefix: &str) -> Vec<ForeseenRecord> {
+        self.foreseen.as_ref().map(|foreseen| foreseen.among(prefix)).unwrap_or_default()
+    }
+
+    /// Notes for people, as a sentence without values, what of that which is foreseen this call's answer leaves aside, and
+    /// why.
+    pub fn remark(&self, remark: String) {
+        self.noted().remarks.push(remark);
+    }
+
+    /// What was remarked.
+    pub fn remarks(&self) -> Vec<String> {
+        self.noted().remarks.clone()
     }
 
     /// Whether writes are refused.

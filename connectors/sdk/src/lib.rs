@@ -10,7 +10,7 @@
 //!
 //! Read [`operation`] first, then [`error`] (what a connector must say when a call does not work), [`trigger`],
 //! [`connector`]; the kit is [`settings`] (secrets), [`http`], [`sign_in`] and [`values`] (identifiers, what counts as
-//! equal). Dry runs need [`foreseen`] and [`tape`]. With the feature `stub` there is a scripted server to test a connector
+//! equal). Dry runs need [`foreseen`], [`filter`] and [`tape`]. With the feature `stub` there is a scripted server to test a connector
 //! against, and with the feature `conformance` the kit that says when a connector keeps the contract.
 
 #[cfg(feature = "conformance")]
@@ -18,6 +18,7 @@ pub mod conformance;
 pub mod connector;
 pub mod context;
 pub mod error;
+pub mod filter;
 pub mod foreseen;
 pub mod http;
 pub mod operation;
@@ -34,7 +35,7 @@ pub use context::{CallContext, RequestRecord};
 pub use cosell_model::Effect;
 pub use cosell_model::catalogue::Limits;
 pub use error::{CallError, Meaning};
-pub use foreseen::Foreseen;
+pub use foreseen::{Foreseen, ForeseenRecord};
 pub use operation::{Change, Operation, Prediction, Write};
 pub use schemars::{self, JsonSchema};
 pub use serde_json::Value;

@@ -4,7 +4,7 @@
 //! read by what it means only where its text does not say enough.
 
 use memchr::{memchr_iter, memmem::Finder};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What is looked for.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +42,15 @@ impl Search {
     /// The page before a key, instead of one behind.
     pub(crate) fn before(self, before: Option<String>) -> Self {
         Self { before, ..self }
+    }
+
+    /// What is looked for, always in the same words.
+    pub(crate) fn asked(&self) -> String {
+        let words: Vec<&str> = self.words.iter().map(|word| word.plain.as_str()).collect();
+        let words = words.join(" ");
+        let Self { prefix, after, before, most, .. } = self;
+        let asked = json!({ "prefix": prefix, "text": words, "after": after, "before": before, "most": most });
+        format!("KEYS {asked}")
     }
 
     /// Whether a line of JSON may hold a value that is meant: quick, and right where it says no. `folded` is room to work in.
@@ -126,7 +135,6 @@ fn begin_in_ascii(text: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
 
     use super::*;
 

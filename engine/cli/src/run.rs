@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use cosell_model::flow::ValueType;
 use cosell_model::{FlowId, Outcome, Value};
+use cosell_runtime::core::entry;
 use cosell_runtime::memory::{Engine, Start};
 use cosell_runtime::record::Observer;
 use cosell_sdk::Connector;
@@ -22,6 +23,9 @@ pub(crate) struct Options {
     /// A JSON file with what the trigger brings.
     #[arg(long, value_name = "FILE", conflicts_with = "inputs")]
     event: Option<PathBuf>,
+    /// Also where the event would not start the flow by itself, because of the `when` of its trigger.
+    #[arg(long, requires = "event")]
+    anyway: bool,
     /// An input of a flow that is called or started by hand; may be given several times.
     #[arg(long = "input", value_name = "NAME=VALUE")]
     inputs: Vec<String>,
@@ -36,6 +40,12 @@ pub(crate) async fn run(chosen: &Chosen, options: &Options, connectors: &[Connec
     let flow = FlowId::new(options.flow.as_str());
     let engine = project.engine(std::slice::from_ref(&flow), false, connectors)?;
     let trigger = options.event.as_deref().map_or(Ok(Value::Null), event)?;
+    if options.event.is_some()
+        && !options.anyway
+        && let Some(why) = unwanted(&engine, &flow, &trigger)
+    {
+        return Err(Trouble::new(format!("{why}, so nothing was run\nhelp: `--anyway` runs the flow all the same")));
+    }
     let inputs = Value::Object(inputs(&options.inputs, &kinds(&engine, &flow))?);
     let start = Start { trigger, inputs, ..Start::default() };
     let (people, machines) = (People, Machines::default());
@@ -46,6 +56,20 @@ pub(crate) async fn run(chosen: &Chosen, options: &Options, connectors: &[Connec
         anstream::eprintln!("error: {step}{failure}");
     }
     Ok(if run.outcome == Outcome::Succeeded { Ending::Done } else { Ending::Failed })
+}
+
+/// Why an event would not start a flow by itself; none where it would.
+pub(crate) fn unwanted(engine: &Engine, flow: &FlowId, trigger: &Value) -> Option<String> {
+    match entry::is_wanted(engine.plan(flow)?, trigger) {
+        Ok(true) => None,
+        Ok(false) => {
+            Some(format!("the event would not start `{flow}`: the `when` of its trigger does not hold for it"))
+        }
+        Err(failure) => Some(format!(
+            "the event would not start `{flow}`: whether the `when` of its trigger holds cannot be computed: {}",
+            failure.message
+        )),
+    }
 }
 
 /// What the trigger brings, from a file.

@@ -289,6 +289,16 @@ async fn what_goes_wrong_in_a_sensitive_step_is_not_told() {
 }
 
 #[tokio::test]
+async fn what_a_step_could_not_take_into_account_is_told_beside_it() {
+    let stand = guarded().await;
+    let visitor = stand.visitor().await;
+    let (_, page) = visitor.act("/console/flows/plain/dry-run", &[("input.name", "known <vague>")]).await;
+    assert!(page.contains("What is foreseen of `known &lt;vague&gt;` is left aside."), "{page}");
+    let (_, page) = visitor.act("/console/flows/guarded/dry-run", &[("input.name", "hush <vague>")]).await;
+    assert!(page.contains("because the step is sensitive") && !page.contains("hush"), "{page}");
+}
+
+#[tokio::test]
 async fn a_dry_run_begins_with_one_thing() {
     let stand = stand().await;
     let run = stand.run("hello", json!({ "name": "Iris" })).await;

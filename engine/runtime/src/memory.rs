@@ -102,8 +102,7 @@ impl Engine {
     }
 
     /// The same engine for a dry run: reads are real, writes are predicted and told to the
-    /// [observer](Observer::foreseen), and what a write would have left behind is what later reads by identifier find.
-    /// Waits take no time.
+    /// [observer](Observer::foreseen), and what a write would have left behind is what later reads find. Waits take no time.
     #[must_use]
     pub fn dry(mut self) -> Self {
         self.gates = self.gates.into_iter().map(|(name, gate)| (name, gate.dry())).collect();

@@ -108,6 +108,9 @@ pub trait Observer: Send + Sync {
     /// In a dry run: what a step would have written. It is told before the step ends.
     fn foreseen(&self, _run: &str, _depth: usize, _step: &str, _prediction: &Prediction) {}
 
+    /// In a dry run: what of that which is foreseen a step's call leaves aside, and why. It is told before the step ends.
+    fn remarked(&self, _run: &str, _depth: usize, _step: &str, _remark: &str) {}
+
     /// An attempt did not work, and the next one follows after a wait.
     fn retrying(&self, _run: &str, _depth: usize, _step: &str, _next: u32, _after: Duration, _why: &str) {}
 
@@ -149,6 +152,10 @@ impl Observer for Both {
 
     fn foreseen(&self, run: &str, depth: usize, step: &str, prediction: &Prediction) {
         self.tell(|observer| observer.foreseen(run, depth, step, prediction));
+    }
+
+    fn remarked(&self, run: &str, depth: usize, step: &str, remark: &str) {
+        self.tell(|observer| observer.remarked(run, depth, step, remark));
     }
 
     fn retrying(&self, run: &str, depth: usize, step: &str, next: u32, after: Duration, why: &str) {

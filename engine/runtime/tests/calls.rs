@@ -52,6 +52,34 @@ fn a_call_fails_as_the_called_flow_does() {
 }
 
 #[test]
+fn a_flow_that_stops_in_success_yields_its_output_of_what_it_has_by_then() {
+    let plan = plan_of(&["
+flow: f
+trigger: manual
+steps:
+  a: { use: test.read }
+  enough: { when: \"${{ steps.a.n > 1 }}\", stop: succeeded }
+  r: { after: enough, respond: { body: answered } }
+  b: { after: [r], use: test.read }
+output: { n: \"${{ steps.a.n }}\", more: \"${{ steps.b.n }}\" }
+"]);
+    let mut run = Run::of(&plan);
+    run.succeed("a", json!({ "n": 2 }));
+    let (outcome, output, _) = run.finished().unwrap();
+    assert_eq!((outcome, output.clone()), (Succeeded, json!({ "n": 2, "more": null })));
+    assert_eq!(run.outcome("b"), Some(Skipped));
+    let broken = plan_of(&["
+flow: f
+trigger: manual
+steps: { a: { use: test.read }, enough: { after: a, stop: succeeded } }
+output: \"${{ 1 / steps.a.n }}\"
+"]);
+    let mut run = Run::of(&broken);
+    run.succeed("a", json!({ "n": 0 }));
+    assert_eq!(run.run_outcome(), Some(Failed), "an output that cannot be computed fails, however the flow ends");
+}
+
+#[test]
 fn a_flow_yields_its_output_where_it_succeeds() {
     let plan =
         plan_of(&["flow: f\ntrigger: manual\nsteps: { a: { use: test.read } }\noutput: { n: \"${{ steps.a.n }}\" }\n"]);

@@ -84,7 +84,7 @@ impl Write for CreateRow {
         let table = dataverse.table(&input.table, context).await?;
         let values = cut(dataverse, &table, &input.values, &input.cut, context).await?;
         let assignments = assignments(dataverse, &table, &values, Kind::Create, context).await?;
-        Ok(preview::creation_in(&table, context.idempotency_key, &assignments, context))
+        Ok(preview::creation(&table, context.idempotency_key, &assignments, context))
     }
 }
 

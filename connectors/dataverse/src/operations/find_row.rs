@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::connection::Dataverse;
 use crate::row::Row;
+use crate::search::Search;
 use crate::values::{filter, names};
 
 /// Which row to find.
@@ -59,13 +60,9 @@ impl Operation for FindRow {
         };
         let Some(filter) = filter::equal(&table, &input.r#where)? else { return Ok(None) };
 
-        let mut request = dataverse.client.get(&[&table.head.set_name]).query("$filter", &filter);
-        if let Some(select) = select {
-            request = request.query("$select", &select);
-        }
-        let request = request.query("$orderby", &order_by).query("$top", "1");
-        let page = dataverse.read_page(request, false, None, context).await?;
-        Ok(page.value.first().map(Row::from_wire))
+        let search =
+            Search { filter: Some(filter), select, order_by: Some(order_by), top: Some(1), ..Search::default() };
+        Ok(dataverse.search(&table, &search, context).await?.rows.first().map(Row::from_wire))
     }
 }
 

@@ -51,10 +51,8 @@ impl Operation for GetRow {
         let which = RowKey::new(input.id.as_deref(), input.key.as_ref())?;
         let table = dataverse.table(&input.table, context).await?;
         let select = names::select(&table, input.select.as_deref())?;
-        let address = which.address(&table)?;
-        let query = [("$select", select.as_deref()), ("$expand", input.expand.as_deref())];
-        let row = dataverse.read_row_with(&address, query, context).await?;
-        let row = row.ok_or_else(|| missing(&table.head.logical_name, &address))?;
+        let row = dataverse.read_by(&table, &which, (select.as_deref(), input.expand.as_deref()), context).await?;
+        let row = row.ok_or_else(|| missing(&table.head.logical_name, &which.address(&table).unwrap_or_default()))?;
         Ok(Row::from_wire(&row))
     }
 }

@@ -2,6 +2,7 @@ use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::connection::Dataverse;
+use crate::foresee;
 use crate::row_changed::{RowChangedPayload, RowChangedWith, payload, read_all, read_changes};
 
 /// Which changes to read.
@@ -47,6 +48,7 @@ impl Operation for ListChanges {
 
     async fn call(dataverse: &Dataverse, input: Self::Input, context: &CallContext) -> Result<Changes, CallError> {
         let table = dataverse.table(&input.table, context).await?;
+        foresee::all_left_aside("Dataverse tracks what was changed", context);
         let (rows, next) = match input.since {
             Some(link) => read_changes(dataverse, &link, context).await?,
             None => {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::connection::Dataverse;
 use crate::row::Row;
+use crate::search::{MOST, Search};
 use crate::values::{filter, names};
 
 /// Which rows to read.
@@ -71,7 +72,7 @@ impl Operation for ListRows {
     }"#;
 
     async fn call(dataverse: &Dataverse, input: Self::Input, context: &CallContext) -> Result<Rows, CallError> {
-        if input.top.is_some_and(|top| !(1..=5000).contains(&top)) {
+        if input.top.is_some_and(|top| !(1..=MOST).contains(&top)) {
             return Err(CallError::rejected(
                 "wrong_top",
                 "`top` must be from 1 to 5000; leave it out to read all rows",
@@ -88,30 +89,10 @@ impl Operation for ListRows {
         };
         let select = names::select(&table, input.select.as_deref())?;
         let order_by = input.order_by.map(|text| names::order_by(&table, &text)).transpose()?;
-        let top = input.top.map(|top| top.to_string());
-
-        let mut request = dataverse.client.get(&[&table.head.set_name]);
-        for (name, value) in [
-            ("$apply", input.apply),
-            ("$filter", filter),
-            ("$select", select),
-            ("$orderby", order_by),
-            ("$top", top),
-            ("$expand", input.expand),
-            ("$count", input.count.then(|| "true".to_owned())),
-        ] {
-            if let Some(value) = value {
-                request = request.query(name, &value);
-            }
-        }
-        let (mut rows, mut count) = (Vec::new(), None);
-        loop {
-            let page = dataverse.read_page(request, input.top.is_none(), None, context).await?;
-            count = count.or(page.count);
-            rows.extend(page.value.iter().map(Row::from_wire));
-            let Some(next) = page.next_link else { return Ok(Rows { rows, count }) };
-            request = dataverse.client.follow(&next)?;
-        }
+        let ListRowsInput { apply, top, expand, count, .. } = input;
+        let search = Search { apply, filter, select, order_by, top, expand, count };
+        let found = dataverse.search(&table, &search, context).await?;
+        Ok(Rows { rows: found.rows.iter().map(Row::from_wire).collect(), count: found.count })
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::connection::Dataverse;
+use crate::foresee;
 use crate::preview;
 use crate::values::assign::{Write as Kind, assignments};
 
@@ -125,22 +126,26 @@ impl Write for QualifyLead {
         qualified.insert("statecode".to_owned(), json!(QUALIFIED));
         qualified.insert("statuscode".to_owned(), json!(input.status));
         let mut changes = preview::between(&head, id, &lead, &qualified, context).changes;
-        let mut made = |wanted: bool, table: &str| {
-            wanted.then(|| {
-                let record = format!("new {table}");
-                let from = json!({ "originatingleadid": id });
+        let mut record = QualifiedLead::default();
+        for (wanted, table, made) in [
+            (input.create_account, "account", &mut record.account),
+            (input.create_contact, "contact", &mut record.contact),
+        ] {
+            if wanted {
+                let (head, key) = (dataverse.head(table, context).await?, context.idempotency_key);
+                let (record, from) = (format!("new {table}"), json!({ "originatingleadid": id }));
                 changes.push(Change { record, field: "*".to_owned(), old: Value::Null, new: from });
-                context.idempotency_key.to_string()
-            })
-        };
-        let (account, contact) = (made(input.create_account, "account"), made(input.create_contact, "contact"));
-        let mut record = QualifiedLead { account, contact, opportunity: None };
+                let known = [(head.primary_id.clone(), json!(key)), ("_originatingleadid_value".to_owned(), json!(id))];
+                foresee::vague(&head, key, known.into_iter().collect(), context);
+                *made = Some(key.to_string());
+            }
+        }
         if input.create_opportunity {
             let table = dataverse.table("opportunity", context).await?;
             let mut values = carried(&lead, &input, &record, id);
             values.retain(|column, _| table.columns.contains_key(column));
             let assignments = assignments(dataverse, &table, &values, Kind::Create, context).await?;
-            changes.extend(preview::creation_in(&table, context.idempotency_key, &assignments, context).changes);
+            changes.extend(preview::creation(&table, context.idempotency_key, &assignments, context).changes);
             record.opportunity = Some(context.idempotency_key.to_string());
         }
         Ok(Prediction { record, changes })

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::connection::Dataverse;
+use crate::foresee;
 use crate::metadata::Head;
 
 /// Two rows, and the relationship in question.
@@ -56,10 +57,26 @@ impl Relation {
     }
 
     async fn exists(&self, dataverse: &Dataverse, context: &CallContext) -> Result<bool, CallError> {
+        if let Some(foreseen) = context.foreseen(&self.name()) {
+            return Ok(foreseen.is_some());
+        }
+        // A row that would be new is associated with nothing, and cannot be asked about it.
+        let is_new = |address: &str| {
+            let foreseen = context.foreseen(address).flatten();
+            foreseen.is_some_and(|row| row.as_object().is_some_and(foresee::is_new))
+        };
+        if is_new(&self.address) || is_new(&self.other.row(self.other_id)) {
+            return Ok(false);
+        }
         let key = &self.other.primary_id;
         let request = dataverse.client.get(&[&self.address, &self.relationship]).query("$select", key);
         let request = request.query("$filter", &format!("{key} eq {}", self.other_id)).query("$top", "1");
         Ok(!dataverse.read_page(request, false, None, context).await?.value.is_empty())
+    }
+
+    /// How a dry run knows it.
+    fn name(&self) -> String {
+        format!("{}/{}({})", self.address, self.relationship, self.other_id)
     }
 
     /// What would change, where it is to exist or not.
@@ -72,6 +89,7 @@ impl Relation {
         if self.exists(dataverse, context).await? == wanted {
             return Ok(Prediction::unchanged(Related { changed: false }));
         }
+        context.foresee(self.name(), wanted.then_some(Value::Bool(true)));
         let other = json!(format!("{} {}", self.other.logical_name, self.other_id));
         let (old, new) = if wanted { (Value::Null, other) } else { (other, Value::Null) };
         let change = Change { record: self.address.clone(), field: self.relationship.clone(), old, new };

@@ -1,4 +1,5 @@
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use cosell_sdk::http::{Failure, Method, meaning, normalise_code};
 use cosell_sdk::values::guid;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 use super::{CreateRowInput, DeleteRowInput, UpdateRowInput};
 use crate::connection::{API, Dataverse};
-use crate::metadata::Head;
+use crate::metadata::{Head, Table};
 use crate::preview;
 use crate::values::assign::{Assignment, Write as Kind, assignments, body};
 use crate::values::cut::cut;
@@ -57,7 +58,7 @@ struct Part {
 }
 
 enum What {
-    Create(Vec<Assignment>),
+    Create(Arc<Table>, Vec<Assignment>),
     Update(Vec<Assignment>),
     Delete,
 }
@@ -75,7 +76,7 @@ impl Part {
                 let values = cut(dataverse, &table, &input.values, &input.cut, context).await?;
                 let wanted = assignments(dataverse, &table, &values, Kind::Create, context).await?;
                 let id = Uuid::new_v5(&context.idempotency_key, &index.to_be_bytes());
-                Ok(Self { head: table.head.clone(), id, what: What::Create(wanted), if_match: None })
+                Ok(Self { head: table.head.clone(), id, what: What::Create(table, wanted), if_match: None })
             }
             BatchWrite::Update(input) => {
                 let id = guid("id", &input.id)?;
@@ -96,7 +97,7 @@ impl Part {
     /// Method, address and body.
     fn request(&self) -> (Method, String, Option<Value>) {
         match &self.what {
-            What::Create(wanted) => {
+            What::Create(_, wanted) => {
                 let mut body = body(wanted);
                 body.insert(self.head.primary_id.clone(), json!(self.id));
                 (Method::POST, self.head.set_name.clone(), Some(Value::Object(body)))
@@ -109,7 +110,7 @@ impl Part {
     async fn is_done(&self, dataverse: &Dataverse, context: &CallContext) -> Result<bool, CallError> {
         let row = dataverse.read_row(&self.head.row(self.id), None, context).await?;
         Ok(match (&self.what, row) {
-            (What::Create(_), row) => row.is_some(),
+            (What::Create(..), row) => row.is_some(),
             (What::Update(wanted), Some(row)) => wanted.iter().all(|assignment| assignment.is_done(&row)),
             (What::Update(_), None) => false,
             (What::Delete, row) => row.is_none(),
@@ -134,7 +135,7 @@ async fn parts(dataverse: &Dataverse, input: RunBatchInput, context: &CallContex
 /// Whether an earlier attempt did it all. A change set is one transaction, so one row that it created is proof enough;
 /// without one, every write must show.
 async fn is_done(parts: &[Part], dataverse: &Dataverse, context: &CallContext) -> Result<bool, CallError> {
-    if let Some(created) = parts.iter().find(|part| matches!(part.what, What::Create(_))) {
+    if let Some(created) = parts.iter().find(|part| matches!(part.what, What::Create(..))) {
         return created.is_done(dataverse, context).await;
     }
     for part in parts {
@@ -193,7 +194,9 @@ impl Write for RunBatch {
         let mut changes = Vec::new();
         for Part { head, id, what, .. } in &parts {
             match what {
-                What::Create(wanted) => changes.extend(preview::creation(head, *id, wanted, context).changes),
+                What::Create(table, wanted) => {
+                    changes.extend(preview::creation(table, *id, wanted, context).changes);
+                }
                 What::Update(wanted) => {
                     let row = dataverse.read_existing_row(head, &head.row(*id), None, context).await?;
                     changes.extend(preview::change(head, *id, &row, wanted, context).changes);

@@ -96,7 +96,7 @@ impl Write for UpsertRow {
         let head = &table.head;
         let values = cut(dataverse, &table, &input.values, &input.cut, context).await?;
         let mut wanted = assignments(dataverse, &table, &values, Kind::Update, context).await?;
-        if let Some(row) = dataverse.read_row(&which.address(&table)?, None, context).await? {
+        if let Some(row) = dataverse.read_by(&table, &which, (None, None), context).await? {
             let id = row.get(&head.primary_id).and_then(Value::as_str).and_then(|id| id.parse().ok());
             let prediction = preview::change(head, id.unwrap_or_default(), &row, &wanted, context);
             let changed = !prediction.changes.is_empty();
@@ -109,11 +109,7 @@ impl Write for UpsertRow {
                 context.idempotency_key
             }
         };
-        Ok(preview::creation_in(&table, id, &wanted, context).map(|row| UpsertedRow {
-            row,
-            created: true,
-            changed: true,
-        }))
+        Ok(preview::creation(&table, id, &wanted, context).map(|row| UpsertedRow { row, created: true, changed: true }))
     }
 }
 

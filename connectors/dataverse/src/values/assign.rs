@@ -181,7 +181,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::testing::{API, ID, connect, script_metadata, table};
+    use crate::testing::{API, ID, connect, script_columns, script_metadata, table};
     use cosell_sdk::stub::{Reply, Stub};
 
     async fn write(values: Value, write: Write) -> Result<Value, CallError> {
@@ -218,20 +218,7 @@ mod tests {
     async fn a_lookup_may_be_given_by_the_values_of_its_row() {
         let stub = Stub::start().await;
         script_metadata(&stub);
-        let all = |value: Value| [Reply::json(200, json!({ "value": value }))];
-        let below = |part: &str| format!("{API}/EntityDefinitions(LogicalName='account')/{part}");
-        for part in ["ManyToOneRelationships", "Attributes"] {
-            let columns = [("accountid", "Uniqueidentifier"), ("accountnumber", "String")];
-            let columns = columns.map(|(name, kind)| json!({ "LogicalName": name, "AttributeType": kind }));
-            stub.on("GET", &below(part), all(if part == "Attributes" { json!(columns) } else { json!([]) }));
-        }
-        for kind in ["Picklist", "State", "Status"] {
-            stub.on(
-                "GET",
-                &below(&format!("Attributes/Microsoft.Dynamics.CRM.{kind}AttributeMetadata")),
-                all(json!([])),
-            );
-        }
+        script_columns(&stub, "account", &[("accountid", "Uniqueidentifier"), ("accountnumber", "String")]);
         let found = |count: usize| Reply::json(200, json!({ "value": vec![json!({ "accountid": ID }); count] }));
         stub.on("GET", &format!("{API}/accounts"), [found(1), found(0), found(2)]);
         let (dataverse, table, context) = (connect(&stub), table(), CallContext::new(Uuid::nil(), false));
@@ -240,7 +227,7 @@ mod tests {
         let written = Value::Object(body(&write().await.unwrap()));
         assert_eq!(written, json!({ "customerid_account@odata.bind": format!("/accounts({ID})") }));
         let asked = stub.lines().pop().unwrap();
-        assert!(asked.ends_with("/accounts?$select=accountid&$filter=accountnumber%20eq%20%27A%27&$top=2"), "{asked}");
+        assert!(asked.ends_with("/accounts?$filter=accountnumber%20eq%20%27A%27&$select=accountid&$top=2"), "{asked}");
         for code in ["no_such_row", "ambiguous_row"] {
             assert_eq!(write().await.unwrap_err().code, code);
         }

@@ -1,10 +1,9 @@
-use std::ops::ControlFlow;
-
 use cosell_sdk::{CallContext, CallError, Effect, JsonSchema, Operation};
 use serde::{Deserialize, Serialize};
 
 use crate::connection::{ListQuery, PartnerCenter};
 use crate::referral::Referral;
+use crate::search::Found;
 
 /// Which referrals to read.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -72,7 +71,6 @@ impl Operation for ListReferrals {
         input: Self::Input,
         context: &CallContext,
     ) -> Result<Referrals, CallError> {
-        let enough = input.top.map_or(usize::MAX, |top| top as usize);
         let query = ListQuery {
             filter: input.filter,
             order_by: input.order_by,
@@ -82,20 +80,7 @@ impl Operation for ListReferrals {
             skip: input.skip,
             count: input.count,
         };
-        let mut referrals = Vec::new();
-        let count = connection
-            .pages(&query, context, |number, page| {
-                if number > input.max_pages {
-                    return Err(CallError::rejected(
-                        "too_many_pages",
-                        format!("there are more referrals than fit in {} pages; narrow `filter`, give `top`, or raise `max_pages`", input.max_pages),
-                    ));
-                }
-                referrals.extend(page);
-                Ok(if referrals.len() >= enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-            })
-            .await?;
-        referrals.truncate(enough);
+        let Found { referrals, count } = connection.search(&query, input.max_pages, context).await?;
         Ok(Referrals { referrals, count })
     }
 }

@@ -27,7 +27,8 @@ pub(super) fn page(found: &Preview) -> String {
     page += "\n## Steps\n\n| flow | step | outcome | why |\n|---|---|---|---|\n";
     for step in words::told(found) {
         let skipped = step.skipped.as_ref().map(ToString::to_string);
-        let why = skipped.or_else(|| step.failure.as_ref().map(ToString::to_string)).unwrap_or_default();
+        let why = skipped.or_else(|| step.failure.as_ref().map(ToString::to_string));
+        let why = why.into_iter().chain(step.remarks.clone()).collect::<Vec<_>>().join(" ");
         let _ = writeln!(page, "| {} | {} | {} | {} |", step.flow, step.path, step.outcome, cell(&why));
     }
     page

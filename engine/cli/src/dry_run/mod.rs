@@ -18,7 +18,7 @@ use cosell_sdk::Connector;
 
 use crate::demo::{self, TwoDeals};
 use crate::project::{Chosen, Project};
-use crate::{Ending, Trouble};
+use crate::{Ending, Trouble, run};
 
 /// What to run, and with what.
 #[derive(Debug, Args)]
@@ -94,7 +94,11 @@ impl Ready {
         }
         let flow = flow.map_or_else(|| source.flow(), FlowId::new);
         let engine = make(project.engine(std::slice::from_ref(&flow), false, connectors)?);
+        let is_event = matches!(source, event::Source::Named(_));
         let start = source.start(&engine, &flow).await?;
+        if is_event && let Some(why) = run::unwanted(&engine, &flow, &start.trigger) {
+            anstream::eprintln!("note: {why}; what follows is what would happen all the same");
+        }
         Ok(Self { engine, flow, start, deals })
     }
 

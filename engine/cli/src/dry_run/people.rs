@@ -36,6 +36,9 @@ fn step(step: &Foreseen) -> String {
     for line in own.map(ToString::to_string).unwrap_or_default().lines() {
         let _ = writeln!(text, "{indent}    {}", styled(BAD, line));
     }
+    for remark in &step.remarks {
+        let _ = writeln!(text, "{indent}    {}", styled(WARN, remark));
+    }
     changes(&indent, step.changes.as_deref().unwrap_or_default(), &mut text);
     text
 }

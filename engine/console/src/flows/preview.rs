@@ -109,7 +109,10 @@ fn row(step: &Foreseen) -> Markup {
             td { code { (step.flow) } }
             td { code { (step.target.as_ref().unwrap_or(&step.kind)) } }
             td { (outcome(Some(step.outcome.as_str()))) }
-            td { @if let Some(why) = why { (why) } }
+            td {
+                @if let Some(why) = why { (why) }
+                @for remark in &step.remarks { div.hint { (foreign(remark)) } }
+            }
         }
     }
 }

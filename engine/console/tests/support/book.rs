@@ -108,7 +108,10 @@ impl Operation for Write {
 impl Writes for Write {
     const FINDS_OUT: &'static str = "It is written again.";
 
-    async fn predict(_: &Book, line: NewLine, _: &CallContext) -> Result<Prediction, CallError> {
+    async fn predict(_: &Book, line: NewLine, context: &CallContext) -> Result<Prediction, CallError> {
+        if line.name.ends_with("<vague>") {
+            context.remark(format!("What is foreseen of `{}` is left aside.", line.name));
+        }
         if line.name.ends_with("<fails>") {
             return Err(CallError::rejected("refused", format!("`{}` cannot be written", line.name)));
         }

@@ -165,6 +165,11 @@ impl Turn<'_> {
         if let Err((outcome, failure)) = self.block_outcome(0, BlockIx(0)) {
             return self.finish(outcome, Value::Null, Some(failure));
         }
+        self.succeed();
+    }
+
+    /// Ends the run in success, with what it yields: its flow's output, or else what it has answered.
+    fn succeed(&mut self) {
         let output = match &self.plan.output {
             Some(output) => output.render(&self.view(0)),
             None => Ok(self.state.answer.clone().unwrap_or_default()),
@@ -219,9 +224,10 @@ impl Turn<'_> {
                 plan.region(region).slots.iter().for_each(|step| self.cancel_one(Address { frame, step: *step }));
             }
         }
-        let output =
-            if outcome == Outcome::Succeeded { self.state.answer.clone().unwrap_or_default() } else { Value::Null };
-        self.finish(outcome, output, failure);
+        if outcome == Outcome::Succeeded {
+            return self.succeed();
+        }
+        self.finish(outcome, Value::Null, failure);
     }
 
     /// Cancels everything inside a step: in its blocks, and in the rounds of its loop.

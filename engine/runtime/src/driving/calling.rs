@@ -16,6 +16,10 @@ use crate::memory::{Start, idempotency_key, unknown_connection};
 use crate::recording::Noting;
 use crate::running::Going;
 
+/// Stands in for what a call remarks of something sensitive.
+const HIDDEN_REMARK: &str =
+    "Something that is foreseen is left aside; what and why is not shown, because the step is sensitive.";
+
 impl<'r> Driving<'r> {
     pub(crate) fn call(
         &self,
@@ -61,6 +65,9 @@ impl<'r> Driving<'r> {
                 }
                 None => Err(unknown_connection(connection)),
             };
+            for remark in context.remarks() {
+                observer.remarked(&run, depth, &path, if hidden { HIDDEN_REMARK } else { &remark });
+            }
             engine.called(noting, &path, &context, &called);
             let kind = match called {
                 Ok(output) => Happening::Succeeded { step, attempt, output },

@@ -89,6 +89,9 @@ pub struct Foreseen {
     /// What it would have written: none where it writes nothing at all, empty where all is so already.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<Vec<Written>>,
+    /// What earlier steps would have written and this one could not take into account, and why: sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 /// One field of one record that would change.
@@ -117,6 +120,8 @@ struct Found {
     runs: HashMap<String, Began>,
     /// Of steps that have not ended, by run and path.
     changes: HashMap<(String, String), Vec<Written>>,
+    /// The same.
+    remarks: HashMap<(String, String), Vec<String>>,
     /// What rows of mappings made so far: field, value, row.
     made: Vec<(String, Value, Origin)>,
     steps: BTreeMap<Place, Foreseen>,
@@ -252,6 +257,15 @@ impl Observer for Watching<'_> {
         found.changes.insert((run.to_owned(), step.to_owned()), written);
     }
 
+    fn remarked(&self, run: &str, _: usize, step: &str, remark: &str) {
+        let mut found = self.locked();
+        let remarks = found.remarks.entry((run.to_owned(), step.to_owned())).or_default();
+        // Each attempt remarks it.
+        if !remarks.iter().any(|known| known == remark) {
+            remarks.push(remark.to_owned());
+        }
+    }
+
     fn step_ended(&self, run: &str, depth: usize, step: &StepRecord) {
         let mut found = self.locked();
         let Some(run_of) = found.runs.get(run).cloned() else { return };
@@ -263,7 +277,8 @@ impl Observer for Watching<'_> {
         if step.outcome == Outcome::Succeeded {
             found.made.extend(self.made(&flow, step));
         }
-        let changes = found.changes.remove(&(run.to_owned(), step.path.clone()));
+        let of_step = (run.to_owned(), step.path.clone());
+        let (changes, remarks) = (found.changes.remove(&of_step), found.remarks.remove(&of_step).unwrap_or_default());
         let totals = &mut found.totals;
         match step.outcome {
             Outcome::Succeeded => totals.succeeded += 1,
@@ -290,6 +305,7 @@ impl Observer for Watching<'_> {
             skipped: step.skipped.clone(),
             failure: step.failure.as_deref().cloned(),
             changes,
+            remarks,
         };
         found.steps.insert(place, foreseen);
     }

@@ -37,6 +37,10 @@ impl Observer for Beside<'_> {
         self.watching.foreseen(run, depth, step, prediction);
     }
 
+    fn remarked(&self, run: &str, depth: usize, step: &str, remark: &str) {
+        self.watching.remarked(run, depth, step, remark);
+    }
+
     fn connection_paused(&self, connection: &str, until: Timestamp, why: &str) {
         self.watch.connection_paused(connection, until, why);
     }

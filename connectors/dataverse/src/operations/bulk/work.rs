@@ -10,6 +10,7 @@ use super::{CreateRowsInput, UpdateRowsInput, UpsertRowsInput, WrittenRows};
 use crate::connection::Dataverse;
 use crate::metadata::{Head, Table};
 use crate::preview;
+use crate::search::id_of;
 use crate::values::assign::{Assignment, Write as Kind, assignments, body};
 use crate::values::key::RowKey;
 
@@ -23,6 +24,8 @@ struct Wanted {
     id: Option<Uuid>,
     /// Its address, which an alternate key has too.
     address: String,
+    /// The alternate key, where it is known by one.
+    key: Option<Map<String, Value>>,
     assignments: Vec<Assignment>,
 }
 
@@ -46,7 +49,7 @@ impl Bulk {
             // The same in every attempt, so that rows are found again and none is made twice.
             let id = Uuid::new_v5(&context.idempotency_key, &index.to_be_bytes());
             let assignments = assignments(dataverse, &table, values, Kind::Create, context).await?;
-            rows.push(Wanted { id: Some(id), address: table.head.row(id), assignments });
+            rows.push(Wanted { id: Some(id), address: table.head.row(id), key: None, assignments });
         }
         Ok(Self { table, message: "CreateMultiple", rows })
     }
@@ -62,7 +65,7 @@ impl Bulk {
         let mut rows = Vec::new();
         for (row, id) in input.rows.iter().zip(ids) {
             let assignments = assignments(dataverse, &table, &row.values, Kind::Update, context).await?;
-            rows.push(Wanted { id: Some(id), address: table.head.row(id), assignments });
+            rows.push(Wanted { id: Some(id), address: table.head.row(id), key: None, assignments });
         }
         Ok(Self { table, message: "UpdateMultiple", rows })
     }
@@ -80,7 +83,7 @@ impl Bulk {
         for (row, key) in input.rows.iter().zip(keys) {
             let assignments = assignments(dataverse, &table, &row.values, Kind::Update, context).await?;
             let id = if let RowKey::Id(id) = key { Some(id) } else { None };
-            rows.push(Wanted { id, address: key.address(&table)?, assignments });
+            rows.push(Wanted { id, address: key.address(&table)?, key: row.key.clone(), assignments });
         }
         Ok(Self { table, message: "UpsertMultiple", rows })
     }
@@ -114,8 +117,10 @@ impl Bulk {
                 }
             }
         }
-        for row in self.rows.iter().filter(|row| row.id.is_none()) {
-            if let Some(read) = dataverse.read_row(&row.address, None, context).await? {
+        for row in &self.rows {
+            let Some(key) = &row.key else { continue };
+            let which = RowKey::Alternate(key);
+            if let Some(read) = dataverse.read_by(&self.table, &which, (None, None), context).await? {
                 found.insert(row.address.clone(), read);
             }
         }
@@ -169,16 +174,24 @@ impl Bulk {
     ) -> Result<Prediction<WrittenRows>, CallError> {
         let found = self.existing(dataverse, context).await?;
         let outstanding = self.outstanding(&found);
-        let changes = outstanding
-            .iter()
-            .flat_map(|row| {
-                let id = row.id.unwrap_or_default();
-                match found.get(&row.address) {
-                    Some(found) => preview::change(self.head(), id, found, &row.assignments, context).changes,
-                    None => preview::creation_in(&self.table, id, &row.assignments, context).changes,
+        let mut changes = Vec::new();
+        for row in &outstanding {
+            let seen = found.get(&row.address);
+            // A row that is known by a key alone would get an identifier from Dataverse.
+            let of_key = || Uuid::new_v5(&context.idempotency_key, row.address.as_bytes());
+            let known = || row.id.or_else(|| id_of(self.head(), seen?));
+            let id = known().unwrap_or_else(of_key);
+            let told = match (seen, &row.key) {
+                (Some(seen), _) => preview::change(self.head(), id, seen, &row.assignments, context),
+                (None, Some(key)) => {
+                    let mut wanted = row.assignments.clone();
+                    wanted.extend(assignments(dataverse, &self.table, key, Kind::Update, context).await?);
+                    preview::creation(&self.table, id, &wanted, context)
                 }
-            })
-            .collect();
+                (None, None) => preview::creation(&self.table, id, &row.assignments, context),
+            };
+            changes.extend(told.changes);
+        }
         Ok(Prediction { record: self.written(outstanding.len()), changes })
     }
 }
