@@ -49,7 +49,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let sandbox = runtime.block_on(Sandbox::start(Options::default())).unwrap();
     let sites = [runs / 100, runs].map(|runs| Site::with(&runtime, runs, &sandbox));
-    println!("{:<34} {:>9} {:>9} {:>9} {:>7} {:>9}", "page", "p50", "p95", "of few", "ratio", "bytes");
+    println!("{:<42} {:>9} {:>9} {:>9} {:>7} {:>9}", "page", "p50", "p95", "of few", "ratio", "bytes");
     let pages = sites.each_ref().map(Site::pages);
     for (at, (name, _)) in pages[0].iter().enumerate() {
         let mut times = [Vec::new(), Vec::new()];
@@ -66,7 +66,7 @@ fn main() {
         let (half, most) = (many[many.len() / 2], many[many.len() * 95 / 100]);
         let half_of_few = few[few.len() / 2];
         println!(
-            "{name:<34} {half:>6.2} ms {most:>6.2} ms {half_of_few:>6.2} ms {:>6.2}× {bytes:>9}",
+            "{name:<42} {half:>6.2} ms {most:>6.2} ms {half_of_few:>6.2} ms {:>6.2}× {bytes:>9}",
             half / half_of_few
         );
     }
@@ -173,11 +173,14 @@ impl Site {
             ("runs of a key", runs("key=deal:1")),
             ("runs with a word that is rare", runs("text=tailwind")),
             ("runs with a word that all have", runs("text=referral")),
+            ("runs with a word all have and a rare one", runs("text=referral+tailwind")),
+            ("runs of a key with a word that all have", runs("key=deal:1&text=referral")),
             ("runs that failed", runs("outcome=failed")),
             ("runs of a flow that failed", runs("outcome=failed&flow=job")),
             ("a run", format!("/console/runs/{}", self.run)),
             ("deals", "/console/deals".to_owned()),
             ("deals by words", "/console/deals?text=tailwind+7".to_owned()),
+            ("deals by a word that none has", "/console/deals?text=contoso".to_owned()),
             ("a deal", format!("/console/deals/{}", self.deal)),
             ("flows", "/console/flows".to_owned()),
             ("a flow", "/console/flows/partner-center-to-dynamics".to_owned()),

@@ -21,6 +21,9 @@ use cosell_runtime::core::state::RunState;
 use jiff::Timestamp;
 use serde_json::json;
 
+#[path = "ten_fields/mod.rs"]
+mod ten_fields;
+
 fn main() {
     // `cargo test` builds and runs benchmarks too, with another flag: then one round of each must do.
     let rounds = if std::env::args().any(|argument| argument == "--bench") { 200 } else { 1 };
@@ -219,37 +222,6 @@ steps:
       statuscode: \"${{ trigger.substatus | lookup({'Accepted': 1, 'Received': 2, 'Won': 3, 'Lost': 5}) }}\"
 ";
 
-/// The same ten fields, written by hand over `serde_json`.
-fn by_hand(referral: &Value) -> Value {
-    let text = |value: &Value, length: usize| {
-        let text = value.as_str().unwrap_or_default();
-        if text.chars().count() > length { text.chars().take(length).collect::<String>() } else { text.to_owned() }
-    };
-    let details = &referral["details"];
-    let address = &referral["customerProfile"]["address"];
-    let closing: Timestamp = details["closingDateTime"].as_str().unwrap().parse().unwrap();
-    let country = address["country"].as_str().unwrap();
-    assert!(country.len() == 2);
-    let status = match referral["substatus"].as_str().unwrap() {
-        "Accepted" => 1,
-        "Received" => 2,
-        "Won" => 3,
-        _ => 5,
-    };
-    json!({
-        "name": text(&referral["name"], 300),
-        "estimatedvalue": (details["dealValue"].as_f64().unwrap() * 100.0).round() / 100.0,
-        "currency": details["currency"],
-        "estimatedclosedate": closing.to_zoned(jiff::tz::TimeZone::UTC).date().to_string(),
-        "description": text(&details["notes"], 2000),
-        "city": address["city"],
-        "country": country.to_ascii_uppercase(),
-        "customer": referral["customerProfile"]["name"],
-        "visible": referral["consent"]["share"],
-        "statuscode": status,
-    })
-}
-
 fn mappings(rounds: usize) {
     const MANY: usize = 200;
     let referral = json!({
@@ -266,7 +238,7 @@ fn mappings(rounds: usize) {
     let plan = &flow.plans[&FlowId::new("bench")];
     let state = RunState::new("bench", referral.clone(), json!({}), Retry::NONE);
     let many = |work: &dyn Fn()| median(rounds, || (0..MANY).for_each(|_| work())) / MANY as u32;
-    let hand = many(&|| drop(black_box(by_hand(black_box(&referral)))));
+    let hand = many(&|| drop(black_box(ten_fields::mapped(black_box(&referral)))));
     let mapped = many(&|| drop(black_box(mapping.apply(0, black_box(&referral)).unwrap())));
     let expressed = many(&|| assert!(black_box(drive(plan, &state)) == 1));
     println!("ten-field mapping: {mapped:?}, {:.1} × the same by hand ({hand:?})", ratio(mapped, hand));

@@ -8,8 +8,10 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
 use rusqlite::{Connection, params};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
+
+use crate::ten_fields::mapped;
 
 struct Service {
     events: Mutex<Connection>,
@@ -57,29 +59,4 @@ impl Service {
         }
         Ok(())
     }
-}
-
-fn mapped(referral: &Value) -> Value {
-    let text =
-        |value: &Value, length: usize| value.as_str().unwrap_or_default().chars().take(length).collect::<String>();
-    let (details, customer) = (&referral["details"], &referral["customerProfile"]);
-    let closing: jiff::Timestamp = details["closingDateTime"].as_str().unwrap().parse().unwrap();
-    let status = match referral["substatus"].as_str().unwrap() {
-        "Accepted" => 1,
-        "Received" => 2,
-        "Won" => 3,
-        _ => 5,
-    };
-    json!({
-        "name": text(&referral["name"], 300),
-        "estimatedvalue": (details["dealValue"].as_f64().unwrap() * 100.0).round() / 100.0,
-        "currency": details["currency"],
-        "estimatedclosedate": closing.to_zoned(jiff::tz::TimeZone::UTC).date().to_string(),
-        "description": text(&details["notes"], 2000),
-        "city": customer["address"]["city"],
-        "country": customer["address"]["country"].as_str().unwrap().to_ascii_uppercase(),
-        "customer": customer["name"],
-        "visible": referral["consent"]["share"],
-        "statuscode": status,
-    })
 }

@@ -16,6 +16,8 @@ mod cosell;
 mod measure;
 mod start;
 mod stub;
+#[path = "../ten_fields/mod.rs"]
+mod ten_fields;
 
 use measure::{Figures, median};
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use cosell_sdk::stub::Seen;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 /// What a request is answered with.
@@ -68,26 +68,8 @@ impl Server {
 
 async fn serve(stream: TcpStream, say: Arc<Mutex<Arc<Say>>>) {
     let mut stream = BufReader::new(stream);
-    let Some(seen) = read(&mut stream).await else { return };
+    let Some(seen) = Seen::read(&mut stream).await else { return };
     let say = Arc::clone(&say.lock().unwrap());
     let _ = stream.write_all(&say(&seen)).await;
     let _ = stream.shutdown().await;
-}
-
-async fn read(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
-    let mut line = String::new();
-    stream.read_line(&mut line).await.ok()?;
-    let mut words = line.split_whitespace();
-    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let mut headers = Vec::new();
-    loop {
-        let mut line = String::new();
-        stream.read_line(&mut line).await.ok()?;
-        let Some((name, value)) = line.split_once(':') else { break };
-        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-    }
-    let length = headers.iter().find(|(name, _)| name == "content-length").map_or(Some(0), |(_, n)| n.parse().ok())?;
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).await.ok()?;
-    Some(Seen { method, target, headers, body: String::from_utf8_lossy(&body).into_owned() })
 }

@@ -3,13 +3,14 @@
 //! A flow that must know later what it saw or agreed to now keeps it here, under a key. There is no remote system behind
 //! it: the values are in memory, or in one file that several processes can share.
 //!
-//! Read in this order: [`connection`] (settings), `log` (the file), `search` (which values are meant), [`operations`].
+//! Read in this order: [`connection`] (settings), `log` (the file), `places` (where values stand in it), `search` (which values are meant), [`operations`].
 
 pub mod connection;
 #[cfg(test)]
 mod contract;
 mod log;
 pub mod operations;
+mod places;
 mod search;
 
 use cosell_sdk::Connector;

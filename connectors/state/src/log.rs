@@ -10,8 +10,6 @@
 //! and opens it anew. What others have appended is read whenever the lock is taken.
 
 use std::borrow::Cow;
-use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -22,6 +20,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use crate::operations::Kept;
+use crate::places::{Lines, Place, Places, Way};
 use crate::search::Search;
 
 /// A log is made compact when it is opened and has more lines than this,
@@ -43,17 +42,10 @@ struct Open {
     file: File,
     /// The number in the lock file when `file` was opened.
     replaced: String,
-    places: HashMap<String, Place>,
+    places: Places,
     /// Where the last whole line ends that was read.
     end: u64,
     lines: u64,
-}
-
-/// Where the line stands that holds a value.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    start: u64,
-    length: usize,
 }
 
 /// A line, without its value.
@@ -137,7 +129,7 @@ impl Open {
             lock,
             file,
             replaced: String::new(),
-            places: HashMap::new(),
+            places: Places::default(),
             end: 0,
             lines: 0,
         };
@@ -183,8 +175,8 @@ impl Open {
             let parsed: Result<Line<'_>, _> = serde_json::from_slice(&line);
             let place = Place { start: self.end, length };
             match parsed {
-                Ok(Line { put: Some(key), remove: None, .. }) => drop(self.places.insert(key.into_owned(), place)),
-                Ok(Line { put: None, remove: Some(key), .. }) => drop(self.places.remove(&*key)),
+                Ok(Line { put: Some(key), remove: None, .. }) => self.places.put(&key, place),
+                Ok(Line { put: None, remove: Some(key), .. }) => self.places.remove(&key),
                 broken => return Err(self.broken(broken.err())),
             }
             self.end += length as u64;
@@ -207,34 +199,33 @@ impl Open {
 
     fn value(&self, key: &str) -> Result<Option<Value>, CallError> {
         let Some(place) = self.places.get(key) else { return Ok(None) };
-        let line = self.line(*place)?;
+        let line = self.line(place)?;
         let held: Held = serde_json::from_slice(&line).map_err(|error| self.broken(Some(error)))?;
         Ok(Some(held.value))
     }
 
-    /// By their places in the file, from its end. Most lines are passed over by their text alone.
+    /// By their places in the file. Most lines are passed over by their text alone.
     fn list(&self, search: &Search) -> Result<Vec<Kept>, CallError> {
         let start = |key: &Option<String>| Some(self.places.get(key.as_ref()?)?.start);
         let (older, newer) = (start(&search.after).unwrap_or(u64::MAX), start(&search.before));
-        let is_there = |place: &Place| place.start < older && newer.is_none_or(|newer| place.start > newer);
-        let places = self.places.iter().filter(|(key, place)| is_there(place) && key.starts_with(&search.prefix));
-        let mut places: Vec<(&String, Place)> = places.map(|(key, place)| (key, *place)).collect();
-        places.sort_unstable_by_key(|(_, place)| Reverse(place.start));
-        if newer.is_some() {
-            places.reverse();
-        }
-        let (mut meant, mut line) = (Vec::new(), Vec::new());
-        for (key, place) in places {
+        let places = self.places.between(newer, older);
+        // The page before another is read from its end.
+        let places: &mut dyn Iterator<Item = (&str, Place)> =
+            if newer.is_some() { &mut { places } } else { &mut places.rev() };
+        let mut lines =
+            Lines::new(&self.file, if newer.is_some() { Way::ToTheEnd(self.end) } else { Way::ToTheBeginning });
+        let (mut meant, mut folded) = (Vec::new(), Vec::new());
+        for (key, place) in places.filter(|(key, _)| key.starts_with(&search.prefix)) {
             if meant.len() >= search.most {
                 break;
             }
-            self.read_line(place, &mut line)?;
-            if !search.may_mean(&line) {
+            let line = lines.line(place).map_err(unusable(&self.path, "cannot be read"))?;
+            if !search.may_mean(line, &mut folded) {
                 continue;
             }
-            let Held { value } = serde_json::from_slice(&line).map_err(|error| self.broken(Some(error)))?;
+            let Held { value } = serde_json::from_slice(line).map_err(|error| self.broken(Some(error)))?;
             if search.means(key, &value) {
-                meant.push(Kept { key: key.clone(), value });
+                meant.push(Kept { key: key.to_owned(), value });
             }
         }
         if newer.is_some() {
@@ -244,16 +235,11 @@ impl Open {
     }
 
     fn line(&self, place: Place) -> Result<Vec<u8>, CallError> {
-        let mut line = Vec::new();
-        self.read_line(place, &mut line)?;
-        Ok(line)
-    }
-
-    fn read_line(&self, place: Place, line: &mut Vec<u8>) -> Result<(), CallError> {
-        line.resize(place.length, 0);
+        let mut line = vec![0; place.length];
         let mut file = &self.file;
-        let read = file.seek(SeekFrom::Start(place.start)).and_then(|_| file.read_exact(line));
-        read.map_err(unusable(&self.path, "cannot be read"))
+        let read = file.seek(SeekFrom::Start(place.start)).and_then(|_| file.read_exact(&mut line));
+        read.map_err(unusable(&self.path, "cannot be read"))?;
+        Ok(line)
     }
 
     /// Adds a change; what a crash left behind is written over.
@@ -275,12 +261,10 @@ impl Open {
 
     /// Replaces the log by one that holds just the values that count.
     fn make_compact(&mut self) -> Result<(), CallError> {
-        let mut places: Vec<Place> = self.places.values().copied().collect();
-        places.sort_unstable_by_key(|place| place.start);
         let new_path = beside(&self.path, ".new");
         let unwritable = || unusable(&new_path, "cannot be written");
         let mut new = File::create(&new_path).map_err(unwritable())?;
-        for place in places {
+        for (_, place) in self.places.between(None, u64::MAX) {
             new.write_all(&self.line(place)?).map_err(unwritable())?;
         }
         new.sync_all().map_err(unwritable())?;

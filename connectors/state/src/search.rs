@@ -1,5 +1,9 @@
 //! Which kept values somebody looks for: those under keys of one beginning, in whose texts some words occur.
+//!
+//! All values are looked through, as they stand in the file: so nothing has to be kept beside it, or in memory. A line is
+//! read by what it means only where its text does not say enough.
 
+use memchr::{memchr_iter, memmem::Finder};
 use serde_json::{Value, json};
 
 /// What is looked for.
@@ -20,7 +24,7 @@ pub(crate) struct Search {
 #[derive(Clone, Debug)]
 struct Word {
     plain: String,
-    quoted: String,
+    quoted: Finder<'static>,
 }
 
 impl Search {
@@ -30,7 +34,7 @@ impl Search {
             let plain = folded(word);
             let quoted = Value::from(plain.as_str()).to_string();
             // Without the quotes around it.
-            Word { quoted: quoted[1..quoted.len() - 1].to_owned(), plain }
+            Word { quoted: Finder::new(&quoted[1..quoted.len() - 1]).into_owned(), plain }
         });
         Self { prefix, after, before: None, most, words: words.collect() }
     }
@@ -49,13 +53,17 @@ impl Search {
         format!("KEYS {asked}")
     }
 
-    /// Whether a line of JSON may hold a value that is meant: quick, and right where it says no. What the names of members
-    /// say is in the line as well.
-    pub(crate) fn may_mean(&self, line: &[u8]) -> bool {
-        self.words.is_empty() || {
-            let line = folded(&String::from_utf8_lossy(line));
-            self.words.iter().all(|word| line.contains(&word.quoted))
+    /// Whether a line of JSON may hold a value that is meant: quick, and right where it says no. `folded` is room to work in.
+    pub(crate) fn may_mean(&self, line: &[u8], folded: &mut Vec<u8>) -> bool {
+        if self.words.is_empty() {
+            return true;
         }
+        folded.clear();
+        match std::str::from_utf8(line) {
+            Ok(line) => fold(line, folded),
+            Err(_) => fold(&String::from_utf8_lossy(line), folded),
+        }
+        self.words.iter().all(|word| word.may_occur(folded)) || is_written_otherwise(line)
     }
 
     /// Whether each word occurs in the key, or in a text or number of the value.
@@ -65,6 +73,12 @@ impl Search {
 }
 
 impl Word {
+    /// Whether it is anywhere in the line but in the names of members.
+    fn may_occur(&self, line: &[u8]) -> bool {
+        let length = self.quoted.needle().len();
+        self.quoted.find_iter(line).any(|at| !is_in_name(&line[at + length..]))
+    }
+
     fn occurs(&self, value: &Value) -> bool {
         match value {
             Value::String(text) => folded(text).contains(&self.plain),
@@ -76,17 +90,46 @@ impl Word {
     }
 }
 
-/// Letter by letter in lower case, so that a part of a text becomes a part of what the text becomes.
+/// Whether what stands before this is in a member's name for sure. A colon follows no other quote than the one behind a name.
+fn is_in_name(rest: &[u8]) -> bool {
+    let letters = rest.iter().take_while(|letter| letter.is_ascii_alphanumeric() || **letter == b'_').count();
+    rest[letters..].starts_with(b"\":")
+}
+
+/// Whether the line may have letters in another way than we write them, such as `\u00e4`.
+fn is_written_otherwise(line: &[u8]) -> bool {
+    memchr_iter(b'\\', line).any(|at| matches!(line.get(at + 1), Some(b'u' | b'/')))
+}
+
 fn folded(text: &str) -> String {
-    let mut folded = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if letter.is_ascii() {
-            folded.push(letter.to_ascii_lowercase());
-        } else {
-            folded.extend(letter.to_lowercase());
+    let mut folded = Vec::with_capacity(text.len());
+    fold(text, &mut folded);
+    String::from_utf8_lossy(&folded).into_owned()
+}
+
+/// Letter by letter in lower case, so that a part of a text becomes a part of what the text becomes.
+fn fold(text: &str, folded: &mut Vec<u8>) {
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let ascii = begin_in_ascii(rest.as_bytes());
+        let begin = folded.len();
+        folded.extend_from_slice(&rest.as_bytes()[..ascii]);
+        folded[begin..].make_ascii_lowercase();
+        if ascii > 0 {
+            rest = &rest[ascii..];
+            continue;
         }
+        for lower in letter.to_lowercase() {
+            folded.extend_from_slice(lower.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        rest = &rest[letter.len_utf8()..];
     }
-    folded
+}
+
+/// How many bytes at the beginning are letters of ASCII; many are looked at together.
+fn begin_in_ascii(text: &[u8]) -> usize {
+    let blocks = text.chunks_exact(32).take_while(|block| block.is_ascii()).count() * 32;
+    blocks + text[blocks..].iter().take_while(|byte| byte.is_ascii()).count()
 }
 
 #[cfg(test)]
@@ -110,17 +153,33 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_line_is_known_by_its_text_alone_where_words_are_in_names_or_nowhere() {
+        let may_mean = |text: &str, line: &str| search(text).may_mean(line.as_bytes(), &mut Vec::new());
+        let line =
+            r#"{"put":"deal/3f25","value":{"customer":"Grün \"AG\"","customerProfile":{"deal_value":[84000.5]}}}"#;
+        for passed in ["x", "customer", "PUT", "value", "profile", "grun", "grün value"] {
+            assert!(!may_mean(passed, line), "{passed}");
+        }
+        for read in ["GRÜN", "\"ag\"", "deal", "3F25 grün", "84000"] {
+            assert!(may_mean(read, line), "{read}");
+        }
+        assert!(may_mean("grün", r#"{"put":"k","value":"Gr\u00fcn"}"#), "as somebody may write who repairs the file");
+    }
+
     proptest! {
         /// What reads the line alone never passes over a value that is meant.
         #[test]
         fn a_line_is_passed_over_only_where_its_value_is_not_meant(
-            text in "[ -~Σßİ\\n\\t\\u{1}ä]{0,12}", word in "[ -~ΣßİÄ\\u{1}]{0,3}", at in 0..12usize, take in 1..4usize,
+            text in "[ -~Σßİ\\n\\t\\u{1}ä]{0,12}", name in "[a-c\":\\\\ä_]{0,4}", word in "[ -~ΣßİÄ\\u{1}]{0,3}", at in 0..12usize,
+            take in 1..4usize,
         ) {
             let part: String = text.chars().skip(at).take(take).collect();
-            for word in [word, part.to_uppercase(), part] {
-                let (value, search) = (json!({ "m": [text] }), search(&word));
+            for word in [word, part.to_uppercase(), part, name.clone()] {
+                let (value, search) = (json!({ name.as_str(): [text], "m": name }), search(&word));
                 let line = json!({ "put": "k", "value": value }).to_string();
-                prop_assert!(!search.means("k", &value) || search.may_mean(line.as_bytes()), "{word:?} in {line}");
+                let may_mean = search.may_mean(line.as_bytes(), &mut Vec::new());
+                prop_assert!(!search.means("k", &value) || may_mean, "{word:?} in {line}");
             }
         }
     }

@@ -42,6 +42,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cosell_model::flow::Flow;
+use cosell_model::fnv::{SEED, fnv};
 use cosell_model::{Catalogue, Diagnostic, FlowId, Severity, Value};
 
 pub use calls::called_by;
@@ -118,13 +119,11 @@ pub fn compile(files: Vec<SourceFile>, catalogue: &Catalogue, values: &BTreeMap<
         variables: &current,
         effects: &calls.effects,
     };
-    let base = hash(hash(SEED, &format!("{current:?}")), &format!("{mappings:?}"));
+    let base = fnv(fnv(SEED, &format!("{current:?}")), &format!("{mappings:?}"));
     let mut plans = BTreeMap::new();
     for (id, flow) in &flows {
-        let content = documents.flows[id.as_str()]
-            .files
-            .iter()
-            .fold(base, |before, file| hash(before, &sources.file(*file).text));
+        let content =
+            documents.flows[id.as_str()].files.iter().fold(base, |before, file| fnv(before, &sources.file(*file).text));
         plans.insert(id.clone(), Arc::new(lower::lower(flow, content, &around, &mut findings)));
     }
     for flow in flows.values() {
@@ -171,11 +170,4 @@ pub fn compile(files: Vec<SourceFile>, catalogue: &Catalogue, values: &BTreeMap<
         settings,
         sources,
     }
-}
-
-const SEED: u64 = 0xcbf2_9ce4_8422_2325;
-
-/// FNV-1a: short, and the same on every machine and in every version.
-fn hash(before: u64, text: &str) -> u64 {
-    text.bytes().fold(before, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -1,5 +1,6 @@
 //! When the clock starts a flow: a cron pattern in a time zone, or every so often.
 
+use std::fmt;
 use std::time::Duration;
 
 use croner::Cron;
@@ -29,6 +30,8 @@ pub struct Schedule(When);
 enum When {
     Cron {
         pattern: Box<Cron>,
+        /// As it was written, with single spaces.
+        written: String,
         zone: TimeZone,
     },
     /// Counted from the beginning of 1970, so that a new start of the program changes nothing.
@@ -55,7 +58,7 @@ impl Schedule {
                 None => "it is no cron pattern".to_owned(),
             }
         })?;
-        let schedule = Self(When::Cron { pattern: Box::new(parsed), zone });
+        let schedule = Self(When::Cron { pattern: Box::new(parsed), written: fields.join(" "), zone });
         match schedule.next(Timestamp::UNIX_EPOCH) {
             Some(_) => Ok(schedule),
             None => Err("no date ever matches it".to_owned()),
@@ -77,7 +80,7 @@ impl Schedule {
     /// The first time behind `after`; none where there is none before the end of all dates.
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
         match &self.0 {
-            When::Cron { pattern, zone } => {
+            When::Cron { pattern, zone, .. } => {
                 let next = pattern.find_next_occurrence(&after.to_zoned(zone.clone()), false);
                 next.ok().map(|next| next.timestamp())
             }
@@ -92,7 +95,7 @@ impl Schedule {
     /// The last time up to `until`, itself included.
     pub fn latest(&self, until: Timestamp) -> Option<Timestamp> {
         match &self.0 {
-            When::Cron { pattern, zone } => {
+            When::Cron { pattern, zone, .. } => {
                 let latest = pattern.find_previous_occurrence(&until.to_zoned(zone.clone()), true);
                 latest.ok().map(|latest| latest.timestamp())
             }
@@ -100,6 +103,16 @@ impl Schedule {
                 let every = i64::try_from(every.as_secs()).ok()?;
                 Timestamp::from_second(until.as_second().div_euclid(every).checked_mul(every)?).ok()
             }
+        }
+    }
+}
+
+/// The same in every version of the program: what is kept of a schedule is found by it.
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            When::Cron { written, zone, .. } => write!(f, "{written} {}", zone.iana_name().unwrap_or("UTC")),
+            When::Every(every) => write!(f, "every {}s", every.as_secs()),
         }
     }
 }
@@ -118,6 +131,16 @@ mod tests {
         let first = schedule.next(after.parse().unwrap());
         let times = std::iter::successors(first, |time| schedule.next(*time));
         times.take(count).map(|time| time.to_string()).collect()
+    }
+
+    #[test]
+    fn what_is_kept_of_a_schedule_is_found_by_what_it_says_and_nothing_else() {
+        assert_eq!(cron(" 30 9  * * MON-FRI ").to_string(), "30 9 * * MON-FRI Europe/Amsterdam");
+        assert_eq!(Schedule::cron("@daily", TimeZone::UTC).unwrap().to_string(), "@daily UTC");
+        assert_eq!(
+            ["15m", "900s"].map(|every| Schedule::every(every).unwrap().to_string()),
+            ["every 900s", "every 900s"]
+        );
     }
 
     #[test]

@@ -7,10 +7,11 @@ use cosell_runtime::record::{RunRecord, StepRecord};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
 
 use crate::trouble::Trouble;
+use crate::words::note_words;
 use crate::{Journal, Reader};
 
 /// As it is kept: JSON text. What our own types hold can always be written so.
@@ -144,39 +145,6 @@ fn note_key(change: &Transaction<'_>, of: &str, key: &str) -> rusqlite::Result<(
         )?
         .execute([of, key])
         .map(drop)
-}
-
-/// Has the run be found by the texts that it began with, where it is kept and not found by them already.
-fn note_words(change: &Transaction<'_>, run: &str) -> rusqlite::Result<()> {
-    let new = change
-        .prepare_cached("INSERT OR IGNORE INTO searched (run) SELECT run FROM runs WHERE run = ?1")?
-        .execute([run])?;
-    if new == 0 {
-        return Ok(());
-    }
-    let texts = "INSERT INTO words (rowid, text) SELECT ?1, substr(
-            coalesce(key, '') || ' '
-            || coalesce((SELECT group_concat(atom, ' ') FROM json_tree(trigger) WHERE type = 'text'), '') || ' '
-            || coalesce((SELECT group_concat(atom, ' ') FROM json_tree(inputs) WHERE type = 'text'), ''), 1, 4000)
-        FROM runs WHERE run = ?2";
-    change.prepare_cached(texts)?.execute(params![change.last_insert_rowid(), run]).map(drop)
-}
-
-/// Has those runs be found that began before the process ended, and after what was noted last.
-pub(crate) fn note_missing_words(connection: &mut Connection) -> rusqlite::Result<()> {
-    // Runs begin in about the order in which they are noted.
-    const MARGIN: i64 = 3_600_000_000;
-    let change = connection.transaction()?;
-    let missing: Vec<String> = {
-        let mut select = change.prepare(
-            "SELECT run FROM runs r WHERE run = root AND NOT EXISTS (SELECT 1 FROM searched s WHERE s.run = r.run)
-             AND began >= coalesce((SELECT l.began FROM searched s JOIN runs l ON l.run = s.run
-                                    ORDER BY s.number DESC LIMIT 1), 0) - ?1 ORDER BY began, run",
-        )?;
-        select.query_map([MARGIN], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?
-    };
-    missing.iter().try_for_each(|run| note_words(&change, run))?;
-    change.commit()
 }
 
 fn change_claim(change: &Transaction<'_>, of: &str, run: &str, claim: &ClaimChange) -> rusqlite::Result<()> {

@@ -4,7 +4,7 @@
 //! connection of their own and never wait for it.
 //!
 //! Read in this order: `schema` (the tables), `writer`, `keeper` (runs), [`inbox`] (events that are to become runs),
-//! [`read`] (lists for people), [`past`] (one run with all that it called), [`lately`] (what pages about flows say), `hours`
+//! [`read`] (lists for people), `words` (runs by the texts they began with), [`past`] (one run with all that it called), [`lately`] (what pages about flows say), `hours`
 //! (how many runs there were), [`waits`] (what is no run), [`upkeep`] (retention, checking), `trouble` (what can go wrong, and what to do).
 
 mod hours;
@@ -17,6 +17,7 @@ mod schema;
 mod trouble;
 pub mod upkeep;
 pub mod waits;
+mod words;
 mod writer;
 
 use std::fs::{File, TryLockError};
@@ -75,7 +76,7 @@ impl Journal {
         let mut connection = Connection::open_with_flags(path, flags).map_err(|error| trouble.told(&error))?;
         schema::prepare(&mut connection).map_err(|error| trouble.told(&error))?;
         schema::migrate(&mut connection, &trouble)?;
-        keeper::note_missing_words(&mut connection).map_err(|error| trouble.told(&error))?;
+        words::note_missing_words(&mut connection).map_err(|error| trouble.told(&error))?;
         let reader = Reader::open(path)?;
         let writer = Writer::begin(connection, trouble).map_err(|error| Trouble::new(path).file(&error))?;
         Ok(Self { opened: Arc::new(Opened { writer, reader, _lock: lock }) })
@@ -116,7 +117,8 @@ impl Reader {
     /// Opens the journal at `path` for reading, also while a service writes to it.
     ///
     /// # Errors
-    /// There is none, it is of a newer version, or it cannot be read.
+    /// There is none, it is of a newer version, or it cannot be read; it is of an older version, and cannot be brought to
+    /// today's, since another program has it open.
     pub fn open(path: &Path) -> Result<Self, NotKept> {
         let trouble = Trouble::new(path);
         if !path.exists() {
@@ -124,7 +126,14 @@ impl Reader {
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags).map_err(|error| trouble.told(&error))?;
-        schema::readable(&connection, &trouble)?;
+        if schema::is_older(&connection, &trouble)? {
+            drop(connection);
+            drop(Journal::open(path).map_err(|error| Trouble::older(&error))?);
+            return Self::open(path);
+        }
+        connection.pragma_update(None, "temp_store", "MEMORY").map_err(|error| trouble.told(&error))?;
+        // A search has statements for each shelf of words.
+        connection.set_prepared_statement_cache_capacity(256);
         Ok(Self { connection: Mutex::new(connection), path: path.to_owned() })
     }
 

@@ -3,7 +3,7 @@
 use cosell_model::{FlowId, Outcome, Value};
 use cosell_runtime::keep::NotKept;
 use jiff::Timestamp;
-use rusqlite::types::{ToSql, Value as Bound};
+use rusqlite::types::Value as Bound;
 use rusqlite::{OptionalExtension, Row, params};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,9 +37,9 @@ pub struct Filter {
 }
 
 /// A list as SQL, with what is bound in it.
-struct Question {
-    sql: String,
-    values: Vec<Bound>,
+pub(crate) struct Question {
+    pub(crate) sql: String,
+    pub(crate) values: Vec<Bound>,
 }
 
 /// A place in the list of runs.
@@ -114,11 +114,7 @@ pub struct Count {
 
 const LISTED: &str = "r.run, r.flow, r.key, r.began, r.ended, r.outcome, r.failure, r.life";
 
-/// A run whose beginning holds the words.
-const HOLDS_WORDS: &str =
-    "EXISTS (SELECT 1 FROM searched s JOIN words ON words.rowid = s.number WHERE s.run = r.run AND words MATCH ?)";
-
-fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
+pub(crate) fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
     let failure: Option<String> = row.get(6)?;
     Ok(Listed {
         run: row.get(0)?,
@@ -137,56 +133,46 @@ fn json(text: &str) -> Value {
 }
 
 impl Filter {
-    /// The list in SQL: its order is that of an index in every case, so that no page costs more than its own rows.
-    fn question(&self) -> Question {
-        let mut holds = vec!["r.run = r.root"];
+    /// How many at most.
+    pub(crate) fn most(&self) -> usize {
+        if self.most == 0 { 50 } else { self.most as usize }
+    }
+
+    /// A part of the list in SQL, at most so many: all but what `text` says, or of those on one shelf what is found there by
+    /// words. Its order is that of an index in every case, so that no page costs more than its own rows; from the end of the
+    /// page on where it is one before another.
+    pub(crate) fn question(&self, on_shelf: Option<(i64, &str)>, most: usize) -> Question {
+        let mut holds = vec!["r.run = r.root".to_owned()];
         let mut values: Vec<Bound> = Vec::new();
-        let mut hold = |condition, bound: &[Bound]| {
-            holds.push(condition);
+        let mut hold = |condition: &str, bound: &[Bound]| {
+            holds.push(condition.to_owned());
             values.extend_from_slice(bound);
         };
-        let words = self.text.as_deref().and_then(words);
         // Those that succeeded are many, and in no index of their own.
         let rare = self.outcome.is_some_and(|outcome| outcome != Outcome::Succeeded);
         if rare {
             hold("r.outcome <> 'succeeded'", &[]);
         }
-        // The page before another is read from its end, in the same index.
-        let way = if self.before.is_some() { "ASC" } else { "DESC" };
-        let (from, order) = match (&self.key, &words) {
-            (Some(key), _) => {
-                hold("k.key = ?", &[Bound::Text(key.clone())]);
-                ("run_keys k CROSS JOIN runs r ON r.run = k.run", "k.began, k.run")
+        let (from, order): (String, &[&str]) = match (on_shelf, &self.key) {
+            (Some((shelf, words)), _) => {
+                hold(&format!("words_{shelf} MATCH ?"), &[Bound::Text(words.to_owned())]);
+                let from = "CROSS JOIN searched s ON s.number = w.rowid CROSS JOIN runs r ON r.run = s.run";
+                (format!("words_{shelf} w {from}"), &["w.rowid"])
             }
-            (None, Some(words)) => {
-                hold("words MATCH ?", &[Bound::Text(words.clone())]);
-                (
-                    "words CROSS JOIN searched s ON s.number = words.rowid CROSS JOIN runs r ON r.run = s.run",
-                    "words.rowid",
-                )
+            (None, Some(key)) => {
+                hold("k.key = ?", &[Bound::Text(key.clone())]);
+                ("run_keys k CROSS JOIN runs r ON r.run = k.run".to_owned(), &["k.began", "k.run"])
             }
             // Left to itself the planner may take an index that gives the order, but reads other flows' runs as well.
             (None, None) if self.flow.is_some() && rare => {
-                ("runs r INDEXED BY runs_by_flow_and_outcome", "r.began, r.run")
+                ("runs r INDEXED BY runs_by_flow_and_outcome".to_owned(), &["r.began", "r.run"])
             }
-            (None, None) => ("runs r", "r.began, r.run"),
+            (None, None) => ("runs r".to_owned(), &["r.began", "r.run"]),
         };
-        let by_words = order.starts_with("words");
         let (since, until) = match &self.key {
             Some(_) => ("k.began >= ?", "k.began < ?"),
             None => ("r.began >= ?", "r.began < ?"),
         };
-        let [after, before] = match &self.key {
-            _ if by_words => [
-                "words.rowid < (SELECT number FROM searched WHERE run = ?)",
-                "words.rowid > (SELECT number FROM searched WHERE run = ?)",
-            ],
-            Some(_) => ["(k.began, k.run) < (?, ?)", "(k.began, k.run) > (?, ?)"],
-            None => ["(r.began, r.run) < (?, ?)", "(r.began, r.run) > (?, ?)"],
-        };
-        if let (Some(words), false) = (words, by_words) {
-            hold(HOLDS_WORDS, &[Bound::Text(words)]);
-        }
         if let Some(flow) = &self.flow {
             hold("r.flow = ?", &[Bound::Text(flow.to_string())]);
         }
@@ -202,46 +188,24 @@ impl Filter {
         if let Some(at) = self.until {
             hold(until, &[Bound::Integer(at.as_microsecond())]);
         }
-        for (cursor, condition) in [(&self.after, after), (&self.before, before)] {
+        let number = on_shelf.map(|_| "(SELECT number FROM searched WHERE run = ?)");
+        for (cursor, sign) in [(&self.after, '<'), (&self.before, '>')] {
             let Some(Cursor { began, run }) = cursor else { continue };
             let place = [Bound::Integer(began.as_microsecond()), Bound::Text(run.clone())];
-            hold(condition, if by_words { &place[1..] } else { &place });
+            match number {
+                Some(number) => hold(&format!("w.rowid {sign} {number}"), &place[1..]),
+                None => hold(&format!("({}) {sign} (?, ?)", order.join(", ")), &place),
+            }
         }
-        let most = if self.most == 0 { 50 } else { self.most };
-        let order = order.split(", ").map(|column| format!("{column} {way}")).collect::<Vec<_>>().join(", ");
-        let sql = format!("SELECT {LISTED} FROM {from} WHERE {} ORDER BY {order} LIMIT {most}", holds.join(" AND "));
+        let way = if self.before.is_some() { "ASC" } else { "DESC" };
+        let order: Vec<String> = order.iter().map(|column| format!("{column} {way}")).collect();
+        let (holds, order) = (holds.join(" AND "), order.join(", "));
+        let sql = format!("SELECT {LISTED} FROM {from} WHERE {holds} ORDER BY {order} LIMIT {most}");
         Question { sql, values }
     }
 }
 
-/// What a person looks for, in the language of the index: each word begins one of the text's. None where it has no word.
-fn words(text: &str) -> Option<String> {
-    let words: Vec<String> = text
-        .split(|letter: char| !letter.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(|word| format!("\"{word}\"*"))
-        .collect();
-    (!words.is_empty()).then(|| words.join(" AND "))
-}
-
 impl Reader {
-    /// Runs that nobody called, the newest first. Every page costs the same, however far down the list it is.
-    ///
-    /// # Errors
-    /// They cannot be read.
-    pub fn runs(&self, filter: &Filter) -> Result<Vec<Listed>, NotKept> {
-        let Question { sql, values } = filter.question();
-        self.ask(|connection| {
-            let bound: Vec<&dyn ToSql> = values.iter().map(|value| value as &dyn ToSql).collect();
-            let mut runs: Vec<Listed> =
-                connection.prepare_cached(&sql)?.query_map(&*bound, listed)?.collect::<rusqlite::Result<_>>()?;
-            if filter.before.is_some() {
-                runs.reverse();
-            }
-            Ok(runs)
-        })
-    }
-
     /// One run with its steps; none where there is none of this id.
     ///
     /// # Errors
@@ -326,7 +290,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::open(&folder.path().join("journal.db")).unwrap();
         for filter in all() {
-            let Question { sql, values } = filter.question();
+            let on_shelf = (filter.text.is_some() && filter.key.is_none()).then_some((0, "\"fabrikam\"*"));
+            let Question { sql, values } = filter.question(on_shelf, 10);
             let rare = filter.flow.is_some() && filter.outcome.is_some();
             let plan: Vec<String> = journal
                 .reader()
@@ -349,12 +314,5 @@ mod tests {
                 );
             }
         }
-    }
-
-    #[test]
-    fn what_people_look_for_is_never_a_language_to_the_index() {
-        assert_eq!(words("Fabrikam  GmbH"), Some("\"Fabrikam\"* AND \"GmbH\"*".to_owned()));
-        assert_eq!(words("6f1d-7c \" NOT*"), Some("\"6f1d\"* AND \"7c\"* AND \"NOT\"*".to_owned()));
-        assert_eq!(words(" -*\"' "), None);
     }
 }

@@ -38,6 +38,10 @@ impl Trouble {
         ))
     }
 
+    pub(crate) fn older(error: &NotKept) -> NotKept {
+        NotKept(format!("{error}. It is of an older version, and has to become one of today's before it can be read"))
+    }
+
     pub(crate) fn foreign(&self) -> NotKept {
         self.say("is a SQLite file of something else: choose another path")
     }

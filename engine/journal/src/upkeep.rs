@@ -10,6 +10,7 @@ use rusqlite::types::ValueRef;
 use serde_json::{Map, Value};
 
 use crate::trouble::Trouble;
+use crate::words::{clear_shelves, forget_words};
 use crate::{Journal, Reader};
 
 /// How many runs are deleted in one commit: others wait for it.
@@ -79,7 +80,8 @@ impl Journal {
                  AND (SELECT min(n.kept) FROM versions n WHERE n.rowid > versions.rowid)
                      <= coalesce((SELECT min(began) FROM runs WHERE run = root), 1 << 62)
                  AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.version = versions.version AND r.run = r.root AND r.ended IS NULL)";
-            change.execute(unused, []).map(drop)
+            change.execute(unused, [])?;
+            clear_shelves(change)
         };
         self.writer().written(Box::new(work)).await?;
         Ok(deleted)
@@ -87,13 +89,12 @@ impl Journal {
 }
 
 /// Deletes a run with all that it called: those whose ids are its own and a slash, behind which `0` follows.
-fn forget(change: &Transaction<'_>, run: &str) -> rusqlite::Result<()> {
+pub(crate) fn forget(change: &Transaction<'_>, run: &str) -> rusqlite::Result<()> {
+    forget_words(change, run)?;
     for sql in [
         "DELETE FROM events WHERE run = ?1",
         "DELETE FROM events WHERE run > ?1 || '/' AND run < ?1 || '0'",
         "DELETE FROM run_keys WHERE run = ?1",
-        "DELETE FROM words WHERE rowid = (SELECT number FROM searched WHERE run = ?1)",
-        "DELETE FROM searched WHERE run = ?1",
         "DELETE FROM runs WHERE run = ?1",
         "DELETE FROM runs WHERE run > ?1 || '/' AND run < ?1 || '0'",
     ] {

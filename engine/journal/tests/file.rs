@@ -103,9 +103,9 @@ async fn a_newer_a_foreign_and_a_torn_file_are_refused_in_words() {
         told.unwrap()
     };
     assert!(
-        set("user_version", 9).contains("version 9, and this program knows versions up to 1: use the newer program")
+        set("user_version", 9).contains("version 9, and this program knows versions up to 2: use the newer program")
     );
-    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
     assert!(set("application_id", 7).contains("SQLite file of something else"));
 
     let bytes = std::fs::read(&path).unwrap();

@@ -53,7 +53,7 @@ impl Keeping {
     async fn keep(self) {
         // A schedule that was changed begins anew.
         let of = match self.dispatcher.engine().plan(&self.flow).and_then(|plan| plan.trigger.schedule.clone()) {
-            Some(schedule) => format!("schedule {} {schedule:?}", self.flow),
+            Some(schedule) => format!("schedule {} {schedule}", self.flow),
             None => return,
         };
         let mut last = self.begins_behind(&of).await;

@@ -8,6 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use cosell_journal::Journal;
+use cosell_runtime::dispatch::{Dispatcher, Room};
+use cosell_runtime::inbox::{Inbox, Position};
 use cosell_service::schedules::{Clock, Schedules};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -68,6 +71,25 @@ async fn times_that_were_missed_become_one() {
     dispatcher.idle().await;
     let late = json!({ "scheduled_at": "2026-11-02T18:00:00Z", "fired_at": "2026-11-02T18:10:30Z" });
     assert_eq!(outputs.all(), [late, on_time("2026-11-02T18:15:00Z")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_version_left_off_where_todays_goes_on() {
+    let (dispatcher, outputs) = dispatcher(&[DAILY, OFTEN], 100);
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Arc::new(Journal::open(&folder.path().join("journal.db")).unwrap());
+    for of in ["schedule daily 30 9 * * * Europe/Amsterdam", "schedule often every 900s"] {
+        let position = Position { of: of.to_owned(), at: json!("2026-11-02T08:05:00Z") };
+        journal.receive(Vec::new(), Some(position)).await.unwrap();
+    }
+    let dispatcher = Dispatcher::with_inbox(dispatcher.engine(), Arc::clone(&outputs) as _, journal, Room::default());
+    let (clock, _) = clock("2026-11-02T08:40:00Z");
+    let _schedules = Schedules::begin(&dispatcher, &clock);
+    while outputs.all().len() < 2 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    let times: Vec<Value> = outputs.all().into_iter().map(|trigger| trigger["scheduled_at"].clone()).collect();
+    assert_eq!(times, ["2026-11-02T08:30:00Z"; 2]);
 }
 
 #[tokio::test(start_paused = true)]

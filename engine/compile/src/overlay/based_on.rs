@@ -1,5 +1,6 @@
 //! What a user's file says of itself: whether it is whole, and which shipped values it was written against.
 
+use cosell_model::fnv::{SEED, fnv};
 use cosell_model::node::{Entry, NodeKind};
 use cosell_model::{Diagnostic, Node, Span};
 
@@ -12,8 +13,8 @@ const LETTERS: u32 = 8;
 
 /// The fingerprint of a shipped value at a path: eight letters, so that YAML never takes it for a number.
 fn fingerprint(path: &[String], value: &Node) -> String {
-    let hash = path.iter().fold(crate::SEED, |hash, key| crate::hash(crate::hash(hash, key), "\n"));
-    let hash = crate::hash(hash, &value.to_value().to_string());
+    let hash = path.iter().fold(SEED, |hash, key| fnv(fnv(hash, key), "\n"));
+    let hash = fnv(hash, &value.to_value().to_string());
     let folded = hash ^ (hash >> 32);
     (0..LETTERS).map(|at| (b'a' + u8::try_from((folded >> (4 * at)) & 0xf).unwrap_or_default()) as char).collect()
 }

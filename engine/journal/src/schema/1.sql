@@ -31,9 +31,8 @@ CREATE TABLE runs (
     answer  TEXT
 ) WITHOUT ROWID;
 -- Each costs a page of every commit in which a run begins, so those that tell runs by how they ended leave out the many
--- that succeeded. Called runs are found by their ids, which begin with their callers'. The first holds `root`, which says
--- nothing new, so that runs are counted in it without a look at each.
-CREATE INDEX runs_by_time ON runs (began, run, root) WHERE run = root;
+-- that succeeded. Called runs are found by their ids, which begin with their callers'.
+CREATE INDEX runs_by_time ON runs (began, run) WHERE run = root;
 CREATE INDEX runs_by_flow ON runs (flow, began, run) WHERE run = root;
 CREATE INDEX runs_under_way ON runs (began, run) WHERE run = root AND ended IS NULL;
 CREATE INDEX runs_by_outcome ON runs (outcome, began, run) WHERE run = root AND outcome <> 'succeeded';

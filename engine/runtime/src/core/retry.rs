@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cosell_model::flow::{Backoff, Retry};
+use cosell_model::fnv::{SEED, fnv};
 
 /// The wait before attempt `retry + 1`, where `retry` counts from 1.
 ///
@@ -33,8 +34,7 @@ fn fraction(seed: u64, retry: u32) -> f64 {
 
 /// A seed that follows from names.
 pub(crate) fn seed(names: &[&str]) -> u64 {
-    let bytes = names.iter().flat_map(|name| name.bytes().chain([0]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    names.iter().fold(SEED, |before, name| fnv(fnv(before, name), "\0"))
 }
 
 #[cfg(test)]
