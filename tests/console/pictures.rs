@@ -85,6 +85,7 @@ fn the_pictures_of_the_documentation() {
     }
     taken(&browser, "settings-dark", Look::DARK);
     browser.go(&deal);
+    part_taken(&browser, "deal-people", "section[aria-labelledby=around]");
     taken(&browser, "deal-narrow", Look::NARROW);
     browser.go(&format!("/console/flows/partner-center-to-dynamics/dry-run?referral={}", referrals[6]));
     browser.press("Run it dry");
@@ -105,12 +106,23 @@ fn shared(desk: &Desk, (name, customer, city, value, notes): (&str, &str, &str, 
     }))
 }
 
-/// Writes what is shown into `docs/images`.
+/// Writes what is shown, from the top of the page, into `docs/images`.
 fn taken(browser: &Browser, name: &str, look: Look) {
     browser.look(look);
     let size = browser.devtools("Page.getLayoutMetrics", json!({}))["cssContentSize"].clone();
     let height = size["height"].as_f64().unwrap().min(TALLEST);
-    let clip = json!({ "x": 0, "y": 0, "width": look.width, "height": height, "scale": 1 });
+    written(browser, name, &json!({ "x": 0, "y": 0, "width": look.width, "height": height, "scale": 1 }));
+}
+
+/// The same of one part of the page.
+fn part_taken(browser: &Browser, name: &str, css: &str) {
+    browser.look(Look::LIGHT);
+    let place = "const { x, y, width, height } = document.querySelector(arguments[0]).getBoundingClientRect();
+        return { x: x + scrollX, y: y + scrollY, width, height, scale: 1 };";
+    written(browser, name, &browser.script(place, &[json!(css)]));
+}
+
+fn written(browser: &Browser, name: &str, clip: &Value) {
     let picture = json!({ "format": "png", "clip": clip, "captureBeyondViewport": true });
     let picture = browser.devtools("Page.captureScreenshot", picture);
     let picture = BASE64_STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
