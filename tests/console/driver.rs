@@ -2,17 +2,18 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, Weak};
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use tempfile::TempDir;
 
 /// It ends, with all its browsers, when nobody has it any more.
 pub struct Driver {
     child: Child,
-    /// Where it and its browsers keep what they must, such as a new profile for each.
-    folder: PathBuf,
+    /// Where it and its browsers keep what they must, such as a new profile for each. No other one's: while this one ends, the
+    /// next may have begun.
+    _folder: TempDir,
     pub address: String,
 }
 
@@ -30,11 +31,10 @@ impl Driver {
 
     fn start() -> Self {
         // Not below the target folder: the names of sockets in it may only be so long.
-        let folder = std::env::temp_dir().join(format!("cosell-browser-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = tempfile::Builder::new().prefix("cosell-browser-").tempdir().unwrap();
         let mut child = Command::new("chromedriver")
             .arg("--port=0")
-            .env("TMPDIR", &folder)
+            .env("TMPDIR", folder.path())
             .process_group(0)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -49,7 +49,7 @@ impl Driver {
         // It goes on speaking, and must not be kept waiting for somebody who listens.
         std::thread::spawn(move || lines.for_each(drop));
         let address = format!("http://127.0.0.1:{}", port.expect("chromedriver says no port"));
-        Self { child, folder, address }
+        Self { child, _folder: folder, address }
     }
 }
 
@@ -60,6 +60,5 @@ impl Drop for Driver {
             let _ = kill_process_group(group, Signal::KILL);
         }
         let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
