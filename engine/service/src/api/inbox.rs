@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::asked::Asked;
 use super::repair::{Accepted, Started, accepted};
+use super::sides::Sides;
 use super::{Problem, Shared};
 
 /// How many a page has.
@@ -45,15 +46,10 @@ impl Letters {
     /// The journal cannot be read.
     pub fn read(reader: &Reader, place: Place) -> Result<Self, NotKept> {
         let mut letters = reader.dead_letters(place, PAGE + 1)?;
-        let more = letters.len() > PAGE as usize;
-        let before = matches!(place, Place::Before(_));
-        if more && before {
-            letters.remove(0);
-        }
-        letters.truncate(PAGE as usize);
-        let next = letters.last().filter(|_| more || before).map(|last| last.number);
-        let newer = if before { more } else { place != Place::Newest };
-        let previous = letters.first().filter(|_| newer).map(|first| first.number);
+        let (after, before) = (matches!(place, Place::After(_)), matches!(place, Place::Before(_)));
+        let sides = Sides::cut(&mut letters, PAGE as usize, after, before);
+        let next = letters.last().filter(|_| sides.older).map(|last| last.number);
+        let previous = letters.first().filter(|_| sides.newer).map(|first| first.number);
         Ok(Self { letters, next, previous })
     }
 }

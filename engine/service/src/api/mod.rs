@@ -2,7 +2,7 @@
 //! whether it is ready, what it measures.
 //!
 //! [`paths`] lists everything that can be asked, and makes both the routes and the OpenAPI document (`openapi`) from that
-//! list. Then `access` (who may ask), `asked` (reading a request), `problem` (what is said where something cannot be done), and what there is
+//! list. Then `access` (who may ask), `asked` (reading a request), `problem` (what is said where something cannot be done), `sides` (of pages), and what there is
 //! to ask: `runs`, `repair`, `events`, `flows`, `inbox`, `status`, `health`; and `rehearse`, which pages alone ask.
 
 mod access;
@@ -17,6 +17,7 @@ mod problem;
 mod rehearse;
 mod repair;
 mod runs;
+mod sides;
 mod status;
 
 use std::sync::Arc;

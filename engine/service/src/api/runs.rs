@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::asked::Asked;
+use super::sides::Sides;
 use super::{Problem, Shared};
 
 /// How many runs a page has at most, and how many where it is not said.
@@ -63,16 +64,11 @@ impl Page {
     pub fn read(reader: &Reader, wanted: Wanted) -> Result<Self, Problem> {
         let filter = wanted.filter()?;
         let most = filter.most as usize;
-        let (behind, before) = (filter.after.is_some(), filter.before.is_some());
-        // One more tells whether there are others on that side; on the side that a page is asked from there are.
+        let (after, before) = (filter.after.is_some(), filter.before.is_some());
         let mut runs = reader.runs(&Filter { most: filter.most + 1, ..filter })?;
-        let more = runs.len() > most;
-        if more && before {
-            runs.remove(0);
-        }
-        runs.truncate(most);
-        let next = runs.last().filter(|_| more || before).map(cursor);
-        let previous = runs.first().filter(|_| if before { more } else { behind }).map(cursor);
+        let sides = Sides::cut(&mut runs, most, after, before);
+        let next = runs.last().filter(|_| sides.older).map(cursor);
+        let previous = runs.first().filter(|_| sides.newer).map(cursor);
         Ok(Self { runs, next, previous })
     }
 }
