@@ -3,11 +3,15 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "../engine/compile/tests/support/plain.rs"]
+mod plain;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use jsonschema::Validator;
+use plain::plain;
 use serde_json::Value;
 
 fn root() -> &'static Path {
@@ -56,21 +60,6 @@ impl Schemas {
 
     fn by(&self, kind: &str, value: &Value) -> Vec<String> {
         self.0[kind].iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
-    }
-}
-
-/// A value as JSON has it: the keys of a map are text.
-fn plain(value: serde_yaml::Value) -> Value {
-    match value {
-        serde_yaml::Value::Sequence(items) => items.into_iter().map(plain).collect(),
-        serde_yaml::Value::Mapping(entries) => {
-            let text = |key: serde_yaml::Value| match key {
-                serde_yaml::Value::String(text) => text,
-                other => plain(other).to_string(),
-            };
-            entries.into_iter().map(|(key, value)| (text(key), plain(value))).collect()
-        }
-        scalar => serde_json::to_value(scalar).unwrap(),
     }
 }
 

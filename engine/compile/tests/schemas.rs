@@ -2,6 +2,8 @@
 //! mistakes in `tests/diagnostics` at the top of the repository, by a validator that shares no code with either.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/plain.rs"]
+mod plain;
 mod support;
 
 use std::collections::BTreeSet;
@@ -11,6 +13,7 @@ use cosell_compile::schema::{self, Kind};
 use cosell_compile::source::{Layer, SourceFile};
 use cosell_model::Severity;
 use jsonschema::Validator;
+use plain::plain;
 use serde_json::Value;
 
 use support::corpus::{corpus, entries, files};
@@ -26,19 +29,6 @@ fn validators(shipped: &Compilation) -> Vec<(&'static str, Validator)> {
 
 /// A value as JSON has it; none of what is no YAML.
 fn read(text: &str) -> Option<Value> {
-    fn plain(value: serde_yaml::Value) -> Value {
-        match value {
-            serde_yaml::Value::Sequence(items) => items.into_iter().map(plain).collect(),
-            serde_yaml::Value::Mapping(entries) => {
-                let text = |key: serde_yaml::Value| match key {
-                    serde_yaml::Value::String(text) => text,
-                    other => plain(other).to_string(),
-                };
-                entries.into_iter().map(|(key, value)| (text(key), plain(value))).collect()
-            }
-            scalar => serde_json::to_value(scalar).unwrap(),
-        }
-    }
     serde_yaml::from_str(text).ok().map(plain)
 }
 
